@@ -1,0 +1,104 @@
+//! What the core asks for. `daemon::perform` is the only place that turns these into calls.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::state::Grounds;
+use super::step::Step;
+use crate::types::{Attempt, Epoch, MacAddr};
+
+/// One thing to do now. None of them blocks the core; answers come back as events.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Send an ARP probe for the VIP (RFC 5227: sender protocol address 0.0.0.0).
+    ArpProbe {
+        /// Unicast to this address; broadcast if absent.
+        to: Option<MacAddr>,
+    },
+    /// Send an ICMP echo request to the VIP.
+    Ping,
+    /// Make one RTMP handshake with the VIP; answered by `Event::Service`. One at a time.
+    ProbeService,
+    /// Read the peer's switch port; answered by `PeerPort` or `SwitchSilent`. One at a time.
+    PollPort,
+    /// Ask a rotating sample of witnesses by unicast ARP from our own address.
+    AskWitnesses,
+    /// Start a step's task. Exactly one `StepEnded` answers it.
+    Run(Run),
+    /// Tell a step's task to stop; it still answers with `StepEnded`.
+    Cancel {
+        /// Which step.
+        step: Step,
+        /// Which attempt of it.
+        attempt: Attempt,
+    },
+    /// Renew the address's `valid_lft`.
+    Renew {
+        /// The new lifetime.
+        lifetime: Duration,
+    },
+    /// Put the address back in place and announce it again (somebody pruned it).
+    Restore {
+        /// `None`: for ever.
+        lifetime: Option<Duration>,
+    },
+    /// Take the address off our interface at once and stop announcing it.
+    DropAddress,
+    /// Read the fence; answered by `FenceRead`.
+    ReadFence,
+    /// Answer a foreign claim of the VIP (RFC 5227 section 2.4, rate-limited by the core).
+    Defend,
+    /// Tell a person.
+    Alert(Alert),
+    /// The state changed; journaled with the snapshot of the machine.
+    Changed {
+        /// The state before, as `status` prints it.
+        from: String,
+        /// The state now.
+        to: String,
+        /// Why, in words for a person.
+        why: String,
+    },
+}
+
+/// The start of one attempt of a step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Which step.
+    pub step: Step,
+    /// Which attempt of it.
+    pub attempt: Attempt,
+    /// The epoch it works for.
+    pub epoch: Epoch,
+    /// For [`Step::Claim`]: the grounds of the claim.
+    pub grounds: Option<Grounds>,
+    /// For [`Step::Claim`]: `valid_lft`; `None` is for ever.
+    pub lifetime: Option<Duration>,
+    /// The peer's pinned MAC address, where known.
+    pub peer_mac: Option<MacAddr>,
+    /// How long the attempt may take.
+    pub within: Duration,
+}
+
+/// A message for a person; the daemon sends it to the log, the journal and the alert sinks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alert {
+    /// How urgent it is.
+    pub level: Level,
+    /// One sentence that a stranger understands.
+    pub text: String,
+}
+
+/// Log levels by consequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Worth knowing tomorrow.
+    Info,
+    /// Somebody should look today.
+    Warning,
+    /// Worth waking somebody at 3 a.m.
+    Critical,
+}

@@ -1,0 +1,208 @@
+//! What the core is told. Everything is a plain value, so that a journal can be played back.
+
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+use super::state::{Grounds, Phase};
+use super::step::Step;
+use super::verdict::Verified;
+use crate::types::{Attempt, BootTime, Epoch, MacAddr};
+
+/// One observation, answer or order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    /// The daemon has started and has looked at journal, kernel and switch.
+    Start(Recovered),
+    /// A deadline has passed. Extra ticks change nothing.
+    Tick,
+    /// An ARP frame with the VIP as sender, from another machine, on the VIP's own interface and VLAN.
+    VipSeen {
+        /// Sender hardware address of the frame.
+        mac: MacAddr,
+    },
+    /// An ICMP echo reply from the VIP.
+    Pong,
+    /// The peer's service completed an RTMP handshake, or did not.
+    Service {
+        /// True if S0/S1/S2 arrived.
+        ok: bool,
+        /// What went wrong, in words; empty if `ok`.
+        fault: String,
+    },
+    /// The peer's switch port was read.
+    PeerPort {
+        /// True if at least one listed port reads `ifOperStatus` up; false if every one reads down.
+        up: bool,
+    },
+    /// The switch did not answer a read.
+    SwitchSilent,
+    /// `sysUpTime` or `snmpEngineBoots` says that the switch was restarted.
+    SwitchRebooted,
+    /// An authenticated heartbeat of the peer.
+    Beat(Beat),
+    /// A witness answered our ARP request.
+    Witness(Witness),
+    /// Carrier of our interface on the VIP's network.
+    Carrier {
+        /// True if there is carrier.
+        up: bool,
+    },
+    /// Somebody else removed the VIP from our interface.
+    AddressLost,
+    /// The shut of the peer's port was sent and acknowledged: the silence window begins.
+    FenceSet {
+        /// The attempt of [`Step::Fence`] that sent it.
+        attempt: Attempt,
+    },
+    /// The fence was read again.
+    FenceRead(FenceRead),
+    /// A step's task has ended.
+    StepEnded {
+        /// Which step.
+        step: Step,
+        /// Which attempt of it; any other than the current one changes nothing.
+        attempt: Attempt,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// Verification: so many of the cameras are back.
+    Cameras {
+        /// Cameras in the inventory.
+        expected: u32,
+        /// Cameras whose media was seen.
+        back: u32,
+    },
+    /// A person's order.
+    Order(Order),
+}
+
+/// How a step's task ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Done and proven; the text says by what.
+    Done(String),
+    /// Not done, or not provable; may be tried again.
+    Failed(String),
+    /// A guard refused; trying again would be refused again.
+    Refused(String),
+    /// The task was told to stop and has stopped.
+    Cancelled,
+}
+
+/// What a heartbeat says (see `detect::heartbeat` for the frame).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beat {
+    /// Where it arrived: true on the VIP's own interface and VLAN.
+    pub data_path: bool,
+    /// Sender's node name.
+    pub node: String,
+    /// True if the sender has the VIP on its interface.
+    pub holds: bool,
+    /// The highest epoch the sender knows.
+    pub epoch: Epoch,
+    /// Carrier of the sender's interface on the VIP's network.
+    pub carrier: bool,
+    /// True if the sender's service completes handshakes.
+    pub service_ok: bool,
+    /// The sender asks us to give the VIP up for this epoch.
+    pub wants_yield: Option<Epoch>,
+    /// The sender has given the VIP up for this epoch, as we asked.
+    pub yielded: Option<Epoch>,
+    /// The sender hands the VIP to us: it has dropped it and asks us to claim it with this epoch.
+    pub grants: Option<Epoch>,
+    /// MAC address of the sender's interface on the VIP's network.
+    pub mac: MacAddr,
+}
+
+/// Who answered as a witness that our side of the network works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Witness {
+    /// A camera of the inventory.
+    Camera(Ipv4Addr),
+    /// The gateway.
+    Gateway,
+    /// The switch's own address, where it is reached through the VIP's interface.
+    Switch,
+}
+
+/// What the switch says of our fence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FenceRead {
+    /// Every listed port is admin down and tagged as ours (or known to be ours from the journal).
+    Present,
+    /// At least one listed port is not admin down.
+    Absent,
+    /// Every listed port is down, but nothing says that we did it.
+    Foreign,
+    /// The switch does not answer.
+    Unknown,
+}
+
+/// An order from the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// Planned switchover to this machine.
+    Takeover,
+    /// Hand everything back.
+    Release,
+    /// Operator hold: no automatic action.
+    Hold(bool),
+}
+
+/// What journal, kernel and switch say at the start of the daemon.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recovered {
+    /// The last phase in the journal.
+    pub phase: Phase,
+    /// The highest epoch known.
+    pub epoch: Epoch,
+    /// The grounds of the last `Run` of the claim, for an address that may still be here.
+    pub grounds: Option<Grounds>,
+    /// The verdict of the last takeover, where it had been reached.
+    pub verdict: Option<Verified>,
+    /// True if the last takeover was ordered by a person.
+    pub planned: bool,
+    /// True if the journal's last phase is of this boot of our machine.
+    pub same_boot: bool,
+    /// True if the VIP is on our interface and marked as ours.
+    pub address_here: bool,
+    /// What the switch says of the peer's ports.
+    pub fence: FenceRead,
+    /// The peer's MAC address, pinned while it was healthy.
+    pub pinned: Option<MacAddr>,
+    /// True if the peer was seen healthy since our machine's boot.
+    pub healthy: bool,
+    /// The daemon's first start since our machine's boot.
+    pub boot_started: BootTime,
+    /// Operator hold.
+    pub hold: bool,
+    /// Carrier of our interface now.
+    pub carrier: bool,
+}
+
+impl Recovered {
+    /// A first start on a machine that knows nothing yet.
+    pub fn fresh(now: BootTime) -> Self {
+        Recovered {
+            phase: Phase::Standby,
+            epoch: Epoch(0),
+            grounds: None,
+            verdict: None,
+            planned: false,
+            same_boot: true,
+            address_here: false,
+            fence: FenceRead::Unknown,
+            pinned: None,
+            healthy: false,
+            boot_started: now,
+            hold: false,
+            carrier: true,
+        }
+    }
+}

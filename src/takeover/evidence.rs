@@ -1,0 +1,252 @@
+//! What was last seen of the peer, of the witnesses and of ourselves.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{Beat, Witness};
+use super::policy::{Detect, Policy};
+use crate::types::{BootTime, MacAddr};
+
+/// Frames from one MAC before it is pinned as the peer's.
+const PIN_AFTER: u32 = 3;
+/// A foreign claim of the VIP counts as a conflict for this many microseconds.
+const CONFLICT_US: u64 = 3_000_000;
+/// A heartbeat on any path counts as "alive elsewhere" for this many microseconds.
+const ELSEWHERE_US: u64 = 500_000;
+
+/// The evidence on one peer. Times are of `CLOCK_BOOTTIME`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The peer's MAC address: configured, from its heartbeats, or learned while healthy.
+    pub pinned: Option<MacAddr>,
+    candidate: Option<(MacAddr, u32)>,
+    /// Last ARP frame from the pinned MAC with the VIP as sender.
+    pub vip_at: Option<BootTime>,
+    last_vip_mac: Option<MacAddr>,
+    pong_at: Option<BootTime>,
+    /// Last heartbeat on the VIP's own interface.
+    pub beat_data_at: Option<BootTime>,
+    /// Last heartbeat on any path.
+    pub beat_at: Option<BootTime>,
+    /// What it said.
+    pub beat: Option<Beat>,
+    /// Last foreign claim of the VIP.
+    pub conflict: Option<(MacAddr, BootTime)>,
+    /// Last read of the peer's switch port that said down or up.
+    pub port_up: Option<(bool, BootTime)>,
+    /// When the switch last did not answer, if that was after its last answer.
+    pub switch_silent: Option<BootTime>,
+    /// Failed handshakes in a row.
+    pub service_fails: u32,
+    /// When the service last completed a handshake.
+    pub service_ok: Option<BootTime>,
+    /// What the last failed handshake said.
+    pub service_fault: String,
+    /// Witnesses that answered since `witnesses_since`.
+    pub witnesses: BTreeSet<Witness>,
+    /// Start of the window in which witnesses are counted.
+    pub witnesses_since: BootTime,
+    /// The peer was seen healthy since our boot and the switch's.
+    pub healthy: bool,
+    /// The peer was seen holding the VIP since our start.
+    pub peer_held: bool,
+    /// When a heartbeat last said that the peer holds the VIP.
+    said_held_at: Option<BootTime>,
+    /// The start-up grace counts from here.
+    pub grace_from: BootTime,
+    /// Silence counts from here at the earliest: start, stall, loss of ownership.
+    pub window_from: BootTime,
+    /// Carrier of our interface.
+    pub carrier: bool,
+    /// In a pair: heartbeats on the data path are gone, but its kernel answers.
+    pub agent_silent: bool,
+}
+
+impl Evidence {
+    /// Nothing seen yet.
+    pub fn new(pinned: Option<MacAddr>, now: BootTime) -> Self {
+        Evidence {
+            pinned,
+            grace_from: now,
+            window_from: now,
+            carrier: true,
+            ..Evidence::default()
+        }
+    }
+
+    /// Notes an ARP frame with the VIP as sender. True if it is a sign of the peer's life on the data path.
+    pub fn vip_seen(&mut self, now: BootTime, mac: MacAddr) -> bool {
+        self.last_vip_mac = Some(mac);
+        if self.pinned.is_none() {
+            let count = match self.candidate {
+                Some((m, n)) if m == mac => n + 1,
+                _ => 1,
+            };
+            self.candidate = Some((mac, count));
+            if count >= PIN_AFTER {
+                self.pinned = Some(mac);
+            }
+        }
+        match self.pinned {
+            Some(p) if p == mac => {
+                self.vip_at = Some(now);
+                self.peer_held = true;
+                self.note_health();
+                true
+            }
+            Some(_) => {
+                self.conflict = Some((mac, now));
+                false
+            }
+            // Not pinned yet: somebody serves the VIP, which is no proof of health but ends any suspicion.
+            None => {
+                self.vip_at = Some(now);
+                true
+            }
+        }
+    }
+
+    /// Notes an echo reply. It carries no MAC, so it counts only while nobody else answers for the VIP.
+    pub fn pong(&mut self, now: BootTime) -> bool {
+        let ours = self.pinned.is_some() && self.last_vip_mac == self.pinned;
+        if ours && !self.in_conflict(now) {
+            self.pong_at = Some(now);
+            return true;
+        }
+        false
+    }
+
+    /// Notes a heartbeat. True if it is a sign of life on the data path.
+    pub fn beat(&mut self, now: BootTime, beat: Beat) -> bool {
+        self.beat_at = Some(now);
+        if beat.mac.is_unicast() {
+            self.pinned = Some(beat.mac);
+            if self.conflict.is_some_and(|(m, _)| m == beat.mac) {
+                self.conflict = None;
+            }
+        }
+        if beat.holds {
+            self.peer_held = true;
+            self.said_held_at = Some(now);
+            if beat.service_ok {
+                self.service_ok = Some(now);
+            }
+        }
+        let data = beat.data_path;
+        self.beat = Some(beat);
+        if data {
+            self.beat_data_at = Some(now);
+            self.agent_silent = false;
+            self.note_health();
+        }
+        data
+    }
+
+    /// Notes a handshake that the peer's service completed.
+    pub fn service_completed(&mut self, now: BootTime) {
+        self.service_ok = Some(now);
+        self.service_fails = 0;
+        self.service_fault.clear();
+        self.note_health();
+    }
+
+    /// Notes a handshake that failed while the machine was alive.
+    pub fn service_failed(&mut self, fault: String) {
+        self.service_fails = self.service_fails.saturating_add(1);
+        self.service_fault = fault;
+    }
+
+    fn note_health(&mut self) {
+        let held = self.beat.as_ref().is_some_and(|b| b.holds && b.service_ok);
+        if self.pinned.is_some() && self.vip_at.is_some() && (self.service_ok.is_some() || held) {
+            self.healthy = true;
+        }
+    }
+
+    /// Last sign of life on the data path, or the start of the window.
+    pub fn life(&self) -> BootTime {
+        [self.vip_at, self.pong_at, self.beat_data_at]
+            .into_iter()
+            .flatten()
+            .max()
+            .map_or(self.window_from, |t| t.max(self.window_from))
+    }
+
+    /// When the peer is to be suspected if nothing more is seen.
+    pub fn suspect_at(&self, policy: &Policy) -> BootTime {
+        let silent = self.life() + policy.detect.suspect_after;
+        match self.beat_data_at {
+            Some(beat) if policy.pair && !self.agent_silent => {
+                silent.min(beat.max(self.window_from) + policy.detect.beat_timeout)
+            }
+            Some(_) | None => silent,
+        }
+    }
+
+    /// True if another machine answered for the VIP lately.
+    pub fn in_conflict(&self, now: BootTime) -> bool {
+        self.conflict
+            .is_some_and(|(_, at)| now.0.saturating_sub(at.0) < CONFLICT_US)
+    }
+
+    /// True if a heartbeat arrived lately, on whatever path.
+    pub fn beats(&self, now: BootTime) -> bool {
+        self.beat_at
+            .is_some_and(|at| now.0.saturating_sub(at.0) < ELSEWHERE_US)
+    }
+
+    /// True if the peer says that it holds the VIP, and lately.
+    pub fn peer_holds(&self, now: BootTime) -> bool {
+        self.beats(now) && self.beat.as_ref().is_some_and(|b| b.holds)
+    }
+
+    /// Until when somebody had the VIP for all we know, or the start of the window.
+    pub fn held_until(&self) -> BootTime {
+        [
+            self.vip_at,
+            self.said_held_at,
+            self.conflict.map(|(_, at)| at),
+        ]
+        .into_iter()
+        .flatten()
+        .fold(self.window_from, BootTime::max)
+    }
+
+    /// False if the peer says that it neither holds the VIP nor is about to, or was never seen with it.
+    pub fn peer_may_hold(&self, now: BootTime) -> bool {
+        match &self.beat {
+            Some(b) if self.beats(now) => b.holds || b.wants_yield.is_some(),
+            Some(_) | None => self.peer_held,
+        }
+    }
+
+    /// Starts to count witnesses anew.
+    pub fn ask_witnesses(&mut self, now: BootTime) {
+        self.witnesses.clear();
+        self.witnesses_since = now;
+    }
+
+    /// True if enough witnesses answered since they were asked.
+    pub fn witnessed(&self, detect: &Detect) -> bool {
+        let cameras = self
+            .witnesses
+            .iter()
+            .filter(|w| matches!(w, Witness::Camera(_)))
+            .count();
+        let both =
+            self.witnesses.contains(&Witness::Gateway) && self.witnesses.contains(&Witness::Switch);
+        self.carrier && (cameras as u64 >= u64::from(detect.min_cameras) || both)
+    }
+
+    /// True if an automatic takeover is not too early (start-up grace).
+    pub fn grown_up(&self, now: BootTime, detect: &Detect) -> bool {
+        self.healthy || now >= self.grace_from + detect.startup_grace
+    }
+
+    /// Silence starts to count anew: what was missed before is no evidence.
+    pub fn restart(&mut self, now: BootTime) {
+        self.window_from = now;
+        self.service_fails = 0;
+    }
+}

@@ -1,0 +1,399 @@
+//! The decisions, pure: `handle(now, Event) -> Vec<Action>`.
+//!
+//! No clock, no IO, no randomness. Time comes in as a number, deadlines are fields of the state, and
+//! [`Machine::next_deadline`] says when to call again; an extra call changes nothing. The same events at the same
+//! times give the same actions, which is what `standin replay` and the stories in `tests/scenarios/` rest on.
+//!
+//! Read [`state`] for the picture, [`step`] for the order, then one file per state.
+
+pub mod action;
+mod active;
+pub mod event;
+pub mod evidence;
+pub mod flow;
+mod observed;
+mod outcome;
+pub mod policy;
+mod probing;
+mod recover;
+mod releasing;
+mod silence;
+mod standby;
+pub mod state;
+pub mod step;
+mod taking;
+pub mod timeline;
+pub mod verdict;
+
+use serde::{Deserialize, Serialize};
+
+use crate::types::{Attempt, BootTime, Epoch};
+use action::{Action, Alert, Level};
+use event::{Event, Order};
+use evidence::Evidence;
+use policy::Policy;
+use state::{Ownership, State, Why};
+use step::Step;
+use timeline::Timeline;
+
+/// The takeover of one VIP, seen from one node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    policy: Policy,
+    state: State,
+    evidence: Evidence,
+    /// The highest epoch known.
+    epoch: Epoch,
+    /// Set while the VIP is on our interface (and it is our doing).
+    own: Option<Ownership>,
+    hold: bool,
+    planned: bool,
+    attempt: u32,
+    /// Tasks that still owe their answer; no second attempt of the same step starts before.
+    owed: Vec<(Step, Attempt)>,
+    timers: Timers,
+    timeline: Timeline,
+    /// For our heartbeats: the epoch for which we gave the VIP up when asked.
+    yielded: Option<Epoch>,
+    /// For our heartbeats: the epoch we ask the peer to yield for.
+    wants_yield: Option<Epoch>,
+    /// For our heartbeats: the epoch with which the peer is to claim.
+    grants: Option<Epoch>,
+    /// The highest epoch that was granted to us and used.
+    claimed_epoch: Epoch,
+    /// After a reboot while active: a peer that serves means that a person looks first.
+    returned_hold: bool,
+    /// The fence was read and is not there.
+    fence_lost: bool,
+    /// A service-dead verdict was told already.
+    service_told: bool,
+    /// Why a suspicion leads to nothing, as told last.
+    told: Option<Why>,
+    /// The peer asked for the VIP with this epoch, and was refused.
+    refused: Option<Epoch>,
+    /// Cameras: expected, back.
+    cameras: (u32, u32),
+    /// The `now` of the last call.
+    seen: BootTime,
+    /// The steps of the last takeover or release that is over.
+    last_flow: Option<flow::Flow>,
+    #[serde(skip)]
+    out: Vec<Action>,
+}
+
+/// Deadlines that do not belong to one state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Timers {
+    probe: BootTime,
+    probes_sent: u64,
+    service: BootTime,
+    service_pending: bool,
+    poll: BootTime,
+    poll_pending: bool,
+}
+
+/// What our heartbeats say beside what the adapters know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flags {
+    /// We have the VIP.
+    pub holds: bool,
+    /// The highest epoch known.
+    pub epoch: Epoch,
+    /// We ask the peer to give the VIP up for this epoch.
+    pub wants_yield: Option<Epoch>,
+    /// We gave the VIP up for this epoch.
+    pub yielded: Option<Epoch>,
+    /// The peer is to claim the VIP with this epoch.
+    pub grants: Option<Epoch>,
+}
+
+impl Machine {
+    /// A machine that has not started: the first event must be [`Event::Start`].
+    pub fn new(policy: Policy, now: BootTime) -> Self {
+        let evidence = Evidence::new(policy.peer_mac, now);
+        let timers = Timers {
+            probe: now,
+            service: now,
+            poll: now,
+            ..Timers::default()
+        };
+        Machine {
+            policy,
+            state: State::Standby,
+            evidence,
+            epoch: Epoch(0),
+            own: None,
+            hold: false,
+            planned: false,
+            attempt: 0,
+            owed: Vec::new(),
+            timers,
+            timeline: Timeline::default(),
+            yielded: None,
+            wants_yield: None,
+            grants: None,
+            claimed_epoch: Epoch(0),
+            returned_hold: false,
+            fence_lost: false,
+            service_told: false,
+            told: None,
+            refused: None,
+            cameras: (0, 0),
+            seen: now,
+            last_flow: None,
+            out: Vec::new(),
+        }
+    }
+
+    /// The state.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The state as `status` prints it: `held` where the operator's hold keeps it from acting.
+    pub fn label(&self) -> String {
+        match &self.state {
+            State::Standby | State::Suspect(_) if self.hold => "held".to_owned(),
+            s => s.to_string(),
+        }
+    }
+
+    /// The policy it was built with.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Replaces the policy (SIGHUP); the state stays.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.policy = policy;
+    }
+
+    /// The evidence.
+    pub fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    /// Set while we own the VIP.
+    pub fn ownership(&self) -> Option<&Ownership> {
+        self.own.as_ref()
+    }
+
+    /// The highest epoch known.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// True if the operator's hold is on.
+    pub fn hold(&self) -> bool {
+        self.hold
+    }
+
+    /// True if the takeover under way, or the last one, was ordered by a person.
+    pub fn planned(&self) -> bool {
+        self.planned
+    }
+
+    /// When what happened, of the last takeover or release.
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    /// Cameras expected and back, as last told.
+    pub fn cameras(&self) -> (u32, u32) {
+        self.cameras
+    }
+
+    /// The steps of the takeover or release under way, or else of the last one.
+    pub fn flow(&self) -> Option<&flow::Flow> {
+        match &self.state {
+            State::Taking(t) => Some(&t.flow),
+            State::Releasing(r) => Some(&r.flow),
+            State::Standby
+            | State::Suspect(_)
+            | State::Confirming(_)
+            | State::Active { .. }
+            | State::Halted { .. } => self.last_flow.as_ref(),
+        }
+    }
+
+    /// What our heartbeats say.
+    pub fn flags(&self) -> Flags {
+        Flags {
+            holds: self.own.is_some(),
+            epoch: self.own.as_ref().map_or(self.epoch, |o| o.epoch),
+            wants_yield: self.wants_yield,
+            yielded: self.yielded,
+            grants: self.grants,
+        }
+    }
+
+    /// Takes one event and says what to do.
+    ///
+    /// `now` must not be before the `now` of an earlier call.
+    pub fn handle(&mut self, now: BootTime, event: Event) -> Vec<Action> {
+        self.look_for_stall(now, &event);
+        self.seen = now;
+        match event {
+            Event::Start(recovered) => self.start(now, recovered),
+            Event::Tick => {}
+            Event::VipSeen { mac } => self.vip_seen(now, mac),
+            Event::Pong => self.pong(now),
+            Event::Service { ok, fault } => self.service_probed(now, ok, fault),
+            Event::PeerPort { up } => self.port_read(now, up),
+            Event::SwitchSilent => self.switch_silent(now),
+            Event::SwitchRebooted => self.switch_rebooted(now),
+            Event::Beat(beat) => self.beat(now, beat),
+            Event::Witness(w) => {
+                self.evidence.witnesses.insert(w);
+            }
+            Event::Carrier { up } => self.carrier(now, up),
+            Event::AddressLost => self.address_lost(now),
+            Event::FenceSet { attempt } => self.fence_set(now, attempt),
+            Event::FenceRead(read) => self.fence_read(now, read),
+            Event::StepEnded {
+                step,
+                attempt,
+                outcome,
+            } => self.step_ended(now, step, attempt, outcome),
+            Event::Cameras { expected, back } => self.cameras_seen(now, expected, back),
+            Event::Order(order) => self.order(now, order),
+        }
+        self.run_timers(now);
+        std::mem::take(&mut self.out)
+    }
+
+    /// When [`Event::Tick`] is wanted at the latest.
+    pub fn next_deadline(&self) -> Option<BootTime> {
+        let mut due: Vec<BootTime> = Vec::with_capacity(8);
+        match &self.state {
+            State::Standby => {
+                due.extend([self.timers.probe, self.service_due(), self.poll_due()]);
+                // A suspicion that is due but leads nowhere (a vacant VIP too young) waits for the next probe.
+                due.extend(
+                    Some(self.evidence.suspect_at(&self.policy)).filter(|at| *at > self.seen),
+                );
+            }
+            State::Suspect(s) => {
+                due.extend([
+                    self.timers.probe,
+                    self.service_due(),
+                    self.poll_due(),
+                    s.recheck,
+                ]);
+            }
+            State::Confirming(c) => due.push(c.next),
+            State::Taking(t) => {
+                due.push(self.poll_due());
+                due.extend(t.flow.next_deadline(self.seen));
+                due.extend(
+                    t.silence
+                        .as_ref()
+                        .filter(|_| self.silence_open(t))
+                        .map(|s| s.next),
+                );
+                due.extend([t.yield_until, t.refence_until].into_iter().flatten());
+            }
+            State::Active { .. } | State::Halted { .. } => {}
+            State::Releasing(r) => {
+                due.extend(r.flow.next_deadline(self.seen));
+                due.extend([r.deadline, r.next_probe]);
+            }
+        }
+        if let Some(own) = &self.own {
+            due.extend([own.renew, own.fence_check].into_iter().flatten());
+        }
+        due.into_iter().min()
+    }
+
+    fn run_timers(&mut self, now: BootTime) {
+        self.owner_timers(now);
+        // A deadline may lead to a state in which something is due at once; no chain of such states is longer.
+        for _ in 0..4 {
+            let before = std::mem::discriminant(&self.state);
+            match &self.state {
+                State::Standby => self.standby_timers(now),
+                State::Suspect(_) => self.suspect_timers(now),
+                State::Confirming(_) => self.confirming_timers(now),
+                State::Taking(_) => self.taking_timers(now),
+                State::Active { .. } | State::Halted { .. } => {}
+                State::Releasing(_) => self.releasing_timers(now),
+            }
+            if std::mem::discriminant(&self.state) == before {
+                break;
+            }
+        }
+        self.watch(now);
+    }
+
+    /// A deadline that is noticed late because our own process stalled is no evidence.
+    fn look_for_stall(&mut self, now: BootTime, event: &Event) {
+        if matches!(event, Event::Start(_)) {
+            return;
+        }
+        let late = self
+            .next_deadline()
+            .map_or_else(Default::default, |d| now.since(d));
+        if late <= self.policy.detect.stall {
+            return;
+        }
+        match &mut self.state {
+            State::Standby | State::Suspect(_) => self.evidence.restart(now),
+            State::Confirming(c) => {
+                c.sent = 0;
+                c.since = now;
+                c.next = now;
+                self.evidence.restart(now);
+            }
+            State::Taking(t) => {
+                if let Some(s) = &mut t.silence {
+                    s.sent = 0;
+                    s.since = now;
+                    s.next = now;
+                }
+                return;
+            }
+            State::Active { .. } | State::Releasing(_) | State::Halted { .. } => return,
+        }
+        self.alert(
+            Level::Info,
+            format!("our own process was {} ms late: silence in that time proves nothing, looking again", late.as_millis()),
+        );
+    }
+
+    fn order(&mut self, now: BootTime, order: Order) {
+        match order {
+            Order::Takeover => self.order_takeover(now),
+            Order::Release => self.order_release(now),
+            Order::Hold(on) => self.order_hold(on),
+        }
+    }
+
+    fn alert(&mut self, level: Level, text: impl Into<String>) {
+        self.out.push(Action::Alert(Alert {
+            level,
+            text: text.into(),
+        }));
+    }
+
+    fn become_state(&mut self, state: State, why: impl Into<String>) {
+        let from = self.label();
+        if let State::Taking(_) | State::Releasing(_) = &self.state {
+            self.last_flow = self.flow().cloned();
+        }
+        if matches!(state, State::Standby | State::Taking(_)) {
+            self.told = None;
+        }
+        self.state = state;
+        let to = self.label();
+        self.out.push(Action::Changed {
+            from,
+            to,
+            why: why.into(),
+        });
+    }
+
+    fn next_attempt(&mut self) -> Attempt {
+        self.attempt += 1;
+        Attempt(self.attempt)
+    }
+}

@@ -1,0 +1,75 @@
+//! What is asked of the network while we watch: the VIP, the peer's service, its switch port.
+
+use super::Machine;
+use super::action::Action;
+use super::policy::Unproven;
+use super::state::State;
+use super::step::Step;
+use crate::types::BootTime;
+
+/// Every so many probes one is broadcast, so that a third machine that answers for the VIP is seen too.
+const BROADCAST_EVERY: u64 = 10;
+/// Never: an answer is owed, and the adapter has its own deadline.
+const NEVER: BootTime = BootTime(u64::MAX);
+
+impl Machine {
+    /// True while the VIP is probed and the peer watched.
+    fn watching(&self) -> bool {
+        matches!(self.state, State::Standby | State::Suspect(_)) && self.own.is_none()
+    }
+
+    /// `claim-anyway` rests on the peer's port being down: that must not be old news.
+    fn port_matters(&self) -> bool {
+        let State::Taking(t) = &self.state else {
+            return self.watching();
+        };
+        self.own.is_none()
+            && !t.flow.get(Step::Fence).settled()
+            && matches!(self.policy.unproven, Unproven::ClaimAnyway(_))
+    }
+
+    pub(super) fn service_due(&self) -> BootTime {
+        if self.timers.service_pending {
+            NEVER
+        } else {
+            self.timers.service
+        }
+    }
+
+    pub(super) fn poll_due(&self) -> BootTime {
+        if self.timers.poll_pending || !self.policy.fence || !self.port_matters() {
+            NEVER
+        } else {
+            self.timers.poll
+        }
+    }
+
+    /// Probes that are due.
+    pub(super) fn watch(&mut self, now: BootTime) {
+        if self.poll_due() <= now {
+            self.timers.poll_pending = true;
+            self.timers.poll = now + self.policy.detect.switch_poll;
+            self.out.push(Action::PollPort);
+        }
+        if !self.watching() {
+            return;
+        }
+        if self.timers.probe <= now {
+            let broadcast = self.timers.probes_sent.is_multiple_of(BROADCAST_EVERY);
+            let to = if broadcast {
+                None
+            } else {
+                self.evidence.pinned
+            };
+            self.timers.probes_sent += 1;
+            self.timers.probe = now + self.policy.detect.probe_interval;
+            self.out.push(Action::ArpProbe { to });
+            self.out.push(Action::Ping);
+        }
+        if self.service_due() <= now {
+            self.timers.service_pending = true;
+            self.timers.service = now + self.policy.detect.service_interval;
+            self.out.push(Action::ProbeService);
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Watching: standby, suspect, confirming.
+
+use super::Machine;
+use super::action::{Action, Level};
+use super::policy::React;
+use super::state::{Confirming, State, Suspect, Why};
+use super::timeline::Mark;
+use super::verdict::{Cause, Verdict};
+use crate::types::BootTime;
+use std::time::Duration;
+
+/// A suspicion that leads to nothing is looked at again after this.
+const RECHECK: Duration = Duration::from_secs(1);
+/// The preferred node has this long to claim a vacant VIP before the other one calls a person.
+const PREFERRED_FIRST: Duration = Duration::from_secs(3);
+
+impl Machine {
+    pub(super) fn standby_timers(&mut self, now: BootTime) {
+        self.tell_service_dead();
+        if let Some(cause) = self.suspicion(now) {
+            self.suspect(now, cause);
+        }
+    }
+
+    /// What the evidence makes us suspect now.
+    fn suspicion(&self, now: BootTime) -> Option<Cause> {
+        let preferred = self.policy.pair && self.policy.preferred;
+        if preferred && self.vacant(now, Duration::ZERO) {
+            return Some(Cause::Vacant);
+        }
+        if now >= self.evidence.suspect_at(&self.policy) {
+            // The preferred node claims what nobody holds without a fence, but not before it has waited a little.
+            let young = preferred && !self.evidence.peer_may_hold(now);
+            return (!young).then_some(Cause::Dead);
+        }
+        if self.service_gone() && self.policy.service_dead == React::Takeover {
+            return Some(Cause::ServiceDead);
+        }
+        if self.cable_out(now) {
+            return Some(Cause::AliveElsewhere);
+        }
+        let alone = self.policy.pair && self.evidence.beats(now);
+        (alone && self.vacant(now, PREFERRED_FIRST)).then_some(Cause::Vacant)
+    }
+
+    /// In a pair: nobody has the VIP, and that for some time. A peer that beats says so itself; of a silent one it is
+    /// believed only if it was never seen with the VIP since our boot.
+    fn vacant(&self, now: BootTime, longer: Duration) -> bool {
+        let quiet = now >= self.evidence.held_until() + self.policy.detect.vacant_after + longer;
+        quiet && !self.evidence.peer_may_hold(now)
+    }
+
+    /// The peer itself says that it holds the VIP on an interface without carrier, and nothing says otherwise.
+    fn cable_out(&self, now: BootTime) -> bool {
+        let quiet = now >= self.evidence.life() + self.policy.detect.probe_interval;
+        quiet
+            && self.evidence.peer_holds(now)
+            && self.evidence.beat.as_ref().is_some_and(|b| !b.carrier)
+    }
+
+    fn service_gone(&self) -> bool {
+        self.evidence.service_fails >= self.policy.detect.service_failures
+            && self.evidence.service_ok.is_some()
+    }
+
+    pub(super) fn suspect_timers(&mut self, now: BootTime) {
+        let State::Suspect(s) = &self.state else {
+            return;
+        };
+        if s.recheck > now {
+            return;
+        }
+        match self.suspicion(now) {
+            Some(cause) => self.suspect(now, cause),
+            None => self.become_state(State::Standby, "there is nothing to suspect any more"),
+        }
+    }
+
+    fn tell_service_dead(&mut self) {
+        if self.service_gone() && self.policy.service_dead == React::Alert && !self.service_told {
+            self.service_told = true;
+            let fault = self.evidence.service_fault.clone();
+            self.alert(
+                Level::Critical,
+                format!(
+                    "{} ({fault}); policy service-dead = alert: `standin takeover` moves the VIP",
+                    Verdict::ServiceDead
+                ),
+            );
+        }
+    }
+
+    /// Starts the burst, or says why not.
+    pub(super) fn suspect(&mut self, now: BootTime, cause: Cause) {
+        self.timeline.clear();
+        self.timeline.mark(Mark::LastLife, self.evidence.life());
+        self.timeline.mark(Mark::Noticed, now);
+        if let Some(why) = self.forbidden(now, cause) {
+            self.stay_suspect(now, cause, why);
+            return;
+        }
+        let text = match cause {
+            Cause::ServiceDead => format!("service: {}", self.evidence.service_fault),
+            Cause::AliveElsewhere => {
+                "the peer itself says that its data interface has no carrier".to_owned()
+            }
+            Cause::Vacant => "nobody has the VIP and this node is preferred".to_owned(),
+            Cause::Planned => "takeover ordered: looking at our own side first".to_owned(),
+            Cause::Dead
+            | Cause::Granted
+            | Cause::ReleaseFailed
+            | Cause::Resumed
+            | Cause::Suspended => format!(
+                "no sign of life on the data path for {} ms",
+                now.since(self.evidence.life()).as_millis()
+            ),
+        };
+        self.evidence.ask_witnesses(now);
+        self.become_state(
+            State::Confirming(Confirming {
+                cause,
+                since: now,
+                sent: 0,
+                next: now,
+            }),
+            text,
+        );
+        self.confirming_timers(now);
+    }
+
+    /// What keeps us from acting by ourselves. An order is a person's decision: only the burst may refuse it.
+    fn forbidden(&self, now: BootTime, cause: Cause) -> Option<Why> {
+        if cause == Cause::Planned {
+            None
+        } else if !self.evidence.carrier {
+            Some(Why::NoCarrier)
+        } else if self.hold {
+            Some(Why::OperatorHold)
+        } else if cause == Cause::Vacant && !self.policy.preferred {
+            Some(Why::Vacated)
+        } else if !self.policy.auto {
+            Some(Why::Manual)
+        } else if cause != Cause::Vacant && !self.evidence.grown_up(now, &self.policy.detect) {
+            Some(Why::Grace)
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn stay_suspect(&mut self, now: BootTime, cause: Cause, why: Why) {
+        if cause == Cause::Planned {
+            self.become_state(
+                State::Standby,
+                format!("takeover ordered, but refused: {why}"),
+            );
+            let text = format!("takeover ordered, but refused: {why}; nothing was changed");
+            return self.alert(Level::Critical, text);
+        }
+        let again = matches!(&self.state, State::Suspect(s) if s.why == why);
+        let next = State::Suspect(Suspect {
+            why,
+            cause,
+            recheck: now + RECHECK,
+        });
+        if again {
+            self.state = next;
+            return;
+        }
+        self.become_state(next, why.to_string());
+        // A burst that ends the same way every second is told once.
+        if self.told.replace(why) == Some(why) {
+            return;
+        }
+        let level = match why {
+            Why::OperatorHold | Why::NoCarrier => Level::Warning,
+            Why::Grace
+            | Why::Manual
+            | Why::Isolated
+            | Why::Conflict
+            | Why::AlertOnly
+            | Why::Vacated => Level::Critical,
+        };
+        self.alert(
+            level,
+            format!("the peer does not answer, and nothing is done: {why}"),
+        );
+    }
+
+    pub(super) fn confirming_timers(&mut self, now: BootTime) {
+        let State::Confirming(c) = &mut self.state else {
+            return;
+        };
+        if c.next > now {
+            return;
+        }
+        c.next = now + self.policy.detect.confirm_interval;
+        // A port that went down starts the burst at once; a cable that is back within `suspect_after` ends it.
+        let early = c.cause == Cause::Dead && now < self.evidence.suspect_at(&self.policy);
+        if c.sent < self.policy.detect.confirm_probes || early {
+            if c.sent.is_multiple_of(2) {
+                self.out.push(Action::AskWitnesses);
+            }
+            c.sent += 1;
+            self.out.push(Action::ArpProbe { to: None });
+            self.out.push(Action::Ping);
+            return;
+        }
+        let (cause, since) = (c.cause, c.since);
+        self.confirmed(now, cause, since);
+    }
+
+    /// The burst is over and nothing cancelled it.
+    fn confirmed(&mut self, now: BootTime, cause: Cause, since: BootTime) {
+        if let Some(why) = self.forbidden(now, cause) {
+            return self.stay_suspect(now, cause, why);
+        }
+        if self.evidence.in_conflict(now) {
+            return self.stay_suspect(now, cause, Why::Conflict);
+        }
+        if !self.evidence.witnessed(&self.policy.detect) {
+            return self.stay_suspect(now, cause, Why::Isolated);
+        }
+        let beating = self.evidence.beat_at.is_some_and(|at| at > since);
+        let cause = if cause == Cause::Dead && beating {
+            Cause::AliveElsewhere
+        } else {
+            cause
+        };
+        if cause == Cause::AliveElsewhere && self.policy.alive_elsewhere == React::Alert {
+            return self.stay_suspect(now, cause, Why::AlertOnly);
+        }
+        self.timeline.mark(Mark::Confirmed, now);
+        self.take(now, cause, false);
+    }
+
+    pub(super) fn order_takeover(&mut self, now: BootTime) {
+        match &self.state {
+            State::Standby | State::Suspect(_) | State::Confirming(_) | State::Halted { .. } => {
+                self.suspect(now, Cause::Planned);
+                self.timeline.mark(Mark::Ordered, now);
+            }
+            State::Taking(_) | State::Active { .. } | State::Releasing(_) => {
+                let label = self.label();
+                self.alert(
+                    Level::Warning,
+                    format!("takeover ordered, but the state is {label}: nothing is done"),
+                );
+            }
+        }
+    }
+
+    pub(super) fn order_hold(&mut self, on: bool) {
+        if self.hold == on {
+            return;
+        }
+        let from = self.label();
+        self.hold = on;
+        let why = if on {
+            "operator's hold on"
+        } else {
+            "operator's hold off"
+        };
+        self.out.push(Action::Changed {
+            from,
+            to: self.label(),
+            why: why.to_owned(),
+        });
+        if on && self.unproven() {
+            self.abort("operator's hold, and the fence is not proven");
+        }
+    }
+}

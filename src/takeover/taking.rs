@@ -1,0 +1,279 @@
+//! Taking the VIP over: the flow of steps from fence to verification.
+
+use std::time::Duration;
+
+use super::Machine;
+use super::action::{Action, Level, Run};
+use super::flow::{Flow, Progress};
+use super::state::{Grounds, State, Taking};
+use super::step::{self, By, Step, TAKEOVER};
+use super::verdict::Cause;
+use crate::types::{Attempt, BootTime, Epoch};
+
+/// A silence older than this is looked at again before the claim (the switch may take seconds to prove the fence).
+const SILENCE_LASTS: Duration = Duration::from_millis(500);
+
+impl Machine {
+    /// Begins a takeover. `keep` resumes one after a restart or a lost fence: the epoch stays.
+    pub(super) fn take(&mut self, now: BootTime, cause: Cause, keep: bool) {
+        if !keep {
+            self.epoch = Epoch(self.epoch.0 + 1);
+        }
+        self.planned = cause == Cause::Planned || (keep && self.planned);
+        (self.yielded, self.grants, self.wants_yield) = (None, None, None);
+        self.returned_hold = false;
+        let mut flow = Flow::new(&TAKEOVER);
+        let beats = self.policy.pair && self.evidence.beats(now);
+        let asks =
+            beats && self.own.is_none() && matches!(cause, Cause::Planned | Cause::AliveElsewhere);
+        let by_consent =
+            matches!(cause, Cause::Vacant | Cause::Granted) || (cause == Cause::Planned && asks);
+        if !asks {
+            flow.skip(Step::Yield);
+        }
+        if by_consent || !self.policy.fence {
+            flow.skip(Step::Fence);
+        }
+        // Nobody can be asked to be silent about an address that we answer for ourselves.
+        if self.own.is_some() {
+            flow.skip(Step::Silence);
+        }
+        let yield_until = asks.then(|| now + step::timeout(Step::Yield, &self.policy));
+        if asks {
+            self.wants_yield = Some(self.epoch);
+            flow.start(
+                Step::Yield,
+                Attempt(0),
+                now,
+                now + step::timeout(Step::Yield, &self.policy),
+            );
+        }
+        let refence_until =
+            (self.own.is_some() && self.fence_lost).then(|| now + self.policy.refence_within);
+        let taking = Taking {
+            cause,
+            flow,
+            silence: None,
+            yield_until,
+            refence_until,
+            told_unproven: false,
+            told_waiting: false,
+            verdict: None,
+            since: now,
+        };
+        let why = match cause {
+            Cause::Dead => "the peer is dead".to_owned(),
+            Cause::ServiceDead => {
+                "the peer's service is dead, and the policy says takeover".to_owned()
+            }
+            Cause::AliveElsewhere => {
+                "the peer is alive elsewhere, its data path is dead".to_owned()
+            }
+            Cause::Planned => "ordered by a person".to_owned(),
+            Cause::Vacant => "nobody has the VIP and this node is preferred".to_owned(),
+            Cause::Granted => "the peer hands the VIP over".to_owned(),
+            Cause::ReleaseFailed => {
+                "the release did not end well: everything is taken back".to_owned()
+            }
+            Cause::Resumed | Cause::Suspended => {
+                "resumed: the fence is proven before any frame with the VIP".to_owned()
+            }
+        };
+        self.cameras = (0, 0);
+        self.become_state(State::Taking(taking), why);
+        if !asks && (by_consent || !self.policy.fence) {
+            self.open_silence(now);
+        }
+        self.advance(now);
+    }
+
+    /// Starts every step whose needs are met.
+    pub(super) fn advance(&mut self, now: BootTime) {
+        let warm = self.policy.warm;
+        let extra = |s: Step| (s == Step::Service && !warm).then_some(Step::Claim);
+        let ready = match &self.state {
+            State::Taking(t) => t.flow.ready(now, extra),
+            State::Releasing(r) => r.flow.ready(now, |_| None),
+            State::Standby
+            | State::Suspect(_)
+            | State::Confirming(_)
+            | State::Active { .. }
+            | State::Halted { .. } => {
+                return;
+            }
+        };
+        for step in ready {
+            let busy =
+                |(owed, _): &(Step, Attempt)| *owed == step || step::excludes(step).contains(owed);
+            if step::spec_of(step).by == By::Core || self.owed.iter().any(busy) {
+                continue;
+            }
+            if step == Step::Claim && !self.may_claim(now) {
+                continue;
+            }
+            if step == Step::Fence && !self.may_fence(now) {
+                continue;
+            }
+            let attempt = self.next_attempt();
+            let within = step::timeout(step, &self.policy);
+            let grounds = (step == Step::Claim).then(|| self.claim_grounds());
+            let run = Run {
+                step,
+                attempt,
+                epoch: self.epoch,
+                grounds,
+                lifetime: grounds.and_then(|g| self.lifetime(g)),
+                peer_mac: self.evidence.pinned,
+                within,
+            };
+            // The adapter has the deadline too; ours comes later, for an adapter that hangs.
+            let deadline = now + within + Duration::from_millis(500);
+            self.owed.push((step, attempt));
+            match &mut self.state {
+                State::Taking(t) => t.flow.start(step, attempt, now, deadline),
+                State::Releasing(r) => r.flow.start(step, attempt, now, deadline),
+                State::Standby
+                | State::Suspect(_)
+                | State::Confirming(_)
+                | State::Active { .. }
+                | State::Halted { .. } => {}
+            }
+            if step == Step::Fence {
+                self.reset_silence();
+            }
+            if let (Step::Drop, Some(own)) = (step, &mut self.own) {
+                own.renew = None;
+            }
+            self.out.push(Action::Run(run));
+        }
+    }
+
+    /// On what grounds a claim would be made now.
+    pub(super) fn claim_grounds(&self) -> Grounds {
+        let State::Taking(t) = &self.state else {
+            return Grounds::Unfenced;
+        };
+        if matches!(t.flow.get(Step::Fence), Progress::Done { .. }) {
+            return Grounds::Fenced;
+        }
+        let given = matches!(t.flow.get(Step::Yield), Progress::Done { .. });
+        match t.cause {
+            Cause::Vacant => Grounds::Vacant,
+            Cause::Granted => self.own.as_ref().map_or(Grounds::Yielded, |o| o.grounds),
+            Cause::Planned if given => Grounds::Yielded,
+            Cause::Planned
+            | Cause::Dead
+            | Cause::ServiceDead
+            | Cause::AliveElsewhere
+            | Cause::ReleaseFailed
+            | Cause::Resumed
+            | Cause::Suspended => Grounds::Unfenced,
+        }
+    }
+
+    fn lifetime(&self, grounds: Grounds) -> Option<Duration> {
+        match grounds {
+            Grounds::Fenced => None,
+            Grounds::Yielded | Grounds::Vacant | Grounds::Unfenced => Some(self.policy.lifetime),
+        }
+    }
+
+    /// The last look before the address is taken: carrier, and a silence that is not old.
+    fn may_claim(&mut self, now: BootTime) -> bool {
+        let State::Taking(t) = &self.state else {
+            return false;
+        };
+        let old = match t.flow.get(Step::Silence) {
+            Progress::Done { at, .. } => now.since(*at) > SILENCE_LASTS,
+            Progress::Waiting
+            | Progress::Running { .. }
+            | Progress::Stopping { .. }
+            | Progress::Pausing { .. }
+            | Progress::Failed { .. }
+            | Progress::Skipped => false,
+        };
+        if old {
+            self.reset_silence();
+            self.open_silence(now);
+        }
+        self.evidence.carrier && !old
+    }
+
+    pub(super) fn taking_timers(&mut self, now: BootTime) {
+        let State::Taking(t) = &mut self.state else {
+            return;
+        };
+        for (step, attempt) in t.flow.overdue(now) {
+            self.out.push(Action::Cancel { step, attempt });
+        }
+        if t.yield_until.is_some_and(|at| at <= now) {
+            self.yield_over(now, false);
+        }
+        self.silence_timers(now);
+        self.advance(now);
+        self.refence_timers(now);
+    }
+
+    /// We own the VIP, its fence was lost, and it could not be proven in time.
+    fn refence_timers(&mut self, now: BootTime) {
+        let State::Taking(t) = &mut self.state else {
+            return;
+        };
+        if t.refence_until.is_none_or(|at| at > now) {
+            return;
+        }
+        t.refence_until = None;
+        if self.own.is_some() && !t.flow.get(Step::Fence).settled() {
+            self.alert(
+                Level::Critical,
+                "the fence of the peer was lost and cannot be proven: giving the VIP up",
+            );
+            self.stop_tasks("the fence was lost");
+            self.give_up_address();
+            self.evidence.restart(now);
+            // From standby a peer that serves is left alone, and a silent one is fenced and taken over from anew.
+            self.become_state(
+                State::Standby,
+                "the fence was lost and could not be proven again in time",
+            );
+        }
+    }
+
+    /// Leaves the takeover before anything was claimed; a fence that was set stays.
+    pub(super) fn abort(&mut self, why: &str) {
+        self.stop_tasks(why);
+        self.wants_yield = None;
+        self.give_up_address();
+        self.evidence.restart(self.seen);
+        self.become_state(State::Standby, why);
+        self.alert(Level::Critical, format!("takeover abandoned: {why}"));
+    }
+
+    pub(super) fn halt(&mut self, why: &str) {
+        self.stop_tasks(why);
+        self.wants_yield = None;
+        self.become_state(
+            State::Halted {
+                why: why.to_owned(),
+            },
+            why,
+        );
+    }
+
+    pub(super) fn stop_tasks(&mut self, why: &str) {
+        let stopped = match &mut self.state {
+            State::Taking(t) => t.flow.stop_all(why),
+            State::Releasing(r) => r.flow.stop_all(why),
+            State::Standby
+            | State::Suspect(_)
+            | State::Confirming(_)
+            | State::Active { .. }
+            | State::Halted { .. } => Vec::new(),
+        };
+        self.out.extend(
+            stopped
+                .into_iter()
+                .map(|(step, attempt)| Action::Cancel { step, attempt }),
+        );
+    }
+}
