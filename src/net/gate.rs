@@ -1,0 +1,251 @@
+//! The gate: while the service is not ready, new connections to it are dropped, not refused, so that
+//! cameras try again in a second instead of backing off.
+//!
+//! One nftables table per peer, named after it, holds one rule; taking the table away opens the
+//! gate whatever happened before. It runs `nft`: never call it on the fast path.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+const TABLE_PREFIX: &str = "standin_";
+const FAMILY: &str = "ip";
+/// The longest `nft` may take; it answers in milliseconds unless the machine is in trouble.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// The gate could not be moved, or its position not be proven.
+#[derive(Debug, thiserror::Error)]
+pub enum GateError {
+    /// The program is not installed.
+    #[error("cannot {0}: `nft` is not installed; install the package `nftables`")]
+    NoNft(String),
+    /// It could not be run.
+    #[error("cannot {doing}: running `nft` failed: {source}")]
+    Run {
+        /// What was attempted.
+        doing: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// It hung, and was killed.
+    #[error("cannot {0}: `nft` did not answer within {deadline} s and was killed", deadline = DEADLINE.as_secs())]
+    Timeout(String),
+    /// It refused.
+    #[error("cannot {doing}: nft says: {said} (it needs CAP_NET_ADMIN and the kernel's nf_tables)")]
+    Refused {
+        /// What was attempted.
+        doing: String,
+        /// What nft wrote to stderr.
+        said: String,
+    },
+    /// It said yes, but the list of tables says no.
+    #[error(
+        "cannot {doing}: nft reported success, but table {table} is {state}; look at `nft list tables`"
+    )]
+    Unproven {
+        /// What was attempted.
+        doing: String,
+        /// The table.
+        table: String,
+        /// "still there" or "not there".
+        state: &'static str,
+    },
+}
+
+/// The table of a peer. Two peers never share one: everything but letters and digits is written as
+/// `_` and two hexadecimal digits.
+fn table(peer: &str) -> String {
+    let mut name = TABLE_PREFIX.to_owned();
+    for byte in peer.bytes() {
+        if byte.is_ascii_alphanumeric() {
+            name.push(char::from(byte));
+        } else {
+            name.push_str(&format!("_{byte:02x}"));
+        }
+    }
+    name
+}
+
+/// The rules that close the gate. Adding before deleting makes one transaction of it that works
+/// whether the table was there or not. The hook lies before connection tracking and before Docker's
+/// port forwarding, which would change the address.
+fn closing(table: &str, vip: Ipv4Addr, port: u16) -> String {
+    format!(
+        "add table {FAMILY} {table}\n\
+         delete table {FAMILY} {table}\n\
+         table {FAMILY} {table} {{\n\
+         \x20 chain gate {{\n\
+         \x20   type filter hook prerouting priority raw; policy accept;\n\
+         \x20   iifname != \"lo\" ip daddr {vip} tcp dport {port} tcp flags & (fin|syn|rst|ack) == syn counter drop\n\
+         \x20 }}\n\
+         }}\n"
+    )
+}
+
+/// What [`close`] hands to `nft -f -`, for a person.
+pub fn rules(peer: &str, vip: Ipv4Addr, port: u16) -> String {
+    closing(&table(peer), vip, port)
+}
+
+/// Closes the gate of `peer`: SYNs to `vip`:`port` from other machines are dropped. Connections from
+/// this machine itself, such as a health check, still pass. Again is fine; the last word counts.
+///
+/// # Errors
+/// [`GateError`]; the gate is then as it was before.
+pub async fn close(peer: &str, vip: Ipv4Addr, port: u16) -> Result<(), GateError> {
+    let doing = format!("close the gate to {vip}:{port}");
+    let name = table(peer);
+    nft(&["-f", "-"], &closing(&name, vip, port), &doing).await?;
+    prove(&name, true, doing).await
+}
+
+/// Opens the gate of `peer`. An open one is fine.
+///
+/// # Errors
+/// [`GateError`]; cameras may still be locked out: try again.
+pub async fn open(peer: &str) -> Result<(), GateError> {
+    let name = table(peer);
+    remove(&name, format!("open the gate of {peer}")).await
+}
+
+/// Opens every gate, whoever closed it: after a crash. Returns how many there were.
+///
+/// # Errors
+/// The first [`GateError`].
+pub async fn clean_all() -> Result<usize, GateError> {
+    let found = closed().await?;
+    for name in &found {
+        remove(name, format!("remove the left-over table {name}")).await?;
+    }
+    Ok(found.len())
+}
+
+/// The names of the tables of all closed gates.
+///
+/// # Errors
+/// [`GateError`].
+pub async fn closed() -> Result<Vec<String>, GateError> {
+    let tables = nft(
+        &["list", "tables", FAMILY],
+        "",
+        "list the tables of nftables",
+    )
+    .await?;
+    Ok(our_tables(&tables))
+}
+
+fn our_tables(listing: &str) -> Vec<String> {
+    let head = format!("table {FAMILY} ");
+    let names = listing
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix(&head));
+    let ours = names.filter(|name| name.starts_with(TABLE_PREFIX));
+    ours.map(str::to_owned).collect()
+}
+
+async fn remove(name: &str, doing: String) -> Result<(), GateError> {
+    let rules = format!("add table {FAMILY} {name}\ndelete table {FAMILY} {name}\n");
+    nft(&["-f", "-"], &rules, &doing).await?;
+    prove(name, false, doing).await
+}
+
+async fn prove(name: &str, expected: bool, doing: String) -> Result<(), GateError> {
+    let there = closed().await?.iter().any(|t| t == name);
+    if there == expected {
+        return Ok(());
+    }
+    Err(GateError::Unproven {
+        doing,
+        table: name.to_owned(),
+        state: if there { "still there" } else { "not there" },
+    })
+}
+
+async fn nft(arguments: &[&str], input: &str, doing: &str) -> Result<String, GateError> {
+    let result = timeout(DEADLINE, run(arguments, input)).await;
+    let output = match result {
+        Err(_) => return Err(GateError::Timeout(doing.to_owned())),
+        Ok(Err(e)) if e.kind() == io::ErrorKind::NotFound => {
+            return Err(GateError::NoNft(doing.to_owned()));
+        }
+        Ok(Err(source)) => {
+            let doing = doing.to_owned();
+            return Err(GateError::Run { doing, source });
+        }
+        Ok(Ok(output)) => output,
+    };
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(GateError::Refused {
+        doing: doing.to_owned(),
+        said: said.lines().next().unwrap_or("nothing").to_owned(),
+    })
+}
+
+async fn run(arguments: &[&str], input: &str) -> io::Result<std::process::Output> {
+    // A service manager's PATH need not contain the sbin directories.
+    let mut missing = io::Error::from(io::ErrorKind::NotFound);
+    for program in ["nft", "/usr/sbin/nft", "/sbin/nft"] {
+        let mut command = Command::new(program);
+        command.args(arguments).kill_on_drop(true);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = match command.spawn() {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                missing = e;
+                continue;
+            }
+            other => other?,
+        };
+        if let Some(mut stdin) = child.stdin.take() {
+            // Where nft has ended early its own message says more than our broken pipe.
+            let _ = stdin.write_all(input.as_bytes()).await;
+        }
+        return child.wait_with_output().await;
+    }
+    Err(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_peers_share_a_table_and_no_name_breaks_out_of_it() {
+        assert_eq!(table("slave1"), "standin_slave1");
+        assert_eq!(table("a-b"), "standin_a_2db");
+        assert_eq!(table("a_b"), "standin_a_5fb");
+        assert_eq!(table("x {\n"), "standin_x_20_7b_0a");
+    }
+
+    #[test]
+    fn the_closing_rules_are_one_transaction() {
+        let rules = closing("standin_s", Ipv4Addr::new(192, 168, 1, 101), 1935);
+        let expected = r#"add table ip standin_s
+delete table ip standin_s
+table ip standin_s {
+  chain gate {
+    type filter hook prerouting priority raw; policy accept;
+    iifname != "lo" ip daddr 192.168.1.101 tcp dport 1935 tcp flags & (fin|syn|rst|ack) == syn counter drop
+  }
+}
+"#;
+        assert_eq!(rules, expected);
+    }
+
+    #[test]
+    fn only_our_tables_are_ours() {
+        let listing =
+            "table ip filter\ntable ip standin_a\ntable inet standin_b\ntable ip mystandin_c\n";
+        assert_eq!(our_tables(listing), ["standin_a"]);
+    }
+}

@@ -1,0 +1,14 @@
+//! The network of this machine: ARP frames and when to send them, addresses and links by rtnetlink,
+//! the gate that drops SYNs, the kernel's own TCP sockets, and the capture that sees the cameras.
+
+pub mod address;
+pub mod announce;
+pub mod arp;
+pub mod arp_socket;
+pub mod budget;
+pub mod capture;
+pub mod gate;
+pub mod link;
+pub mod netlink;
+pub mod sockets;
+pub mod watch;

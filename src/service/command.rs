@@ -1,0 +1,33 @@
+//! Starts a service by running a program, such as `docker compose up -d`.
+//!
+//! The program must end: one that stays in the foreground is a systemd unit's job. What it leaves running stays.
+
+use std::time::{Duration, Instant};
+
+use super::{ServiceError, Started, output};
+
+/// Runs the command (full path, then arguments) and waits for its end, at most `within`.
+///
+/// It is run again if asked again: the command has to be one that may be.
+///
+/// # Errors
+///
+/// It cannot be run, ends with an error, or is not done in time (then it is killed with its process group).
+pub async fn start(command: &[String], within: Duration) -> Result<Started, ServiceError> {
+    let (program, arguments) = command.split_first().ok_or(ServiceError::Empty)?;
+    let begun = Instant::now();
+    let ended = output::run(program, arguments, within).await?;
+    if !ended.status.success() {
+        return Err(ServiceError::Failed {
+            program: program.clone(),
+            status: ended.status.to_string(),
+            output: ended.output,
+        });
+    }
+    Ok(Started {
+        already: false,
+        what: program.clone(),
+        took: begun.elapsed(),
+        output: ended.output,
+    })
+}
