@@ -1,0 +1,261 @@
+//! One switch: its ports by name, its forwarding table, one writer at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::credentials::SwitchTarget;
+use super::error::SwitchError;
+use super::map::Map;
+use super::port::{FdbEntry, PortIdentity, PortState, SystemInfo};
+use super::profile::Profile;
+use super::snmp::{Snmp, SnmpError, UdpSnmp};
+use super::value::{Oid, Value, mac_of};
+use crate::types::{IfIndex, MacAddr, VlanId};
+
+pub(super) const SYS_UPTIME: [u32; 9] = [1, 3, 6, 1, 2, 1, 1, 3, 0];
+
+/// One switch. Cheap to clone; all clones share the socket, the map of names and the right to write.
+#[derive(Clone)]
+pub struct Switch {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    target: SwitchTarget,
+    snmp: Box<dyn Snmp>,
+    map: Mutex<Arc<Map>>,
+    writer: tokio::sync::Mutex<()>,
+}
+
+impl Switch {
+    /// For this target; sends nothing yet.
+    pub fn new(target: SwitchTarget) -> Switch {
+        let snmp = Box::new(UdpSnmp::new(target.clone()));
+        Switch::over(target, snmp)
+    }
+
+    /// The same over another transport.
+    pub fn over(target: SwitchTarget, snmp: Box<dyn Snmp>) -> Switch {
+        Switch {
+            inner: Arc::new(Inner {
+                target,
+                snmp,
+                map: Mutex::default(),
+                writer: tokio::sync::Mutex::default(),
+            }),
+        }
+    }
+
+    /// What it was made for.
+    pub fn target(&self) -> &SwitchTarget {
+        &self.inner.target
+    }
+
+    pub(crate) fn profile(&self) -> &Profile {
+        &self.inner.target.profile
+    }
+
+    pub(crate) fn snmp(&self) -> &dyn Snmp {
+        &*self.inner.snmp
+    }
+
+    /// The right to write to this switch; hold it from the reading that a write rests on to the write's end.
+    pub(crate) async fn writer(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.inner.writer.lock().await
+    }
+
+    /// Who the switch says it is, in one GET.
+    ///
+    /// # Errors
+    /// The request failed. What a switch does not tell is empty.
+    pub async fn system(&self) -> Result<SystemInfo, SwitchError> {
+        let oids = [
+            Oid::new([1, 3, 6, 1, 2, 1, 1, 5, 0]),
+            Oid::new([1, 3, 6, 1, 2, 1, 1, 1, 0]),
+            Oid::new([1, 3, 6, 1, 2, 1, 1, 2, 0]),
+            Oid::new(SYS_UPTIME),
+            Oid::new([1, 3, 6, 1, 6, 3, 10, 2, 1, 2, 0]),
+        ];
+        let v = self.snmp().get(&oids).await?;
+        Ok(SystemInfo {
+            sys_name: v[0].text().unwrap_or_default(),
+            sys_descr: v[1].text().unwrap_or_default(),
+            sys_object_id: match &v[2] {
+                Value::Oid(oid) => oid.to_string(),
+                _ => String::new(),
+            },
+            sys_uptime_cs: small(&v[3]).unwrap_or_default(),
+            engine_boots: small(&v[4]),
+        })
+    }
+
+    /// One port, in one GET as long as its ifIndex has not changed since the last call.
+    ///
+    /// # Errors
+    /// The request failed, no port or several have this name, or the switch does not tell its state.
+    pub async fn port(&self, name: &str) -> Result<PortState, SwitchError> {
+        Ok(self.read(&[name], &[], None).await?.ports.remove(0))
+    }
+
+    /// Several ports, in one GET.
+    ///
+    /// # Errors
+    /// As [`Switch::port`], for the first port that has one.
+    pub async fn ports(&self, names: &[&str]) -> Result<Vec<PortState>, SwitchError> {
+        Ok(self.read(names, &[], None).await?.ports)
+    }
+
+    /// Where the forwarding table has this MAC address, by GETs of its instances: in the given VLAN, or in all that
+    /// the switch lists. Empty if it is nowhere, or if the switch does not tell.
+    ///
+    /// # Errors
+    /// The request failed.
+    pub async fn where_is(
+        &self,
+        mac: MacAddr,
+        vlan: Option<VlanId>,
+    ) -> Result<Vec<FdbEntry>, SwitchError> {
+        self.known_map().await?;
+        let reading = self.read(&[], &[mac], vlan).await?;
+        let map = self.map();
+        let by_index = self.profile().fdb.is_if_index;
+        let places = reading.places.into_iter().flatten();
+        Ok(places
+            .map(|(fdb_id, port_number)| {
+                let if_index = if by_index {
+                    Some(port_number)
+                } else {
+                    map.if_index_of(port_number)
+                };
+                FdbEntry {
+                    fdb_id,
+                    port_number,
+                    if_index: if_index.map(IfIndex),
+                    if_name: if_index.and_then(|i| map.name(i)).map(str::to_owned),
+                }
+            })
+            .collect())
+    }
+
+    /// All MAC addresses learned on a port, sorted, by a walk of the forwarding table.
+    ///
+    /// # Errors
+    /// As [`Switch::port`].
+    pub async fn macs_on(&self, port: &str) -> Result<Vec<MacAddr>, SwitchError> {
+        let state = self.port(port).await?;
+        Ok(self.macs_of(&state).await?)
+    }
+
+    pub(crate) async fn macs_of(&self, port: &PortState) -> Result<Vec<MacAddr>, SnmpError> {
+        let Some(place) = self.place_of(port) else {
+            return Ok(Vec::new());
+        };
+        let mut learned = self.fdb().await?;
+        Ok(learned
+            .remove(&place)
+            .unwrap_or_default()
+            .into_iter()
+            .collect())
+    }
+
+    /// The port as it is now, for the journal while all is healthy.
+    ///
+    /// # Errors
+    /// As [`Switch::port`].
+    pub async fn identity(&self, port: &str) -> Result<PortIdentity, SwitchError> {
+        let state = self.port(port).await?;
+        Ok(PortIdentity {
+            macs: self.macs_of(&state).await?,
+            if_name: state.if_name,
+            if_index: state.if_index,
+            if_alias: state.if_alias,
+        })
+    }
+
+    /// The number by which the forwarding table calls this port.
+    pub(crate) fn place_of(&self, port: &PortState) -> Option<u32> {
+        if self.profile().fdb.is_if_index {
+            Some(port.if_index.0)
+        } else {
+            port.bridge_port.map(|p| p.0)
+        }
+    }
+
+    async fn fdb(&self) -> Result<BTreeMap<u32, BTreeSet<MacAddr>>, SnmpError> {
+        let mut out: BTreeMap<u32, BTreeSet<MacAddr>> = BTreeMap::new();
+        for object in ["fdb", "fdb_1d"] {
+            for (index, value) in self.walk(object).await? {
+                let mac = index.get(index.len().saturating_sub(6)..).and_then(mac_of);
+                if let (Some(mac), Some(port)) = (mac, small(&value)) {
+                    out.entry(port).or_default().insert(mac);
+                }
+            }
+            if !out.is_empty() {
+                break;
+            }
+        }
+        Ok(out)
+    }
+
+    async fn walk(&self, object: &str) -> Result<Vec<(Vec<u32>, Value)>, SnmpError> {
+        let Some(object) = self.profile().object(object) else {
+            return Ok(Vec::new());
+        };
+        let rows = self.snmp().walk(&object.oid).await?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|(oid, v)| Some((oid.after(&object.oid)?.to_vec(), v)))
+            .collect())
+    }
+
+    pub(super) fn map(&self) -> Arc<Map> {
+        // A map is replaced whole, so that even after a panic elsewhere it is a usable one.
+        Arc::clone(
+            &self
+                .inner
+                .map
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+
+    async fn known_map(&self) -> Result<Arc<Map>, SwitchError> {
+        let map = self.map();
+        if map.is_empty() {
+            self.learn_map().await
+        } else {
+            Ok(map)
+        }
+    }
+
+    pub(super) async fn learn_map(&self) -> Result<Arc<Map>, SwitchError> {
+        let (names, base, tables) =
+            futures_util::try_join!(self.walk("name"), self.walk("bridge_port"), self.tables())?;
+        let map = Arc::new(Map::new(&names, &base, &tables));
+        *self
+            .inner
+            .map
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::clone(&map);
+        Ok(map)
+    }
+
+    /// VLANs and their filtering databases; where the switch lists only VLANs, each is its own.
+    async fn tables(&self) -> Result<Vec<(Vec<u32>, Value)>, SnmpError> {
+        if self.profile().fdb.by_table {
+            let tables = self.walk("vlan_fdb").await?;
+            if !tables.is_empty() {
+                return Ok(tables);
+            }
+        }
+        let vlans = self.walk("vlan_row").await?;
+        Ok(vlans
+            .into_iter()
+            .filter_map(|(i, _)| Some((i.clone(), Value::Uint(u64::from(*i.last()?)))))
+            .collect())
+    }
+}
+
+pub(super) fn small(v: &Value) -> Option<u32> {
+    u32::try_from(v.number()?).ok()
+}

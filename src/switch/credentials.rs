@@ -1,0 +1,165 @@
+//! How a switch is reached and by which credentials. Secrets never show in `Debug`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::profile::Profile;
+use crate::types::ParseValueError;
+
+/// Everything that is needed to talk to one switch.
+#[derive(Clone, Debug)]
+pub struct SwitchTarget {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Address and UDP port of its SNMP agent.
+    pub address: SocketAddr,
+    /// Our own address to send from; `None` lets the kernel choose.
+    pub local: Option<IpAddr>,
+    /// Its family.
+    pub profile: Arc<Profile>,
+    /// SNMP version and secrets.
+    pub credentials: Credentials,
+    /// How long one try waits for its answer.
+    pub timeout: Duration,
+    /// How often a request is sent again when no answer came.
+    pub retries: u32,
+    /// Overrides the profile's `oper_staleness`; zero where the column is live.
+    pub oper_staleness: Option<Duration>,
+    /// ifNames that lead to other switches: never fenced.
+    pub uplinks: Vec<String>,
+    /// ifNames that lead to this machine: never fenced.
+    pub own_ports: Vec<String>,
+}
+
+impl SwitchTarget {
+    /// How old a value of ifOperStatus may be when it is read from this switch.
+    pub fn staleness(&self) -> Duration {
+        self.oper_staleness.unwrap_or(self.profile.oper_staleness)
+    }
+}
+
+/// SNMP version and secrets.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    /// SNMPv1 with a community.
+    V1 {
+        /// The community.
+        community: SecretString,
+    },
+    /// SNMPv2c with a community.
+    V2c {
+        /// The community.
+        community: SecretString,
+    },
+    /// SNMPv3 with the user-based security model.
+    V3 {
+        /// The user's name; not a secret.
+        user: String,
+        /// Authentication, none for noAuthNoPriv.
+        auth: Option<(AuthAlgorithm, SecretString)>,
+        /// Encryption; needs authentication.
+        privacy: Option<(PrivAlgorithm, SecretString)>,
+    },
+}
+
+impl Credentials {
+    /// True for v1 and v2c, where a wrong secret looks like a switch that is not there.
+    pub fn is_community(&self) -> bool {
+        !matches!(self, Credentials::V3 { .. })
+    }
+}
+
+macro_rules! algorithm {
+    ($(#[$doc:meta])* $name:ident, $expected:literal, $($(#[$vdoc:meta])* $variant:ident = $text:literal / $snmp:literal,)*) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[$vdoc])* $variant,)* }
+
+        impl $name {
+            /// The word that net-snmp's command line tools take.
+            pub fn net_snmp(self) -> &'static str {
+                match self { $($name::$variant => $snmp,)* }
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseValueError;
+            fn from_str(s: &str) -> Result<Self, Self::Err> {
+                match s {
+                    $($text => Ok($name::$variant),)*
+                    _ => Err(ParseValueError::new(s, $expected)),
+                }
+            }
+        }
+    };
+}
+
+algorithm! {
+    /// How an SNMPv3 message is authenticated. MD5 is not offered.
+    AuthAlgorithm, "one of sha1, sha224, sha256, sha384, sha512",
+    /// HMAC-SHA-96 (RFC 3414).
+    Sha1 = "sha1" / "SHA",
+    /// HMAC-SHA-224 (RFC 7860).
+    Sha224 = "sha224" / "SHA-224",
+    /// HMAC-SHA-256 (RFC 7860).
+    Sha256 = "sha256" / "SHA-256",
+    /// HMAC-SHA-384 (RFC 7860).
+    Sha384 = "sha384" / "SHA-384",
+    /// HMAC-SHA-512 (RFC 7860).
+    Sha512 = "sha512" / "SHA-512",
+}
+
+algorithm! {
+    /// How an SNMPv3 message is encrypted. DES is not offered.
+    PrivAlgorithm, "one of aes128, aes192, aes256, aes192-cisco, aes256-cisco",
+    /// AES-128 (RFC 3826).
+    Aes128 = "aes128" / "AES",
+    /// AES-192 with the Blumenthal key extension.
+    Aes192 = "aes192" / "AES-192",
+    /// AES-256 with the Blumenthal key extension.
+    Aes256 = "aes256" / "AES-256",
+    /// AES-192 with the Reeder key extension, as Cisco has it.
+    Aes192Cisco = "aes192-cisco" / "AES-192-C",
+    /// AES-256 with the Reeder key extension, as Cisco has it.
+    Aes256Cisco = "aes256-cisco" / "AES-256-C",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_shows_in_debug() {
+        let secret = || SecretString::from("SENTINEL-secret");
+        for c in [
+            Credentials::V1 {
+                community: secret(),
+            },
+            Credentials::V2c {
+                community: secret(),
+            },
+            Credentials::V3 {
+                user: "ops".into(),
+                auth: Some((AuthAlgorithm::Sha256, secret())),
+                privacy: Some((PrivAlgorithm::Aes128, secret())),
+            },
+        ] {
+            let text = format!("{c:?} {c:#?}");
+            assert!(!text.contains("SENTINEL"), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_algorithm_that_is_not_offered_is_refused_with_the_ones_that_are() {
+        assert_eq!("sha256".parse(), Ok(AuthAlgorithm::Sha256));
+        let err = "md5".parse::<AuthAlgorithm>().unwrap_err().to_string();
+        assert_eq!(
+            err,
+            "`md5` is not one of sha1, sha224, sha256, sha384, sha512"
+        );
+    }
+}

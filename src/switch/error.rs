@@ -1,0 +1,68 @@
+//! What can go wrong when a switch is read.
+
+use super::snmp::SnmpError;
+
+/// What can go wrong when a switch is read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SwitchError {
+    /// The request itself failed.
+    #[error(transparent)]
+    Snmp(#[from] SnmpError),
+    /// No interface has this name.
+    #[error(
+        "switch {switch} has no port named `{port}` in ifName; it has: {there}. Use the name exactly as the switch writes it"
+    )]
+    NoSuchPort {
+        /// Name of the switch.
+        switch: String,
+        /// The name asked for.
+        port: String,
+        /// Some names that are there, the likely ones first.
+        there: String,
+    },
+    /// Several interfaces have this name.
+    #[error(
+        "switch {switch} has several ports named `{port}` (ifIndex {indexes}): which one is meant cannot be told, so none is touched. Give them distinct names on the switch"
+    )]
+    Ambiguous {
+        /// Name of the switch.
+        switch: String,
+        /// The name asked for.
+        port: String,
+        /// The ifIndexes that have it.
+        indexes: String,
+    },
+    /// The name is behind another ifIndex at every look.
+    #[error(
+        "switch {switch}: port `{port}` was found by a walk, but a moment later its ifIndex has the name `{found}`: the switch is renumbering its ports. Try again when it has settled"
+    )]
+    Moving {
+        /// Name of the switch.
+        switch: String,
+        /// The name asked for.
+        port: String,
+        /// What the instance is called now.
+        found: String,
+    },
+    /// The switch does not tell something that is needed.
+    #[error(
+        "switch {switch}, port `{port}`: {object} came back as {came_back}; a profile with another object is needed, or a view that lets us read it"
+    )]
+    Missing {
+        /// Name of the switch.
+        switch: String,
+        /// The port.
+        port: String,
+        /// The object, by name and index.
+        object: String,
+        /// What was there instead.
+        came_back: String,
+    },
+}
+
+impl SwitchError {
+    /// True if the switch did not answer, so that nothing is known.
+    pub fn is_silence(&self) -> bool {
+        matches!(self, SwitchError::Snmp(e) if e.is_silence())
+    }
+}

@@ -1,0 +1,276 @@
+//! The fence: shut the peer's ports, and prove it.
+//!
+//! Order: all ports are read and all guards checked before anything is written; then one SET; then reading back until
+//! it is proven or the time is over. What could not be proven stays as it is: a partial fence is never undone here.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::{Instant, timeout_at};
+
+use super::client::Switch;
+pub use super::confirm::{Doubt, Freshness};
+use super::confirm::{Expect, Sample};
+use super::error::SwitchError;
+use super::guard::{self, Facts, Guard};
+use super::port::{PortIdentity, PortState};
+pub use super::proof::{FenceError, FenceProgress, FenceProof, PortProof, PortSeen, Unproven};
+use super::prove::{Known, Proven, prove};
+use super::read::Reading;
+use super::render::proving;
+pub use super::shut::SetOutcome;
+use super::shut::{self, Sent};
+pub use super::state::{FenceState, FencedPort, read_fence};
+use super::tag::FenceTag;
+use super::tagging;
+use crate::types::{IfIndex, MacAddr, VlanId};
+
+/// How long the proof waits for the answer about the tags; later they are told by [`FenceProgress::Tagged`] only.
+const TAG_GRACE: Duration = Duration::from_millis(10);
+
+/// One port to shut.
+#[derive(Clone, Debug)]
+pub struct FencePort {
+    /// ifName.
+    pub port: String,
+    /// As it was while all was healthy.
+    pub expected_identity: Option<PortIdentity>,
+    /// ifAlias as configured, without our tag.
+    pub expected_alias: Option<String>,
+}
+
+/// A fence to set.
+#[derive(Clone, Debug)]
+pub struct FenceRequest {
+    /// All ports of the peer on this switch, LAG members too.
+    pub ports: Vec<FencePort>,
+    /// The peer's MAC address; asked for in the forwarding table.
+    pub peer_mac: Option<MacAddr>,
+    /// The VLAN of the VIP; `None` asks all VLANs that the switch lists.
+    pub vlan: Option<VlanId>,
+    /// This machine's MAC addresses: a port that has one of them is not the peer's.
+    pub own_macs: Vec<MacAddr>,
+    /// What marks the fence as ours.
+    pub tag: FenceTag,
+    /// The whole time that it may take. Where the port may be down already before the SET (the cable was cut), less
+    /// than the switch's `oper_staleness` can never be enough.
+    pub within: Duration,
+    /// Told what happens, as it happens.
+    pub progress: Option<UnboundedSender<FenceProgress>>,
+}
+
+/// Shuts all ports of the request and proves it.
+///
+/// # Errors
+/// [`FenceError::Unproven`] if anything was, or may have been, written; every other error says that nothing was.
+pub async fn fence(switch: &Switch, request: FenceRequest) -> Result<FenceProof, FenceError> {
+    let start = Instant::now();
+    let deadline = start + request.within;
+    let names: Vec<&str> = request.ports.iter().map(|p| p.port.as_str()).collect();
+    let guarded = |(port, guard)| FenceError::Guarded {
+        switch: switch.target().name.clone(),
+        port,
+        guard,
+    };
+    guard::by_name(&names, &switch.target().uplinks, &switch.target().own_ports)
+        .map_err(guarded)?;
+
+    let in_time = async {
+        let writer = switch.writer().await;
+        let macs: Vec<MacAddr> = request
+            .peer_mac
+            .iter()
+            .chain(&request.own_macs)
+            .copied()
+            .collect();
+        let before = switch.read(&names, &macs, request.vlan).await?;
+        let learned = learned(switch, &request, &before).await;
+        Ok::<_, SwitchError>((writer, before, learned))
+    };
+    let (writer, before, learned) =
+        timeout_at(deadline, in_time)
+            .await
+            .map_err(|_| FenceError::TooLate {
+                switch: switch.target().name.clone(),
+                within: request.within,
+            })??;
+    check(switch, &request, &before, &learned).map_err(guarded)?;
+
+    let resolved_after = start.elapsed();
+    tell(&request, FenceProgress::Sending);
+    let indexes: Vec<IfIndex> = before.ports.iter().map(|p| p.if_index).collect();
+    // Half of what is left at most: without time to read back, not even a SET that worked can be proven.
+    let until = Instant::now() + deadline.saturating_duration_since(Instant::now()) / 2;
+    let sets = shut::send_together(switch, "port-off", &indexes, until).await?;
+    drop(writer);
+    tell(
+        &request,
+        FenceProgress::Sent {
+            acknowledged: sets.iter().all(|s| s.outcome == SetOutcome::Acknowledged),
+        },
+    );
+    let set_after = start.elapsed();
+
+    let mut tags = None;
+    let known = known(switch, &request, start, &before, &names, deadline);
+    let result = prove(switch, &known, sets, &indexes, || {
+        tags.get_or_insert_with(|| {
+            tagging::start(
+                switch,
+                &before.ports,
+                &request.tag,
+                request.progress.clone(),
+            )
+        });
+    })
+    .await;
+    let proven_after = start.elapsed();
+    match result {
+        Ok(proven) => {
+            let tagged = match tags {
+                Some(task) => tokio::time::timeout(TAG_GRACE, task)
+                    .await
+                    .ok()
+                    .and_then(Result::ok),
+                None => None,
+            };
+            let ports = before.ports.iter().enumerate();
+            Ok(FenceProof {
+                switch: switch.target().name.clone(),
+                ports: ports
+                    .map(|(i, b)| port_proof(i, b, &proven, &request.tag, tagged.as_deref()))
+                    .collect(),
+                peer: proven.peer,
+                resolved_after,
+                set_after,
+                proven_after,
+                reads: proven.reads,
+            })
+        }
+        Err(unproven) => Err(FenceError::Unproven(unproven)),
+    }
+}
+
+/// The MACs behind each port: as observed while healthy, else by a walk. A walk takes longer than the two round trips
+/// that a takeover is given, but then nobody has looked at the port before.
+async fn learned(switch: &Switch, request: &FenceRequest, before: &Reading) -> Vec<Vec<MacAddr>> {
+    let mut out = Vec::with_capacity(before.ports.len());
+    for (asked, state) in request.ports.iter().zip(&before.ports) {
+        out.push(match &asked.expected_identity {
+            Some(identity) => identity.macs.clone(),
+            // A switch that does not show its table must not stop a fence that was ordered.
+            None => switch.macs_of(state).await.unwrap_or_default(),
+        });
+    }
+    out
+}
+
+fn check(
+    switch: &Switch,
+    request: &FenceRequest,
+    before: &Reading,
+    learned: &[Vec<MacAddr>],
+) -> Result<(), (String, Guard)> {
+    let own_places = &before.places[usize::from(request.peer_mac.is_some())..];
+    let facts: Vec<Facts<'_>> = request
+        .ports
+        .iter()
+        .zip(&before.ports)
+        .zip(learned)
+        .map(|((asked, state), macs)| {
+            let place = switch.place_of(state);
+            let on_it = |p: &Vec<(Option<u32>, u32)>| p.iter().any(|(_, at)| Some(*at) == place);
+            let own = request
+                .own_macs
+                .iter()
+                .zip(own_places)
+                .find(|(_, p)| on_it(p));
+            Facts {
+                state,
+                identity: asked.expected_identity.as_ref(),
+                expected_alias: asked.expected_alias.as_deref(),
+                macs,
+                own_mac: own.map(|(mac, _)| *mac),
+            }
+        })
+        .collect();
+    guard::by_facts(&facts, request.peer_mac)
+}
+
+fn known<'a>(
+    switch: &Switch,
+    request: &FenceRequest,
+    start: Instant,
+    before: &Reading,
+    names: &'a [&'a str],
+    deadline: Instant,
+) -> Known<'a> {
+    let profile = switch.profile();
+    Known {
+        start,
+        deadline,
+        names,
+        peer: request.peer_mac,
+        vlan: request.vlan,
+        expect: Expect {
+            admin: proving(profile, "port-off", "admin"),
+            oper: proving(profile, "port-off", "oper"),
+            staleness: switch.target().staleness(),
+        },
+        before: before
+            .ports
+            .iter()
+            .map(|p| sample(p, start, before.started, before.ended))
+            .collect(),
+        fenced_before: before
+            .ports
+            .iter()
+            .filter_map(|p| switch.place_of(p))
+            .collect(),
+        places_before: request
+            .peer_mac
+            .map(|_| before.places[0].clone())
+            .unwrap_or_default(),
+    }
+}
+
+/// A port's reading with its times counted from `start`.
+pub(crate) fn sample(p: &PortState, start: Instant, started: Instant, ended: Instant) -> Sample {
+    Sample {
+        started: started.saturating_duration_since(start),
+        ended: ended.saturating_duration_since(start),
+        uptime_cs: p.sys_uptime_cs,
+        admin: p.admin.into(),
+        oper: p.oper.into(),
+        last_change_cs: p.last_change_cs,
+    }
+}
+
+fn port_proof(
+    i: usize,
+    before: &PortState,
+    proven: &Proven,
+    tag: &FenceTag,
+    tagged: Option<&[bool]>,
+) -> PortProof {
+    let Sent { outcome, .. } = &proven.sets[i];
+    let (after, fresh) = proven.ports[i];
+    PortProof {
+        port: before.if_name.clone(),
+        if_index: before.if_index,
+        before: (before.admin, before.oper),
+        after,
+        fresh,
+        set: outcome.clone(),
+        already_ours: before.tag.as_ref().is_some_and(|t| t.node == tag.node),
+        previous_tag: before.tag.clone(),
+        tagged: tagged.and_then(|t| t.get(i).copied()),
+    }
+}
+
+fn tell(request: &FenceRequest, what: FenceProgress) {
+    if let Some(progress) = &request.progress {
+        // Nobody has to listen.
+        let _ = progress.send(what);
+    }
+}

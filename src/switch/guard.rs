@@ -1,0 +1,274 @@
+//! What must hold before a port is shut. Pure: a wrong port shut is worse than none.
+
+use serde::Serialize;
+
+use super::port::{PortIdentity, PortState};
+use crate::types::MacAddr;
+
+/// More MAC addresses than this behind a port, and it is not one host.
+pub const HOST_MACS: usize = 4;
+
+/// Why a port must not be shut.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case", tag = "guard")]
+pub enum Guard {
+    /// No port was named.
+    #[error("no port was named: a fence needs at least one")]
+    NoPort,
+    /// The same port twice.
+    #[error("it is named twice: every member port of the peer once")]
+    Twice,
+    /// An uplink.
+    #[error(
+        "it is listed as an uplink: shutting it would cut off everything behind it. If it is the peer's port, take it out of `uplinks`"
+    )]
+    Uplink,
+    /// One of our own ports.
+    #[error(
+        "it is listed as a port of this machine: shutting it would cut us off, not the peer. If it is the peer's port, take it out of `own_ports`"
+    )]
+    OwnPort,
+    /// The description is not the expected one.
+    #[error(
+        "its description (ifAlias) reads `{found}` and should read `{expected}`: somebody may have recabled. If the port is right, correct the configuration or the description"
+    )]
+    Alias {
+        /// As configured or observed while healthy.
+        expected: String,
+        /// As read now, without our tag.
+        found: String,
+    },
+    /// Our own MAC is behind it.
+    #[error(
+        "our own MAC address {mac} is learned on it: this is our port, or the path to us, not the peer's"
+    )]
+    OwnMac {
+        /// Which.
+        mac: MacAddr,
+    },
+    /// Too many MACs behind it.
+    #[error(
+        "{count} MAC addresses are learned on it, more than the {HOST_MACS} of one host: it leads to another switch or to several machines"
+    )]
+    TooManyMacs {
+        /// How many.
+        count: usize,
+    },
+    /// The observed identity is of another port.
+    #[error("the identity that was observed while all was healthy is that of port `{observed}`")]
+    OtherPort {
+        /// Its name.
+        observed: String,
+    },
+    /// The peer was never seen behind any of the ports.
+    #[error(
+        "the peer's MAC address {peer} was never learned on it, nor on the other ports of this fence, while all was healthy; learned there: {learned}"
+    )]
+    OtherHost {
+        /// The peer's.
+        peer: MacAddr,
+        /// What was learned there.
+        learned: String,
+    },
+}
+
+/// What is known about one port before it is shut.
+pub(crate) struct Facts<'a> {
+    pub state: &'a PortState,
+    pub identity: Option<&'a PortIdentity>,
+    pub expected_alias: Option<&'a str>,
+    /// MACs learned on it, as good as is known.
+    pub macs: &'a [MacAddr],
+    /// Which of our own MACs the forwarding table has on it just now.
+    pub own_mac: Option<MacAddr>,
+}
+
+/// The guards that need no reading.
+pub(crate) fn by_name(
+    ports: &[&str],
+    uplinks: &[String],
+    own: &[String],
+) -> Result<(), (String, Guard)> {
+    if ports.is_empty() {
+        return Err(("-".into(), Guard::NoPort));
+    }
+    for (i, port) in ports.iter().enumerate() {
+        let guard = if ports[..i].contains(port) {
+            Guard::Twice
+        } else if uplinks.iter().any(|u| u == port) {
+            Guard::Uplink
+        } else if own.iter().any(|o| o == port) {
+            Guard::OwnPort
+        } else {
+            continue;
+        };
+        return Err(((*port).to_owned(), guard));
+    }
+    Ok(())
+}
+
+/// The guards that compare what was read with what is expected.
+pub(crate) fn by_facts(ports: &[Facts<'_>], peer: Option<MacAddr>) -> Result<(), (String, Guard)> {
+    for p in ports {
+        if let Some(guard) = one(p) {
+            return Err((p.state.if_name.clone(), guard));
+        }
+    }
+    // The peer may have several ports (a LAG's members, two NICs), and its MAC then is on one of them.
+    let identities = || ports.iter().filter_map(|p| p.identity);
+    let learned: Vec<String> = identities()
+        .flat_map(|i| &i.macs)
+        .map(MacAddr::to_string)
+        .collect();
+    if let (Some(peer), Some(first)) = (peer, ports.first())
+        && !learned.is_empty()
+        && !identities().any(|i| i.macs.contains(&peer))
+    {
+        let learned = learned.join(", ");
+        return Err((
+            first.state.if_name.clone(),
+            Guard::OtherHost { peer, learned },
+        ));
+    }
+    Ok(())
+}
+
+fn one(p: &Facts<'_>) -> Option<Guard> {
+    if let Some(mac) = p.own_mac {
+        return Some(Guard::OwnMac { mac });
+    }
+    let observed = p.identity.and_then(|i| i.if_alias.as_deref());
+    let found = p.state.if_alias.as_deref().unwrap_or("");
+    for expected in [p.expected_alias, observed].into_iter().flatten() {
+        if expected != found {
+            return Some(Guard::Alias {
+                expected: expected.to_owned(),
+                found: found.to_owned(),
+            });
+        }
+    }
+    if let Some(i) = p.identity
+        && i.if_name != p.state.if_name
+    {
+        return Some(Guard::OtherPort {
+            observed: i.if_name.clone(),
+        });
+    }
+    (p.macs.len() > HOST_MACS).then_some(Guard::TooManyMacs {
+        count: p.macs.len(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::port::{Admin, Oper};
+    use super::*;
+    use crate::types::IfIndex;
+
+    fn state(alias: &str) -> PortState {
+        PortState {
+            if_name: "ge7".into(),
+            if_index: IfIndex(7),
+            bridge_port: None,
+            if_alias: None,
+            tag: None,
+            admin: Admin::Up,
+            oper: Oper::Up,
+            last_change_cs: None,
+            sys_uptime_cs: None,
+            alias_octets: None,
+        }
+        .with_alias(Some(alias.as_bytes().to_vec()))
+    }
+
+    fn mac(n: u8) -> MacAddr {
+        MacAddr([2, 0, 0, 0, 0, n])
+    }
+
+    fn identity(alias: &str, macs: &[u8]) -> PortIdentity {
+        PortIdentity {
+            if_name: "ge7".into(),
+            if_index: IfIndex(99),
+            if_alias: Some(alias.into()),
+            macs: macs.iter().map(|n| mac(*n)).collect(),
+        }
+    }
+
+    fn check(
+        state: &PortState,
+        identity: Option<&PortIdentity>,
+        alias: Option<&str>,
+    ) -> Option<Guard> {
+        let macs = identity.map(|i| i.macs.clone()).unwrap_or_default();
+        let facts = Facts {
+            state,
+            identity,
+            expected_alias: alias,
+            macs: &macs,
+            own_mac: None,
+        };
+        by_facts(&[facts], Some(mac(1))).err().map(|(_, g)| g)
+    }
+
+    #[test]
+    fn a_port_that_is_as_it_was_passes_even_renumbered_and_with_our_tag_on_it() {
+        let s = state("slave-a [standin:b:3]");
+        assert_eq!(
+            check(&s, Some(&identity("slave-a", &[1, 2])), Some("slave-a")),
+            None
+        );
+        assert_eq!(check(&s, None, None), None);
+        assert_eq!(check(&s, Some(&identity("slave-a", &[])), None), None);
+    }
+
+    #[test]
+    fn another_description_another_host_and_a_crowd_are_each_refused() {
+        let s = state("slave-a");
+        assert!(matches!(
+            check(&s, None, Some("slave-b")),
+            Some(Guard::Alias { .. })
+        ));
+        assert!(matches!(
+            check(&s, Some(&identity("x", &[1])), None),
+            Some(Guard::Alias { .. })
+        ));
+        assert!(matches!(
+            check(&s, Some(&identity("slave-a", &[2, 3])), None),
+            Some(Guard::OtherHost { .. })
+        ));
+        assert_eq!(
+            check(&s, Some(&identity("slave-a", &[1, 2, 3, 4])), None),
+            None
+        );
+        assert_eq!(
+            check(&s, Some(&identity("slave-a", &[1, 2, 3, 4, 5])), None),
+            Some(Guard::TooManyMacs { count: 5 })
+        );
+    }
+
+    #[test]
+    fn the_peers_mac_on_one_of_two_ports_is_enough() {
+        let (a, b) = (state("slave-a"), state("slave-a"));
+        let (ia, ib) = (identity("slave-a", &[2]), identity("slave-a", &[1]));
+        let facts = [(&a, &ia), (&b, &ib)].map(|(state, i)| Facts {
+            state,
+            identity: Some(i),
+            expected_alias: None,
+            macs: &i.macs,
+            own_mac: None,
+        });
+        assert_eq!(by_facts(&facts, Some(mac(1))), Ok(()));
+        assert!(by_facts(&facts, Some(mac(9))).is_err());
+    }
+
+    #[test]
+    fn uplinks_own_ports_and_doubles_are_refused_before_anything_is_asked() {
+        let (up, own) = (vec!["ge48".to_owned()], vec!["ge2".to_owned()]);
+        let guard = |ports: &[&str]| by_name(ports, &up, &own).err().map(|(_, g)| g);
+        assert_eq!(guard(&["ge7", "ge8"]), None);
+        assert_eq!(guard(&["ge7", "ge48"]), Some(Guard::Uplink));
+        assert_eq!(guard(&["ge2"]), Some(Guard::OwnPort));
+        assert_eq!(guard(&["ge7", "ge7"]), Some(Guard::Twice));
+        assert_eq!(guard(&[]), Some(Guard::NoPort));
+    }
+}

@@ -1,0 +1,46 @@
+//! Switches: read a port, fence it over SNMP and prove it, lift it again, say beforehand what would be sent.
+//!
+//! Vendors are data ([`profile`]): what to send and what must be true afterwards. Pure parts, which import nothing
+//! but `std`, `serde`, `toml` and [`crate::types`]: [`value`], [`schema`], [`profile`], [`render`], [`tag`],
+//! [`confirm`]. The rest is IO: [`snmp`] (the one file that knows the SNMP crate), [`client`] (one switch),
+//! [`fence`] (shut, prove, adopt), [`unfence`], [`plan`].
+//!
+//! A SET's reply is never evidence here, only a read-back that began after it.
+
+pub mod client;
+pub mod confirm;
+pub mod credentials;
+pub mod error;
+pub mod fence;
+pub mod guard;
+mod map;
+pub mod plan;
+pub mod port;
+pub mod profile;
+mod profile_check;
+mod profile_rows;
+mod proof;
+mod prove;
+mod read;
+pub mod render;
+pub mod schema;
+mod shut;
+pub mod snmp;
+mod snmp_error;
+mod state;
+pub mod tag;
+mod tagging;
+pub mod unfence;
+pub mod value;
+
+pub use client::Switch;
+pub use credentials::{AuthAlgorithm, Credentials, PrivAlgorithm, SwitchTarget};
+pub use error::SwitchError;
+pub use fence::{
+    FenceError, FencePort, FenceProgress, FenceProof, FenceRequest, FenceState, fence, read_fence,
+};
+pub use plan::{PlanOp, PlannedSet, plan};
+pub use port::{Admin, FdbEntry, Oper, PortIdentity, PortState, SystemInfo};
+pub use profile::Profile;
+pub use tag::FenceTag;
+pub use unfence::{Lift, unfence};

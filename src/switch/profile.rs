@@ -1,0 +1,388 @@
+//! Switch profiles: one TOML file per vendor family, checked as a whole before it is used. Pure, apart from reading
+//! the folder that overrides the built-in ones.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::profile_check::{check, key_at, place};
+use super::schema::ProfileFile;
+use super::value::Oid;
+
+/// The profiles that are built in: name and text.
+pub const BUILT_IN: &[(&str, &str)] = &[(
+    "generic-qbridge",
+    include_str!("../../switch-profiles/generic-qbridge.toml"),
+)];
+
+/// Whether a change survives a reboot of the switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Persistence {
+    /// Every change is kept at once.
+    Instant,
+    /// A change is kept only after it was saved.
+    Save,
+    /// Not known.
+    Unknown,
+}
+
+/// One part of an object's index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Index {
+    /// ifIndex.
+    IfIndex,
+    /// dot1dBasePort.
+    BasePort,
+    /// VLAN identifier.
+    Vlan,
+    /// Filtering database identifier.
+    FdbId,
+    /// MAC address, six arcs.
+    Mac,
+    /// TimeFilter, whatever value it has.
+    TimeMark,
+}
+
+/// The ASN.1 type that a SET of the object must carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// INTEGER.
+    I32,
+    /// Gauge32/Unsigned32.
+    U32,
+    /// OCTET STRING of text.
+    Text,
+    /// TimeTicks (never written).
+    Ticks,
+}
+
+/// One MIB object of a profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// The column, without an index.
+    pub oid: Oid,
+    /// What the index is made of.
+    pub index: Vec<Index>,
+    /// The type of its value.
+    pub kind: Kind,
+}
+
+/// One varbind of a SET.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetRow {
+    /// Name of the object.
+    pub object: String,
+    /// Value, with `{alias}` still to be filled in.
+    pub value: String,
+}
+
+/// One thing that must be read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProveRow {
+    /// Name of the object.
+    pub object: String,
+    /// Any of these values proves it.
+    pub any: Vec<String>,
+}
+
+/// One operation over SNMP.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Op {
+    /// Objects read together (`port-status`).
+    pub read: Vec<String>,
+    /// Ordered PDUs of ordered varbinds.
+    pub steps: Vec<Vec<SetRow>>,
+    /// What must be true afterwards.
+    pub prove: Vec<ProveRow>,
+}
+
+/// How the FDB id of a VLAN is found, and what an FDB entry's value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fdb {
+    /// True if `vlan_fdb` is asked; else the FDB id is the VLAN itself.
+    pub by_table: bool,
+    /// True if an entry's value is an ifIndex; else it is a bridge port.
+    pub is_if_index: bool,
+}
+
+/// A profile that was found to be whole.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// Its name: the file's name without `.toml`.
+    pub name: String,
+    /// What was run against what.
+    pub tested: Vec<String>,
+    /// Whether a change survives a reboot of the switch.
+    pub persistence: Persistence,
+    /// How old a value of `oper` may be when it is read.
+    pub oper_staleness: Duration,
+    /// Prefixes of sysObjectID.
+    pub sysobjectid: Vec<Oid>,
+    /// Rules of the forwarding table.
+    pub fdb: Fdb,
+    /// The objects by name; `name`, `admin` and `oper` are always there.
+    pub objects: BTreeMap<String, Object>,
+    /// The operations by name; `port-off`, `port-on` and `port-status` are always there.
+    pub ops: BTreeMap<String, Op>,
+}
+
+/// One thing that is wrong with a profile.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}:{column}: {key}: {message}")]
+pub struct Problem {
+    /// The file, as it was named.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// The key, such as `op.port-off.snmp.prove`.
+    pub key: String,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+/// Why there is no profile.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// The file has problems; all of them.
+    #[error("the switch profile cannot be used:\n{}", Lines(.0))]
+    Invalid(Vec<Problem>),
+    /// No profile has this name.
+    #[error("there is no switch profile `{name}`; there are: {there}")]
+    NoSuch {
+        /// The name asked for.
+        name: String,
+        /// The names that exist.
+        there: String,
+    },
+    /// A folder or file could not be read.
+    #[error("reading switch profiles from {path}: {came_back}")]
+    Unreadable {
+        /// The path.
+        path: String,
+        /// What the operating system said.
+        came_back: String,
+    },
+}
+
+struct Lines<'a>(&'a [Problem]);
+
+impl fmt::Display for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, p) in self.0.iter().enumerate() {
+            write!(f, "{}{p}", if i > 0 { "\n" } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+impl Profile {
+    /// Finds the profile `name`: `folder/name.toml` if it is there, else the built-in one.
+    ///
+    /// # Errors
+    /// No profile of that name, a file that cannot be read, or everything that is wrong with it.
+    pub fn find(name: &str, folder: Option<&Path>) -> Result<Profile, ProfileError> {
+        let plain = !name.is_empty()
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+        if let (true, Some(folder)) = (plain, folder) {
+            let path = folder.join(format!("{name}.toml"));
+            match std::fs::read_to_string(&path) {
+                Ok(text) => return Profile::parse(name, &path.display().to_string(), &text),
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                Err(e) => {
+                    return Err(ProfileError::Unreadable {
+                        path: path.display().to_string(),
+                        came_back: e.to_string(),
+                    });
+                }
+            }
+        }
+        match BUILT_IN.iter().find(|(n, _)| *n == name) {
+            Some((n, text)) => Profile::parse(n, &format!("<built-in>/{n}.toml"), text),
+            None => Err(ProfileError::NoSuch {
+                name: name.to_owned(),
+                there: BUILT_IN
+                    .iter()
+                    .map(|(n, _)| *n)
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            }),
+        }
+    }
+
+    /// Reads a profile from text; `file` is only for messages.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each with line and column.
+    pub fn parse(name: &str, file: &str, text: &str) -> Result<Profile, ProfileError> {
+        let raw: ProfileFile = toml::from_str(text).map_err(|e| {
+            let (line, column) = place(text, e.span().map_or(0, |s| s.start));
+            ProfileError::Invalid(vec![Problem {
+                file: file.to_owned(),
+                line,
+                column,
+                key: key_at(text, line),
+                message: e.message().trim().replace('\n', "; "),
+            }])
+        })?;
+        check(name, file, text, raw).map_err(ProfileError::Invalid)
+    }
+
+    /// The object `name`, if this family has it.
+    pub fn object(&self, name: &str) -> Option<&Object> {
+        self.objects.get(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(from: &str, to: &str) -> Vec<String> {
+        let text = BUILT_IN[0].1;
+        assert!(text.contains(from), "the test's own text is gone: {from}");
+        match Profile::parse("x", "x.toml", &text.replacen(from, to, 1)) {
+            Err(ProfileError::Invalid(p)) => p.iter().map(ToString::to_string).collect(),
+            other => panic!("{from} -> {to} was accepted: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_shipped_profile_loads_and_is_built_in() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("switch-profiles");
+        let mut seen = 0;
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|e| e == "toml") {
+                let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+                Profile::find(&name, Some(&folder)).unwrap();
+                assert!(
+                    BUILT_IN.iter().any(|(n, _)| *n == name),
+                    "{name} is not built in"
+                );
+                seen += 1;
+            }
+        }
+        assert_eq!(seen, BUILT_IN.len());
+        for (name, _) in BUILT_IN {
+            assert_eq!(Profile::find(name, None).unwrap().name, *name);
+        }
+    }
+
+    #[test]
+    fn a_profile_in_the_folder_comes_before_the_built_in_one_of_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = BUILT_IN[0].1.replace("\"3s\"", "\"250ms\"");
+        std::fs::write(dir.path().join("generic-qbridge.toml"), text).unwrap();
+        let p = Profile::find("generic-qbridge", Some(dir.path())).unwrap();
+        assert_eq!(p.oper_staleness, Duration::from_millis(250));
+        let err = Profile::find("../etc/passwd", Some(dir.path())).unwrap_err();
+        assert!(
+            err.to_string().contains("there are: generic-qbridge"),
+            "{err}"
+        );
+    }
+
+    #[test]
+    fn each_mistake_is_named_with_its_line_column_key_and_what_would_be_right() {
+        for (from, to, want) in [
+            (
+                "format = 1",
+                "format = 2",
+                "x.toml:4:10: format: this program reads format 1, not 2",
+            ),
+            (
+                "\"unknown\"",
+                "\"yes\"",
+                "persistence: `yes` must be one of `instant`, `save`, `unknown`",
+            ),
+            (
+                "\"3s\"",
+                "\"3 sec\"",
+                "oper_staleness: `3 sec` is not a time such as 3s",
+            ),
+            (
+                "format = 1",
+                "format = 1\nvendor = 3",
+                "x.toml:5:1: vendor: unknown field `vendor`",
+            ),
+            (
+                "set = \"admin\", value = \"2\"",
+                "set = \"amin\", value = \"2\"",
+                "op.port-off.snmp: `amin` is not declared",
+            ),
+            (
+                "set = \"admin\", value = \"2\"",
+                "set = \"admin\", value = \"down\"",
+                "`down` does not fit `admin`",
+            ),
+            (
+                "set = \"admin\", value = \"2\"",
+                "get = \"admin\", value = \"2\"",
+                "exactly `set` and `value`",
+            ),
+            (
+                "prove = [{ get = \"admin\", is = \"2\" }, { get = \"oper\", any = [\"2\", \"6\", \"7\"] }]",
+                "",
+                "`prove` must read `oper` back",
+            ),
+            (
+                "any = [\"2\", \"6\", \"7\"]",
+                "any = []",
+                "one of `is` and `any`",
+            ),
+            (
+                "1.3.6.1.2.1.2.2.1.8\"",
+                "1.3.six\"",
+                "snmp.object.oper: `1.3.six` is not an object identifier",
+            ),
+            (
+                "set = \"alias\"",
+                "set = \"bridge_port\"",
+                "`bridge_port` is not indexed by ifindex alone",
+            ),
+            (
+                "[op.port-on.snmp]",
+                "[op.port-an.snmp]",
+                "there must be an [op.port-on.snmp]",
+            ),
+            (
+                "value = \"{alias}\"",
+                "value = \"{vlan}\"",
+                "`{vlan}` does not fit `alias`",
+            ),
+        ] {
+            let got = problems(from, to);
+            assert!(got.iter().any(|p| p.contains(want)), "{want}\n{got:#?}");
+        }
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once() {
+        let text = BUILT_IN[0]
+            .1
+            .replace("\"unknown\"", "\"no\"")
+            .replace("\"3s\"", "\"x\"");
+        let Err(ProfileError::Invalid(p)) = Profile::parse("x", "x.toml", &text) else {
+            panic!("accepted");
+        };
+        assert_eq!(p.len(), 2, "{p:?}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_loader_panic(cut in 0usize..3000, add in ".{0,20}") {
+            let text = BUILT_IN[0].1;
+            let cut = (0..=cut.min(text.len())).rev().find(|c| text.is_char_boundary(*c)).unwrap();
+            let _ = Profile::parse("x", "x", &format!("{}{add}{}", &text[..cut], &text[cut..]));
+        }
+    }
+}

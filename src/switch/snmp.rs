@@ -1,0 +1,398 @@
+//! SNMP as this program needs it, and the one implementation of it. The only file that knows the SNMP crate.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use async_snmp::v3::ReportStatus;
+use async_snmp::{
+    Auth, AuthProtocol, Client, Error, ErrorStatus, PrivProtocol, Retry, UdpHandle, UdpTransport,
+    UsmConfig, WalkOptions,
+};
+use futures_util::future::BoxFuture;
+use secrecy::ExposeSecret;
+use tokio::sync::Mutex;
+
+use super::credentials::{AuthAlgorithm, Credentials, PrivAlgorithm, SwitchTarget};
+use super::profile::Kind;
+use super::render::SetVar;
+pub use super::snmp_error::{Attempt, SnmpError};
+use super::value::{Oid, Value};
+
+/// The answer to come of one request.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, SnmpError>>;
+
+/// Objects in one GET; more are asked for in several. 48 status objects fit into one Ethernet frame.
+const PER_GET: usize = 48;
+/// Rows per GETBULK.
+const PER_BULK: u32 = 40;
+/// A walk that yields more rows than this is cut off with an error.
+const WALK_MAX: usize = 50_000;
+
+/// What is asked of an SNMP agent. Every call has its own timeout and retries.
+pub trait Snmp: Send + Sync {
+    /// Reads these instances, in this order; one that is not there is [`Value::Absent`].
+    fn get<'a>(&'a self, oids: &'a [Oid]) -> Answer<'a, Vec<Value>>;
+    /// Writes these instances in one PDU. An answer proves nothing but that the switch sent one.
+    fn set_many<'a>(&'a self, vars: &'a [SetVar]) -> Answer<'a, ()>;
+    /// Reads all instances below `column`.
+    fn walk<'a>(&'a self, column: &'a Oid) -> Answer<'a, Vec<(Oid, Value)>>;
+}
+
+/// SNMP over UDP. The socket is opened and the v3 keys are computed at the first request.
+pub struct UdpSnmp {
+    target: SwitchTarget,
+    client: Mutex<Option<Client<UdpHandle>>>,
+}
+
+impl UdpSnmp {
+    /// For this switch; sends nothing yet.
+    pub fn new(target: SwitchTarget) -> UdpSnmp {
+        UdpSnmp {
+            target,
+            client: Mutex::default(),
+        }
+    }
+
+    async fn client(&self, request: &str) -> Result<Client<UdpHandle>, SnmpError> {
+        let mut kept = self.client.lock().await;
+        if let Some(client) = &*kept {
+            return Ok(client.clone());
+        }
+        let any = match self.target.address {
+            SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        let local = SocketAddr::new(self.target.local.unwrap_or(any), 0);
+        let made = async {
+            let transport = UdpTransport::bind(local.to_string()).await?;
+            self.builder()?.build_with(&transport).await
+        };
+        let client = made
+            .await
+            .map_err(|e: Box<Error>| self.error(request, &e))?;
+        Ok(kept.insert(client).clone())
+    }
+
+    /// Says what failed, and drops a client that cannot recover: its socket is closed, or the switch was replaced and
+    /// is another SNMPv3 engine now. The next request makes a new one.
+    async fn failed(&self, request: &str, error: &Error) -> SnmpError {
+        let lost = match error.exchange_source() {
+            Error::Closed { .. } => true,
+            Error::Report { status, .. } => {
+                matches!(**status, ReportStatus::UnknownEngineId { .. })
+            }
+            _ => false,
+        };
+        if lost {
+            *self.client.lock().await = None;
+        }
+        self.error(request, error)
+    }
+
+    fn builder(&self) -> Result<async_snmp::TargetClientBuilder, Box<Error>> {
+        let t = &self.target;
+        let config = |e: String| Error::Config(e.into()).boxed();
+        let retry = Retry::fixed(t.retries, std::time::Duration::ZERO)
+            .map_err(|e| config(format!("retries = {}: {e}", t.retries)))?;
+        let walk = WalkOptions {
+            max_repetitions: PER_BULK,
+            result_limit: Some(WALK_MAX),
+            ..WalkOptions::default()
+        };
+        Ok(
+            Client::builder(t.address, auth(&t.credentials).map_err(config)?)
+                .request_timeout(t.timeout)
+                .retry(retry)
+                .max_oids_per_request(PER_GET)
+                .walk_options(walk)
+                // Turns the Report about a wrong password into an error instead of a timeout. An injected Report can at
+                // worst spoil the time of one authenticated packet.
+                .allow_unauthenticated_v3_time_correction(true),
+        )
+    }
+
+    fn attempt(&self, request: &str) -> Box<Attempt> {
+        Box::new(Attempt {
+            switch: self.target.name.clone(),
+            address: self.target.address,
+            request: request.to_owned(),
+        })
+    }
+
+    /// Says in this program's words what the crate reported; its own text is used only where no case fits.
+    fn error(&self, request: &str, error: &Error) -> SnmpError {
+        let at = self.attempt(request);
+        match error.exchange_source() {
+            Error::Timeout { elapsed, .. } => SnmpError::Unreachable {
+                at,
+                waited: *elapsed,
+                hint: if self.target.credentials.is_community() {
+                    "wrong community, or switch unreachable, or SNMP not enabled for our address"
+                } else {
+                    "switch unreachable, or SNMP not enabled for our address, or wrong privacy password"
+                },
+            },
+            Error::Network { source, .. } => SnmpError::NotSent {
+                at,
+                came_back: source.to_string(),
+            },
+            Error::Report { status, .. } => match &**status {
+                ReportStatus::WrongDigest { .. } => {
+                    self.wrong(at, "wrong authentication password or algorithm")
+                }
+                ReportStatus::UnknownUserName { .. } => {
+                    self.wrong(at, "it does not know this user")
+                }
+                ReportStatus::UnsupportedSecurityLevel { .. } => self.wrong(
+                    at,
+                    "the user does not have this security level (authentication, encryption)",
+                ),
+                ReportStatus::DecryptionError { .. } => {
+                    self.wrong(at, "wrong privacy password or algorithm")
+                }
+                other => SnmpError::BadAnswer {
+                    at,
+                    came_back: other.to_string(),
+                },
+            },
+            Error::Auth { .. } => self.wrong(at, "its answer is not authentic"),
+            Error::Snmp { status, oid, .. } => self.status(at, *status, oid.as_deref()),
+            Error::Config(e) => SnmpError::NotSent {
+                at,
+                came_back: e.to_string(),
+            },
+            other => SnmpError::BadAnswer {
+                at,
+                came_back: other.kind().to_string(),
+            },
+        }
+    }
+
+    fn wrong(&self, at: Box<Attempt>, came_back: &str) -> SnmpError {
+        SnmpError::WrongCredentials {
+            at,
+            came_back: came_back.to_owned(),
+        }
+    }
+
+    fn status(
+        &self,
+        at: Box<Attempt>,
+        status: ErrorStatus,
+        oid: Option<&async_snmp::Oid>,
+    ) -> SnmpError {
+        use ErrorStatus as S;
+        let object = oid.map_or("an object it does not name".into(), |o| ours(o).named());
+        let set = at.request.starts_with("SET");
+        let word = status.to_string();
+        match status {
+            S::TooBig => SnmpError::TooBig { at },
+            // SNMPv1 has no other word for "you may not write this".
+            S::NoSuchName if set => SnmpError::Denied {
+                at,
+                object,
+                status: word,
+            },
+            S::ReadOnly | S::NoAccess | S::NotWritable | S::AuthorizationError | S::NoCreation => {
+                SnmpError::Denied {
+                    at,
+                    object,
+                    status: word,
+                }
+            }
+            S::BadValue | S::WrongType | S::WrongLength | S::WrongEncoding | S::WrongValue => {
+                SnmpError::BadValue {
+                    at,
+                    object,
+                    status: word,
+                }
+            }
+            _ => SnmpError::Refused {
+                at,
+                object,
+                status: word,
+            },
+        }
+    }
+
+    /// SNMPv1 fails the whole request for one missing instance: leave that one out and ask again.
+    async fn get_all(
+        &self,
+        client: &Client<UdpHandle>,
+        request: &str,
+        oids: &[Oid],
+    ) -> Result<Vec<Value>, SnmpError> {
+        let mut values = vec![Value::Absent; oids.len()];
+        let mut left: Vec<usize> = (0..oids.len()).collect();
+        while !left.is_empty() {
+            let asked: Vec<async_snmp::Oid> = left.iter().map(|i| theirs(&oids[*i])).collect();
+            match client.get_many(&asked).await {
+                Ok(response) => {
+                    for (i, want) in left.iter().zip(&asked) {
+                        let Some(found) = response.varbinds.iter().find(|v| v.oid == *want) else {
+                            return Err(SnmpError::BadAnswer {
+                                at: self.attempt(request),
+                                came_back: format!("{} is missing from it", oids[*i].named()),
+                            });
+                        };
+                        values[*i] = value(&found.value);
+                    }
+                    return Ok(values);
+                }
+                Err(e) => match e.exchange_source() {
+                    Error::Snmp {
+                        status: ErrorStatus::NoSuchName,
+                        oid,
+                        ..
+                    } => {
+                        let missing = oid
+                            .as_ref()
+                            .and_then(|o| asked.iter().position(|a| *a == **o));
+                        match missing {
+                            Some(at) => left.remove(at),
+                            None if left.len() == 1 => left.remove(0),
+                            None => return Err(self.failed(request, &e).await),
+                        };
+                    }
+                    _ => return Err(self.failed(request, &e).await),
+                },
+            }
+        }
+        Ok(values)
+    }
+}
+
+impl Snmp for UdpSnmp {
+    fn get<'a>(&'a self, oids: &'a [Oid]) -> Answer<'a, Vec<Value>> {
+        Box::pin(async move {
+            let request = describe("GET", oids.iter());
+            let client = self.client(&request).await?;
+            self.get_all(&client, &request, oids).await
+        })
+    }
+
+    fn set_many<'a>(&'a self, vars: &'a [SetVar]) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let request = describe("SET", vars.iter().map(|v| &v.oid));
+            let client = self.client(&request).await?;
+            let mut binds = Vec::with_capacity(vars.len());
+            for var in vars {
+                let value = wire(var.kind, &var.value).ok_or_else(|| SnmpError::NotSent {
+                    at: self.attempt(&request),
+                    came_back: format!("{} cannot be sent as {:?}", var.value, var.kind),
+                })?;
+                binds.push((theirs(&var.oid), value));
+            }
+            match client.set_many(&binds).await {
+                Ok(_) => Ok(()),
+                Err(e) => Err(self.failed(&request, &e).await),
+            }
+        })
+    }
+
+    fn walk<'a>(&'a self, column: &'a Oid) -> Answer<'a, Vec<(Oid, Value)>> {
+        Box::pin(async move {
+            let request = describe("walk of", std::iter::once(column));
+            let client = self.client(&request).await?;
+            let rows = match client.walk(theirs(column)) {
+                Ok(stream) => stream.collect().await,
+                Err(e) => Err(e),
+            };
+            let rows = match rows {
+                Ok(rows) => rows,
+                Err(e) => return Err(self.failed(&request, &e).await),
+            };
+            Ok(rows
+                .iter()
+                .map(|r| (ours(&r.oid), value(&r.value)))
+                .collect())
+        })
+    }
+}
+
+/// `GET ifName.3, ifAlias.3 and 4 more`.
+fn describe<'a>(what: &str, mut oids: impl ExactSizeIterator<Item = &'a Oid>) -> String {
+    let many = oids.len();
+    let named: Vec<String> = oids.by_ref().take(3).map(Oid::named).collect();
+    match many.saturating_sub(named.len()) {
+        0 => format!("{what} {}", named.join(", ")),
+        more => format!("{what} {} and {more} more", named.join(", ")),
+    }
+}
+
+fn auth(credentials: &Credentials) -> Result<Auth, String> {
+    Ok(match credentials {
+        Credentials::V1 { community } => Auth::v1(community.expose_secret().as_bytes().to_vec()),
+        Credentials::V2c { community } => Auth::v2c(community.expose_secret().as_bytes().to_vec()),
+        Credentials::V3 {
+            user,
+            auth,
+            privacy,
+        } => {
+            let usm = UsmConfig::new(user.clone());
+            match (auth, privacy) {
+                (None, None) => Ok(usm),
+                (Some((a, key)), None) => usm.auth(auth_protocol(*a), key.expose_secret()),
+                (Some((a, key)), Some((p, priv_key))) => usm.auth_priv(
+                    auth_protocol(*a),
+                    key.expose_secret(),
+                    priv_protocol(*p),
+                    priv_key.expose_secret(),
+                ),
+                (None, Some(_)) => return Err("SNMPv3 encryption needs authentication too".into()),
+            }
+            .map_err(|e| format!("SNMPv3 user {user}: {e}"))?
+            .into()
+        }
+    })
+}
+
+fn auth_protocol(a: AuthAlgorithm) -> AuthProtocol {
+    match a {
+        AuthAlgorithm::Sha1 => AuthProtocol::Sha1,
+        AuthAlgorithm::Sha224 => AuthProtocol::Sha224,
+        AuthAlgorithm::Sha256 => AuthProtocol::Sha256,
+        AuthAlgorithm::Sha384 => AuthProtocol::Sha384,
+        AuthAlgorithm::Sha512 => AuthProtocol::Sha512,
+    }
+}
+
+fn priv_protocol(p: PrivAlgorithm) -> PrivProtocol {
+    match p {
+        PrivAlgorithm::Aes128 => PrivProtocol::Aes128,
+        PrivAlgorithm::Aes192 => PrivProtocol::Aes192Blumenthal,
+        PrivAlgorithm::Aes256 => PrivProtocol::Aes256Blumenthal,
+        PrivAlgorithm::Aes192Cisco => PrivProtocol::Aes192Reeder,
+        PrivAlgorithm::Aes256Cisco => PrivProtocol::Aes256Reeder,
+    }
+}
+
+fn theirs(oid: &Oid) -> async_snmp::Oid {
+    async_snmp::Oid::from_slice(oid.arcs())
+}
+
+fn ours(oid: &async_snmp::Oid) -> Oid {
+    Oid::new(oid.arcs())
+}
+
+fn wire(kind: Kind, value: &Value) -> Option<async_snmp::Value> {
+    Some(match (kind, value) {
+        (Kind::I32, v) => async_snmp::Value::Integer(v.number()?.try_into().ok()?),
+        (Kind::U32, v) => async_snmp::Value::Gauge32(v.number()?.try_into().ok()?),
+        (Kind::Text, Value::Bytes(b)) => async_snmp::Value::OctetString(b.clone().into()),
+        _ => return None,
+    })
+}
+
+fn value(v: &async_snmp::Value) -> Value {
+    use async_snmp::Value as V;
+    match v {
+        V::Integer(n) => Value::Int(i64::from(*n)),
+        V::Counter32(n) | V::Gauge32(n) | V::UInteger32(n) => Value::Uint(u64::from(*n)),
+        V::Counter64(n) => Value::Uint(*n),
+        V::TimeTicks(n) => Value::Ticks(*n),
+        V::OctetString(b) => Value::Bytes(b.to_vec()),
+        V::ObjectIdentifier(o) => Value::Oid(ours(o)),
+        V::NoSuchObject | V::NoSuchInstance | V::EndOfMibView => Value::Absent,
+        other => Value::Other(other.kind().to_string()),
+    }
+}
