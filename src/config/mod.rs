@@ -1,0 +1,93 @@
+//! The TOML file and what can be wrong with it.
+//!
+//! [`Config::load`] reads a file in three steps: [`parse`] (text to [`schema`], everything that serde refuses is
+//! noted), [`validate`] (every check of meaning, all problems at once), and [`resolved`] (plain values, nothing
+//! optional that the daemon needs). [`Config::load_secrets`] reads the files that hold keys, separately, so that
+//! `check` and `plan` need them only where asked.
+
+mod origin;
+mod parse;
+mod problem;
+mod resolved;
+pub mod schema;
+mod schema_peer;
+mod secret;
+mod suggest;
+mod surroundings;
+pub mod text;
+mod validate;
+
+pub use origin::Origin;
+pub use problem::{ConfigErrors, Problem, Severity, Warning};
+pub use resolved::{Config, Fence, Heartbeat, Node, Peer, Snmp, SnmpAuth, Switch, Usm};
+pub use schema::{
+    Address, AliveElsewhere, Announce, AuthProtocol, Conflict, Detect, Kind, Policy, PrivProtocol,
+    Release, Service, ServiceDead, SnmpVersion, Start, Takeover, Unproven, Verify,
+};
+pub use secret::{Secrets, SnmpSecret};
+pub use surroundings::{InterfaceFacts, Persistence, ProfileFacts, Surroundings};
+
+use std::path::Path;
+use std::sync::Arc;
+
+use problem::Check;
+
+/// The shipped sample: every key, its default and its unit.
+pub const SAMPLE: &str = include_str!("../../config/standin.toml");
+
+impl Config {
+    /// Reads and checks a configuration file.
+    ///
+    /// Relative paths in it start at its own folder. Everything that is wrong is reported at once; what is merely
+    /// doubtful comes back as warnings.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or at least one of its values is refused.
+    pub fn load(
+        path: &Path,
+        around: &Surroundings,
+    ) -> Result<(Config, Vec<Warning>), ConfigErrors> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigErrors::Unreadable {
+            path: path.to_owned(),
+            source: Arc::new(source),
+        })?;
+        Config::from_text(path, &text, around)
+    }
+
+    /// As [`Config::load`], for a text that was read already; `path` is where it came from.
+    ///
+    /// # Errors
+    ///
+    /// At least one value is refused.
+    pub fn from_text(
+        path: &Path,
+        text: &str,
+        around: &Surroundings,
+    ) -> Result<(Config, Vec<Warning>), ConfigErrors> {
+        let invalid = |mut problems: Vec<Problem>| {
+            problems.sort_by_key(|p| (p.line, p.column));
+            ConfigErrors::Invalid {
+                text: text.into(),
+                problems,
+            }
+        };
+        let parsed = parse::parse(path, text).map_err(invalid)?;
+        let mut check = Check {
+            origin: &parsed.origin,
+            refused: parsed.refused,
+            found: parsed.problems,
+        };
+        let config = validate::validate(parsed.file, around, &mut check);
+        let mut problems = check.found;
+        let refused = problems.iter().any(|p| p.severity == Severity::Error);
+        match config {
+            Some(mut config) if !refused => {
+                problems.sort_by_key(|p| (p.line, p.column));
+                config.origin = Arc::new(parsed.origin);
+                Ok((config, problems))
+            }
+            _ => Err(invalid(problems)),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The configuration as the daemon uses it: plain values, paths absolute, nothing left to look up.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::origin::Origin;
+use super::schema::{
+    Address, Announce, AuthProtocol, Detect, Kind, Policy, PrivProtocol, Release, Service,
+    Takeover, Verify,
+};
+use crate::types::{MacAddr, PortRef, Vip};
+
+/// A configuration that passed every check.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// This machine and the daemon on it.
+    pub node: Node,
+    /// Present if any peer is of kind [`Kind::Pair`]; otherwise only if the file has the table.
+    pub heartbeat: Option<Heartbeat>,
+    /// Switches by name.
+    pub switches: BTreeMap<String, Switch>,
+    /// Peers by name.
+    pub peers: BTreeMap<String, Peer>,
+    /// Where each key stands in the file, for messages.
+    pub origin: Arc<Origin>,
+}
+
+impl Config {
+    /// Every port that any peer's fence would write, with the peer that it belongs to.
+    pub fn fence_ports(&self) -> impl Iterator<Item = (&Peer, PortRef)> {
+        self.peers.values().flat_map(|peer| {
+            peer.fence.iter().flat_map(move |fence| {
+                fence.ports.iter().map(move |port| {
+                    let port = PortRef {
+                        switch: fence.switch.clone(),
+                        port: port.clone(),
+                    };
+                    (peer, port)
+                })
+            })
+        })
+    }
+}
+
+/// This machine and the daemon on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// At most 32 letters, digits, `-` and `_`.
+    pub name: String,
+    /// Folder of the journal and the boot counter.
+    pub state_dir: PathBuf,
+    /// The unix socket the commands talk to.
+    pub socket: PathBuf,
+    /// Group that may use the socket; `None`: root only.
+    pub socket_group: Option<String>,
+    /// A filter that `tracing_subscriber::EnvFilter` takes.
+    pub log: String,
+    /// Real-time priority and locked memory, where allowed.
+    pub realtime: bool,
+}
+
+/// How machines that run standin hear each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// UDP port, the same on both machines.
+    pub port: u16,
+    /// File with the shared key.
+    pub key_file: PathBuf,
+    /// Time between two heartbeats.
+    pub interval: Duration,
+}
+
+/// A switch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Switch {
+    /// NAME of `[switch.NAME]`.
+    pub name: String,
+    /// Management address and UDP port.
+    pub address: SocketAddrV4,
+    /// Name of its profile.
+    pub profile: String,
+    /// How old a reported oper state may be; `None`: what the profile says.
+    pub oper_staleness: Option<Duration>,
+    /// ifNames of ports that are never written.
+    pub uplinks: Vec<String>,
+    /// ifNames of the ports this machine hangs on.
+    pub own_ports: Vec<String>,
+    /// How it is talked to.
+    pub snmp: Snmp,
+}
+
+/// How a switch is talked to by SNMP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snmp {
+    /// Version and where its secrets are.
+    pub auth: SnmpAuth,
+    /// Time to wait for one answer.
+    pub timeout: Duration,
+    /// Requests sent again after the first went unanswered.
+    pub retries: u32,
+}
+
+/// Version of SNMP and the files with its secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SnmpAuth {
+    /// SNMPv1.
+    V1 {
+        /// File with the community.
+        community_file: PathBuf,
+    },
+    /// SNMPv2c.
+    V2c {
+        /// File with the community.
+        community_file: PathBuf,
+    },
+    /// SNMPv3.
+    V3(Usm),
+}
+
+/// User-based security of SNMPv3 (RFC 3414). Privacy never comes without authentication.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Usm {
+    /// User name.
+    pub user: String,
+    /// Authentication protocol and the file with its pass phrase.
+    pub auth: Option<(AuthProtocol, PathBuf)>,
+    /// Privacy protocol and the file with its pass phrase.
+    pub privacy: Option<(PrivProtocol, PathBuf)>,
+    /// Context name, usually empty.
+    pub context: String,
+}
+
+/// A machine we stand in for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Peer {
+    /// NAME of `[peer.NAME]`.
+    pub name: String,
+    /// Whether it runs standin too.
+    pub kind: Kind,
+    /// The service address.
+    pub vip: Vip,
+    /// Interface of this machine that takes it.
+    pub interface: String,
+    /// The peer's own MAC; `None`: learned while it is healthy.
+    pub mac: Option<MacAddr>,
+    /// An address of the peer off the data path.
+    pub management: Option<Ipv4Addr>,
+    /// Pair: the peer's own addresses for heartbeats, data path first.
+    pub addresses: Vec<Ipv4Addr>,
+    /// Whether a takeover starts by itself.
+    pub takeover: Takeover,
+    /// Pair: this node takes a vacant address at start.
+    pub preferred: bool,
+    /// When it is suspected, and what confirms it.
+    pub detect: Detect,
+    /// What is done on a verdict other than "dead".
+    pub policy: Policy,
+    /// Levels in the order they are tried; at least one.
+    pub fence: Vec<Fence>,
+    /// What serves the cameras here.
+    pub service: Service,
+    /// Pace of ARP.
+    pub announce: Announce,
+    /// Life time of the address.
+    pub address: Address,
+    /// Inventory (absolute path) and its deadline.
+    pub verify: Verify,
+    /// Deadline of a release.
+    pub release: Release,
+}
+
+/// One level of a fence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fence {
+    /// Name of a switch in [`Config::switches`].
+    pub switch: String,
+    /// ifNames; at least one.
+    pub ports: Vec<String>,
+    /// What ifAlias must say; `None`: whatever was observed.
+    pub alias: Option<String>,
+    /// Whether it is saved to the start-up configuration.
+    pub persist: bool,
+    /// Time within which it must be proven.
+    pub timeout: Duration,
+}

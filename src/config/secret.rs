@@ -1,0 +1,191 @@
+//! Files that hold keys: examined by the checks, read by [`Config::load_secrets`].
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use secrecy::{SecretSlice, SecretString};
+
+use super::problem::Check;
+use super::{Config, ConfigErrors, SnmpAuth};
+
+/// Longest secret that is read, in bytes.
+const LONGEST: u64 = 4096;
+/// Shortest heartbeat key, in bytes.
+const SHORTEST_KEY: usize = 16;
+/// Shortest SNMPv3 pass phrase, in characters (RFC 3414, 11.2).
+const SHORTEST_PASS_PHRASE: usize = 8;
+
+/// Everything secret that the configuration names. `Debug` prints none of it.
+#[derive(Debug)]
+pub struct Secrets {
+    /// By switch name.
+    pub snmp: BTreeMap<String, SnmpSecret>,
+    /// The heartbeat key, where [`Config::heartbeat`] is used.
+    pub heartbeat: Option<SecretSlice<u8>>,
+}
+
+/// What a switch is talked to with.
+#[derive(Debug)]
+pub enum SnmpSecret {
+    /// Versions 1 and 2c.
+    Community(SecretString),
+    /// Version 3.
+    PassPhrases {
+        /// Authentication.
+        auth: Option<SecretString>,
+        /// Privacy.
+        privacy: Option<SecretString>,
+    },
+}
+
+/// What a file's content must be.
+#[derive(Clone, Copy)]
+pub(super) enum Use {
+    Community,
+    PassPhrase,
+    HeartbeatKey,
+}
+
+impl Config {
+    /// Reads every file that holds a key.
+    ///
+    /// # Errors
+    ///
+    /// Any of them is missing, unreadable, empty, too short, or readable by others: all are named at once.
+    pub fn load_secrets(&self) -> Result<Secrets, ConfigErrors> {
+        let mut check = Check {
+            origin: &self.origin,
+            refused: Vec::new(),
+            found: Vec::new(),
+        };
+        let mut text = |key: &str, path: &Path, what| {
+            let text = read(&mut check, key, path, what)?;
+            Some(SecretString::from(text))
+        };
+        let mut snmp = BTreeMap::new();
+        for (name, switch) in &self.switches {
+            let key = |k: &str| format!("switch.{name}.snmp.{k}");
+            let secret = match &switch.snmp.auth {
+                SnmpAuth::V1 { community_file } | SnmpAuth::V2c { community_file } => {
+                    text(&key("community-file"), community_file, Use::Community)
+                        .map(SnmpSecret::Community)
+                }
+                SnmpAuth::V3(usm) => Some(SnmpSecret::PassPhrases {
+                    auth: usm
+                        .auth
+                        .as_ref()
+                        .and_then(|(_, f)| text(&key("auth-file"), f, Use::PassPhrase)),
+                    privacy: usm
+                        .privacy
+                        .as_ref()
+                        .and_then(|(_, f)| text(&key("priv-file"), f, Use::PassPhrase)),
+                }),
+            };
+            snmp.extend(secret.map(|s| (name.clone(), s)));
+        }
+        let heartbeat = match &self.heartbeat {
+            Some(h) if self.peers.values().any(|p| p.kind == super::Kind::Pair) => {
+                let key = "heartbeat.key-file";
+                read(&mut check, key, &h.key_file, Use::HeartbeatKey)
+                    .map(|key| SecretSlice::from(key.into_bytes()))
+            }
+            _ => None,
+        };
+        if check.found.is_empty() {
+            return Ok(Secrets { snmp, heartbeat });
+        }
+        Err(ConfigErrors::Invalid {
+            text: self.origin.text().into(),
+            problems: check.found,
+        })
+    }
+}
+
+/// Reads a secret and says what is wrong with its file; the final line end is not part of it.
+pub(super) fn read(check: &mut Check<'_>, key: &str, path: &Path, what: Use) -> Option<String> {
+    match examine(path, what) {
+        Ok(text) => Some(text),
+        Err((problem, help)) => {
+            check.error(key, problem, help);
+            None
+        }
+    }
+}
+
+fn examine(path: &Path, what: Use) -> Result<String, (String, String)> {
+    let shown = path.display();
+    let make = || format!("put the secret there, then: chmod 600 {shown}");
+    let io = |e: std::io::Error| {
+        let help = match e.kind() {
+            std::io::ErrorKind::NotFound => make(),
+            std::io::ErrorKind::PermissionDenied => {
+                "run as root, or leave it to `standin run`".into()
+            }
+            _ => String::new(),
+        };
+        (format!("cannot read the secret in {shown}: {e}"), help)
+    };
+    let file = std::fs::File::open(path).map_err(io)?;
+    let meta = file.metadata().map_err(io)?;
+    if !meta.is_file() {
+        return Err((format!("{shown} is not a file"), make()));
+    }
+    if meta.mode() & 0o077 != 0 {
+        return Err((
+            format!(
+                "others than its owner can read the secret in {shown} (mode {:04o})",
+                meta.mode() & 0o7777
+            ),
+            format!("chmod 600 {shown}"),
+        ));
+    }
+    if meta.len() > LONGEST {
+        let length = meta.len();
+        return Err((
+            format!("{shown} is {length} bytes long: that is no secret of ours"),
+            format!("at most {LONGEST} bytes"),
+        ));
+    }
+    let mut text = String::new();
+    file.take(LONGEST).read_to_string(&mut text).map_err(io)?;
+    let end = text.trim_end_matches(['\r', '\n']).len();
+    text.truncate(end);
+    content(&text, what).map_err(|(problem, help)| (format!("{shown} {problem}"), help.into()))?;
+    Ok(text)
+}
+
+fn content(text: &str, what: Use) -> Result<(), (String, &'static str)> {
+    let lines = text.lines().count();
+    if text.is_empty() {
+        return Err(("is empty".into(), "one line: the secret, nothing else"));
+    }
+    if lines > 1 {
+        return Err((
+            format!("has {lines} lines"),
+            "one line: the secret, nothing else",
+        ));
+    }
+    match what {
+        Use::HeartbeatKey if text.len() < SHORTEST_KEY => Err((
+            format!(
+                "holds a key of {} bytes, at least {SHORTEST_KEY} are needed",
+                text.len()
+            ),
+            "for example: (umask 077; openssl rand -hex 32 > FILE), the same on both machines",
+        )),
+        Use::PassPhrase if text.chars().count() < SHORTEST_PASS_PHRASE => Err((
+            format!("holds a pass phrase of fewer than {SHORTEST_PASS_PHRASE} characters"),
+            "SNMPv3 refuses shorter ones (RFC 3414, 11.2)",
+        )),
+        Use::Community | Use::HeartbeatKey | Use::PassPhrase => Ok(()),
+    }
+}
+
+/// A secret's file, to be examined with the rest of the file's checks.
+pub(super) struct SecretFile {
+    pub key: String,
+    pub path: PathBuf,
+    pub what: Use,
+}

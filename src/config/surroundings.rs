@@ -1,0 +1,52 @@
+//! What the checks must know of the machine and of the program, passed in so that they stay testable.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use crate::types::MacAddr;
+
+/// What is known around the file. [`Surroundings::default`] knows nothing: checks that need it are left out.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// The host name, for `node.name = ""`.
+    pub host_name: Option<String>,
+    /// Every profile there is; `None`: not known.
+    pub profiles: Option<Vec<ProfileFacts>>,
+    /// This machine's interfaces; `None`: not known.
+    pub interfaces: Option<Vec<InterfaceFacts>>,
+    /// Addresses that the operating system's own configuration sets, with the file that does.
+    pub static_addresses: Vec<(Ipv4Addr, PathBuf)>,
+    /// Files with secrets are looked at: missing, unreadable or open to others is an error.
+    pub examine_secrets: bool,
+}
+
+/// What the checks must know of a switch profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProfileFacts {
+    /// Its name, as `switch.NAME.profile` gives it.
+    pub name: String,
+    /// What becomes of a change when the switch reboots.
+    pub persistence: Persistence,
+}
+
+/// What becomes of a change when the switch reboots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Persistence {
+    /// Every change is saved at once.
+    Instant,
+    /// A change is saved by an operation of its own.
+    Save,
+    /// Nobody has found out.
+    Unknown,
+}
+
+/// An interface of this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InterfaceFacts {
+    /// Its name.
+    pub name: String,
+    /// Its MAC, where it has one.
+    pub mac: Option<MacAddr>,
+    /// Its own addresses and prefix lengths, *without* those that standin itself put there (`IFA_PROTO`, label).
+    pub addresses: Vec<(Ipv4Addr, u8)>,
+}

@@ -1,0 +1,45 @@
+//! What two peers must not share.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use crate::config::problem::Check;
+use crate::config::schema::File;
+
+pub(super) fn between_peers(file: &File, check: &mut Check<'_>) {
+    let mut vips: BTreeMap<Ipv4Addr, &str> = BTreeMap::new();
+    let mut ports: BTreeMap<(&str, &str), (String, &str)> = BTreeMap::new();
+    for (name, peer) in &file.peer {
+        if let Some(vip) = peer.vip {
+            if let Some(first) = vips.get(&vip.addr) {
+                check.clash(
+                    &format!("peer.{name}.vip"),
+                    (&format!("peer.{first}.vip"), "here too"),
+                    format!("{} is also the address of peer `{first}`", vip.addr),
+                    "one peer for each address",
+                );
+            }
+            vips.entry(vip.addr).or_insert(name);
+        }
+        for (level, fence) in peer.fence.iter().enumerate() {
+            let Some(switch) = fence.switch.as_deref() else {
+                continue;
+            };
+            for (i, port) in fence.ports.iter().enumerate() {
+                let key = format!("peer.{name}.fence[{level}].ports[{i}]");
+                match ports.get(&(switch, port.as_str())) {
+                    Some((other, owner)) if owner != name => check.clash(
+                        &key,
+                        (&other.clone(), "here too"),
+                        format!("port `{port}` is also the fence of peer `{owner}`: fencing one would cut the other"),
+                        "each peer's own ports",
+                    ),
+                    Some(_) => {}
+                    None => {
+                        ports.insert((switch, port), (key, name));
+                    }
+                }
+            }
+        }
+    }
+}

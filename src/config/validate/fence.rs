@@ -1,0 +1,210 @@
+//! `[[peer.NAME.fence]]`: what may be written to a switch, and what never.
+
+use std::time::Duration;
+
+use super::names;
+use super::range::{self, ms};
+use crate::config::problem::Check;
+use crate::config::resolved::Fence;
+use crate::config::schema;
+use crate::config::suggest::{nearest, quoted_list};
+use crate::config::surroundings::{Persistence, Surroundings};
+use crate::config::text::show;
+
+pub(super) fn levels(
+    at: &str,
+    peer: &schema::Peer,
+    file: &schema::File,
+    around: &Surroundings,
+    check: &mut Check<'_>,
+) -> Option<Vec<Fence>> {
+    let key = format!("{at}.fence");
+    if peer.fence.is_empty() && !check.refused.iter().any(|r| r.starts_with(&key)) {
+        check.error(
+            at,
+            "no fence: nothing would keep the dead machine from coming back beside us",
+            format!("add [[{key}]] with switch, ports and persist"),
+        );
+    }
+    let levels: Vec<Option<Fence>> = peer
+        .fence
+        .iter()
+        .enumerate()
+        .map(|(i, level)| one(&format!("{key}[{i}]"), level, file, around, check))
+        .collect();
+    levels.into_iter().collect()
+}
+
+fn one(
+    at: &str,
+    level: &schema::Fence,
+    file: &schema::File,
+    around: &Surroundings,
+    check: &mut Check<'_>,
+) -> Option<Fence> {
+    let key = |k: &str| format!("{at}.{k}");
+    let name = check.require(
+        &key("switch"),
+        level.switch.clone(),
+        "the NAME of a [switch.NAME] table",
+    );
+    let switch = name.as_ref().and_then(|name| {
+        let switch = file.switch.get(name);
+        if switch.is_none() {
+            unknown_switch(&key("switch"), name, file, check);
+        }
+        switch
+    });
+    ports(at, level, name.as_deref(), switch, check);
+    if level.alias.contains(char::is_control) {
+        check.error(
+            &key("alias"),
+            "this cannot be an ifAlias",
+            "one line of text",
+        );
+    }
+    let persist = check.require(
+        &key("persist"),
+        level.persist,
+        "true: the fence is saved on the switch and outlives its reboot; \
+         false: a reboot of the switch lifts it, and we fence again",
+    );
+    if let (Some(persist), Some(switch)) = (persist, switch) {
+        persistence(&key("persist"), persist, switch, around, check);
+    }
+    range::duration(
+        &key("timeout"),
+        level.timeout,
+        (ms(500), ms(120_000)),
+        check,
+    );
+    if let Some(switch) = switch {
+        let one_answer = switch.snmp.timeout * (switch.snmp.retries + 1);
+        let least: Duration = switch.oper_staleness.unwrap_or_default() + one_answer;
+        if level.timeout < least {
+            check.warn(
+                &key("timeout"),
+                format!(
+                    "{} is over before the switch is known not to answer",
+                    show(level.timeout)
+                ),
+                format!(
+                    "more than {}: snmp.timeout x (retries + 1), and oper-staleness",
+                    show(least)
+                ),
+            );
+        }
+    }
+    Some(Fence {
+        switch: name?,
+        ports: level.ports.clone(),
+        alias: Some(level.alias.clone()).filter(|a| !a.is_empty()),
+        persist: persist?,
+        timeout: level.timeout,
+    })
+}
+
+fn unknown_switch(key: &str, name: &str, file: &schema::File, check: &mut Check<'_>) {
+    let refused = format!("switch.{name}");
+    if check.refused.iter().any(|r| *r == refused || r == "switch") {
+        return;
+    }
+    let known: Vec<&str> = file.switch.keys().map(String::as_str).collect();
+    let help = match nearest(name, &known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!(
+            "add a [switch.{name}] table, or use one of: {}",
+            quoted_list(&known)
+        ),
+    };
+    check.error(key, format!("unknown switch `{name}`"), help);
+}
+
+fn ports(
+    at: &str,
+    level: &schema::Fence,
+    name: Option<&str>,
+    switch: Option<&schema::Switch>,
+    check: &mut Check<'_>,
+) {
+    let list = format!("{at}.ports");
+    if level.ports.is_empty() && !check.refused.iter().any(|r| r.starts_with(&list)) {
+        check.error(
+            &list,
+            "no port to shut",
+            "the ifNames of the peer's ports, all members of its LAG",
+        );
+    }
+    for (i, port) in level.ports.iter().enumerate() {
+        let key = format!("{list}[{i}]");
+        names::port(&key, port, check);
+        if level.ports[..i].contains(port) {
+            check.error(
+                &key,
+                format!("port `{port}` is listed twice"),
+                "each port once",
+            );
+        }
+        let (Some(name), Some(switch)) = (name, switch) else {
+            continue;
+        };
+        let never = [
+            (
+                "uplinks",
+                &switch.uplinks,
+                "an uplink: shutting it cuts off more than the peer",
+            ),
+            (
+                "own-ports",
+                &switch.own_ports,
+                "this machine's own port: shutting it cuts us off",
+            ),
+        ];
+        for (never_key, ports, why) in never {
+            if let Some(n) = ports.iter().position(|p| p == port) {
+                check.clash(
+                    &key,
+                    (&format!("switch.{name}.{never_key}[{n}]"), "listed here"),
+                    format!("port `{port}` is {why}"),
+                    "the port that the peer hangs on",
+                );
+            }
+        }
+    }
+}
+
+fn persistence(
+    key: &str,
+    persist: bool,
+    switch: &schema::Switch,
+    around: &Surroundings,
+    check: &mut Check<'_>,
+) {
+    let profile = around
+        .profiles
+        .iter()
+        .flatten()
+        .find(|p| Some(&p.name) == switch.profile.as_ref());
+    let Some(profile) = profile else {
+        return;
+    };
+    match (profile.persistence, persist) {
+        (Persistence::Instant, false) => check.error(
+            key,
+            format!(
+                "profile `{}` saves every change at once: the fence outlives a reboot",
+                profile.name
+            ),
+            "persist = true",
+        ),
+        (Persistence::Unknown | Persistence::Save, true) => check.error(
+            key,
+            format!(
+                "profile `{}` cannot save yet: a reboot of the switch would lift the fence",
+                profile.name
+            ),
+            "persist = false; standin then notices the reboot and fences again",
+        ),
+        (Persistence::Instant, true) | (Persistence::Save | Persistence::Unknown, false) => {}
+    }
+}

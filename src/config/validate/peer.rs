@@ -1,0 +1,278 @@
+//! `[peer.NAME]`: who it is, and where its address goes.
+
+use std::net::Ipv4Addr;
+
+use super::{detect, fence, names, service};
+use crate::config::problem::Check;
+use crate::config::resolved::Peer;
+use crate::config::schema::{self, Kind};
+use crate::config::surroundings::Surroundings;
+use crate::types::Vip;
+
+pub(super) fn peer(
+    name: &str,
+    peer: &schema::Peer,
+    file: &schema::File,
+    around: &Surroundings,
+    check: &mut Check<'_>,
+) -> Option<Peer> {
+    let at = format!("peer.{name}");
+    let key = |k: &str| format!("{at}.{k}");
+    names::name(&at, name, check);
+    let kind = check.require(
+        &key("kind"),
+        peer.kind,
+        "kind = \"agentless\" where nothing is installed on the peer, \"pair\" where standin runs on it too",
+    );
+    let vip = check.require(
+        &key("vip"),
+        peer.vip,
+        "the service address with its prefix length, such as vip = \"192.168.1.101/24\"",
+    );
+    let interface = check.require(
+        &key("interface"),
+        peer.interface.clone(),
+        "this machine's interface on the cameras' network, such as interface = \"eth0\"",
+    );
+    let possible = interface
+        .as_ref()
+        .filter(|name| names::interface(&key("interface"), name, check));
+    if let Some(vip) = vip {
+        the_address(&key("vip"), vip, kind, around, check);
+        if let Some(interface) = possible {
+            the_leg(&at, vip, interface, peer, around, check);
+        }
+        others(&at, vip, peer, check);
+    }
+    if let Some(mac) = peer.mac
+        && !mac.is_unicast()
+    {
+        check.error(
+            &key("mac"),
+            format!("{mac} is not the MAC of one machine"),
+            "the peer's own, or \"\" to learn it while it is healthy",
+        );
+    }
+    match kind {
+        Some(Kind::Pair) => pair(&at, peer, file, check),
+        Some(Kind::Agentless) => agentless(&at, peer, check),
+        None => {}
+    }
+    detect::detect(&at, peer, vip, file, check);
+    service::service(&at, peer, check);
+    let fence = fence::levels(&at, peer, file, around, check);
+    let cameras = check.origin.resolve(&peer.verify.cameras);
+    if !cameras.is_file() {
+        check.error(
+            &key("verify.cameras"),
+            format!("there is no camera inventory at {}", cameras.display()),
+            "a CSV file: name,address,mac,stream",
+        );
+    }
+    Some(Peer {
+        name: name.to_owned(),
+        kind: kind?,
+        vip: vip?,
+        interface: interface?,
+        mac: peer.mac,
+        management: peer.management,
+        addresses: peer.addresses.clone(),
+        takeover: peer.takeover,
+        preferred: peer.preferred,
+        detect: peer.detect.clone(),
+        policy: peer.policy.clone(),
+        fence: fence?,
+        service: peer.service.clone(),
+        announce: peer.announce.clone(),
+        address: peer.address.clone(),
+        verify: schema::Verify {
+            cameras,
+            ..peer.verify.clone()
+        },
+        release: peer.release.clone(),
+    })
+}
+
+/// The VIP can be a host's address, and is nobody's but the service's.
+fn the_address(
+    key: &str,
+    vip: Vip,
+    kind: Option<Kind>,
+    around: &Surroundings,
+    check: &mut Check<'_>,
+) {
+    let addr = vip.addr;
+    let host_bits = u32::MAX.checked_shr(u32::from(vip.prefix)).unwrap_or(0);
+    let host = u32::from(addr) & host_bits;
+    if addr.is_loopback() || addr.is_multicast() || addr.is_unspecified() || addr.is_broadcast() {
+        check.error(
+            key,
+            format!("{addr} cannot be the address of a service"),
+            "the address the cameras push to",
+        );
+    } else if vip.prefix < 31 && (host == 0 || host == host_bits) {
+        let what = if host == 0 {
+            "the network itself"
+        } else {
+            "the broadcast address"
+        };
+        check.error(
+            key,
+            format!("{addr} is {what} of {vip}"),
+            "the address the cameras push to, with their network's prefix length",
+        );
+    }
+    for interface in around.interfaces.iter().flatten() {
+        if interface.addresses.iter().any(|(own, _)| *own == addr) {
+            check.error(
+                key,
+                format!(
+                    "{addr} is this machine's own address, on {}",
+                    interface.name
+                ),
+                "the address of the machine to stand in for; take it off this one",
+            );
+        }
+    }
+    let set_by = around.static_addresses.iter().find(|(a, _)| *a == addr);
+    if let Some((_, path)) = set_by {
+        let why = match kind {
+            Some(Kind::Pair) => "in a pair standin alone sets it, on both machines",
+            Some(Kind::Agentless) | None => "it would be set at the next boot, beside its owner's",
+        };
+        check.error(
+            key,
+            format!("{} also sets {addr}: {why}", path.display()),
+            format!("remove it from {}", path.display()),
+        );
+    }
+}
+
+/// The interface that will carry the VIP.
+fn the_leg(
+    at: &str,
+    vip: Vip,
+    interface: &str,
+    peer: &schema::Peer,
+    around: &Surroundings,
+    check: &mut Check<'_>,
+) {
+    let Some(interfaces) = &around.interfaces else {
+        return;
+    };
+    let key = format!("{at}.interface");
+    let Some(leg) = interfaces.iter().find(|i| i.name == interface) else {
+        let names: Vec<&str> = interfaces.iter().map(|i| i.name.as_str()).collect();
+        check.warn(
+            &key,
+            format!("this machine has no interface `{interface}` now"),
+            format!("it has {}", names.join(", ")),
+        );
+        return;
+    };
+    if !leg.addresses.iter().any(|(own, _)| vip.on_link(*own)) {
+        check.warn(
+            &key,
+            format!("`{interface}` has no address of its own in the network of {vip}"),
+            "witnesses are asked from our own address: without one there is no automatic takeover",
+        );
+    }
+    if peer.mac.is_some() && peer.mac == leg.mac {
+        check.error(
+            &format!("{at}.mac"),
+            format!("this is the MAC of our own `{interface}`"),
+            "the peer's MAC, or \"\" to learn it while it is healthy",
+        );
+    }
+}
+
+/// The peer's other addresses.
+fn others(at: &str, vip: Vip, peer: &schema::Peer, check: &mut Check<'_>) {
+    let vip_key = format!("{at}.vip");
+    let (management, addresses) = (format!("{at}.management"), format!("{at}.addresses"));
+    if let Some(addr) = peer.management {
+        if addr == vip.addr {
+            check.clash(
+                &management,
+                (&vip_key, "the address that moves"),
+                format!("{addr} is the service address itself"),
+                "an address that stays with the machine, off the data path; or \"\"",
+            );
+        } else if vip.on_link(addr) {
+            check.warn(
+                &management,
+                format!("{addr} is in the network of {vip}: it is no second path"),
+                "an address on another network or cable; or \"\"",
+            );
+        }
+    }
+    for (i, addr) in peer.addresses.iter().enumerate() {
+        let key = format!("{addresses}[{i}]");
+        if *addr == vip.addr {
+            check.clash(
+                &key,
+                (&vip_key, "the address that moves"),
+                format!("{addr} is the service address: heartbeats never use it"),
+                "an address that stays with the peer",
+            );
+        } else if peer.addresses[..i].contains(addr) {
+            check.error(&key, format!("{addr} is listed twice"), "each address once");
+        } else if unusable(*addr) {
+            check.error(
+                &key,
+                format!("{addr} is not a host's address"),
+                "the peer's own address",
+            );
+        }
+    }
+}
+
+fn unusable(addr: Ipv4Addr) -> bool {
+    addr.is_unspecified() || addr.is_multicast() || addr.is_broadcast()
+}
+
+fn pair(at: &str, peer: &schema::Peer, file: &schema::File, check: &mut Check<'_>) {
+    let kind = format!("{at}.kind");
+    if file.heartbeat.is_none() && !check.refused.iter().any(|r| r == "heartbeat") {
+        check.error(
+            &kind,
+            "a pair needs heartbeats, and there is no [heartbeat] table",
+            "add [heartbeat] with a key-file that is the same on both machines",
+        );
+    }
+    let addresses = format!("{at}.addresses");
+    let refused = check.refused.iter().any(|r| r.starts_with(&addresses));
+    if peer.addresses.is_empty() && !refused {
+        check.error(
+            &addresses,
+            "a pair needs the peer's own addresses for heartbeats",
+            "addresses = [\"192.168.1.31\"]: one that stays with the peer, data path first",
+        );
+    }
+    if peer.addresses.len() > 4 {
+        check.error(
+            &addresses,
+            format!(
+                "{} addresses: heartbeats use at most 4",
+                peer.addresses.len()
+            ),
+            "one for each path, data path first",
+        );
+    }
+}
+
+fn agentless(at: &str, peer: &schema::Peer, check: &mut Check<'_>) {
+    let unused = [
+        ("addresses", !peer.addresses.is_empty()),
+        ("preferred", peer.preferred),
+    ];
+    for (name, set) in unused {
+        if set {
+            check.error(
+                &format!("{at}.{name}"),
+                format!("`{name}` belongs to kind = \"pair\""),
+                "remove it: nothing of ours runs on an agentless peer",
+            );
+        }
+    }
+}

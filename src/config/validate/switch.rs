@@ -1,0 +1,179 @@
+//! `[switch.NAME]` and its `snmp` table.
+
+use std::path::PathBuf;
+
+use super::names;
+use super::range::{self, ms};
+use crate::config::problem::Check;
+use crate::config::resolved::{Snmp, SnmpAuth, Switch, Usm};
+use crate::config::schema::{self, SnmpVersion};
+use crate::config::secret::{SecretFile, Use};
+use crate::config::suggest::{nearest, quoted_list};
+use crate::config::surroundings::Surroundings;
+
+pub(super) fn switch(
+    name: &str,
+    switch: &schema::Switch,
+    around: &Surroundings,
+    check: &mut Check<'_>,
+    secrets: &mut Vec<SecretFile>,
+) -> Option<Switch> {
+    let at = format!("switch.{name}");
+    let key = |k: &str| format!("{at}.{k}");
+    names::name(&at, name, check);
+    let address = check.require(
+        &key("address"),
+        switch.address,
+        "the switch's management address, such as address = \"192.168.20.2\"",
+    );
+    if let Some(address) = address
+        && (address.ip().is_unspecified()
+            || address.ip().is_multicast()
+            || address.ip().is_broadcast())
+    {
+        check.error(
+            &key("address"),
+            format!("{} is not the address of one switch", address.ip()),
+            "the switch's management address",
+        );
+    }
+    let profile = check.require(
+        &key("profile"),
+        switch.profile.clone(),
+        "such as profile = \"generic-qbridge\"",
+    );
+    if let Some(profile) = &profile {
+        known_profile(&key("profile"), profile, around, check);
+    }
+    if let Some(staleness) = switch.oper_staleness {
+        range::duration(
+            &key("oper-staleness"),
+            staleness,
+            (ms(0), ms(60_000)),
+            check,
+        );
+    }
+    for (list, ports) in [
+        ("uplinks", &switch.uplinks),
+        ("own-ports", &switch.own_ports),
+    ] {
+        for (i, port) in ports.iter().enumerate() {
+            names::port(&format!("{at}.{list}[{i}]"), port, check);
+        }
+    }
+    let snmp = snmp(&key("snmp"), &switch.snmp, check, secrets);
+    Some(Switch {
+        name: name.to_owned(),
+        address: address?,
+        profile: profile?,
+        oper_staleness: switch.oper_staleness,
+        uplinks: switch.uplinks.clone(),
+        own_ports: switch.own_ports.clone(),
+        snmp: snmp?,
+    })
+}
+
+fn known_profile(key: &str, profile: &str, around: &Surroundings, check: &mut Check<'_>) {
+    let Some(profiles) = &around.profiles else {
+        return;
+    };
+    let names: Vec<&str> = profiles.iter().map(|p| p.name.as_str()).collect();
+    if !names.contains(&profile) {
+        let help = match nearest(profile, &names) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("one of {}", quoted_list(&names)),
+        };
+        check.error(key, format!("there is no switch profile `{profile}`"), help);
+    }
+}
+
+fn snmp(
+    at: &str,
+    snmp: &schema::Snmp,
+    check: &mut Check<'_>,
+    secrets: &mut Vec<SecretFile>,
+) -> Option<Snmp> {
+    let key = |k: &str| format!("{at}.{k}");
+    range::duration(&key("timeout"), snmp.timeout, (ms(20), ms(10_000)), check);
+    range::number(&key("retries"), snmp.retries, (0, 10), check);
+    let v3 = snmp.version == SnmpVersion::V3;
+    let (only, strangers): (_, &[&str]) = if v3 {
+        ("versions 1 and 2c", &["community-file"])
+    } else {
+        (
+            "version 3",
+            &["user", "auth", "auth-file", "priv", "priv-file", "context"],
+        )
+    };
+    for name in strangers {
+        if check.origin.has(&key(name)) {
+            let version = if v3 {
+                "remove it"
+            } else {
+                "remove it, or set version = \"3\""
+            };
+            check.error(
+                &key(name),
+                format!("`{name}` belongs to SNMP {only}"),
+                version,
+            );
+        }
+    }
+    let mut secret = |name: &str, path: &PathBuf, what, check: &Check<'_>| {
+        let path = check.origin.resolve(path);
+        secrets.push(SecretFile {
+            key: key(name),
+            path: path.clone(),
+            what,
+        });
+        path
+    };
+    let auth = if v3 {
+        if snmp.user.is_empty() {
+            check.error(
+                &key("user"),
+                "SNMP version 3 needs a user",
+                "such as user = \"standin\"",
+            );
+        }
+        if snmp.priv_file.is_some() && snmp.auth_file.is_none() {
+            check.error(
+                &key("priv-file"),
+                "SNMP version 3 has no encryption without authentication (RFC 3411)",
+                "add auth-file",
+            );
+        }
+        if snmp.auth_file.is_none() {
+            check.warn(
+                &key("version"),
+                "without auth-file anybody on the network can write to this switch as this user",
+                "add auth-file and priv-file",
+            );
+        }
+        let auth_file = snmp.auth_file.as_ref();
+        let auth = auth_file.map(|f| (snmp.auth, secret("auth-file", f, Use::PassPhrase, check)));
+        let priv_file = snmp.priv_file.as_ref();
+        let privacy =
+            priv_file.map(|f| (snmp.privacy, secret("priv-file", f, Use::PassPhrase, check)));
+        SnmpAuth::V3(Usm {
+            user: snmp.user.clone(),
+            auth,
+            privacy,
+            context: snmp.context.clone(),
+        })
+    } else {
+        let help =
+            "the file that holds the write community, such as community-file = \"core.community\"";
+        let file = check.require(&key("community-file"), snmp.community_file.clone(), help)?;
+        let community_file = secret("community-file", &file, Use::Community, check);
+        match snmp.version {
+            SnmpVersion::V1 => SnmpAuth::V1 { community_file },
+            SnmpVersion::V2c | SnmpVersion::V3 => SnmpAuth::V2c { community_file },
+        }
+    };
+    Some(Snmp {
+        auth,
+        timeout: snmp.timeout,
+        retries: snmp.retries,
+    })
+}
