@@ -1,0 +1,299 @@
+//! One peer's fence, over all its levels: set, lift, read. Plain values in, plain outcomes out; runs off the fast path.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::config;
+use crate::switch::unfence::Lift;
+use crate::switch::{
+    Admin, FenceError, FencePort, FenceProgress, FenceRequest, FenceTag, Oper, PortIdentity,
+    Switch, fence, read_fence, unfence,
+};
+use crate::takeover::event::{FenceRead, Outcome};
+use crate::types::{Epoch, MacAddr, PortRef};
+
+/// The levels of one peer's fence.
+#[derive(Clone)]
+pub struct Fencing {
+    node: String,
+    levels: Vec<Level>,
+    own_macs: Vec<MacAddr>,
+}
+
+#[derive(Clone)]
+struct Level {
+    switch: Switch,
+    fence: config::Fence,
+}
+
+/// One read of the peer's ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortsRead {
+    /// False if every port reads `ifOperStatus` not up.
+    pub up: bool,
+    /// Lowest sysUpTime over the switches, hundredths of a second.
+    pub sys_uptime_cs: Option<u32>,
+}
+
+impl Fencing {
+    /// Puts the levels of `peer` on `switches`; `own_macs` are refused on a port.
+    pub fn new(
+        node: &str,
+        levels: &[config::Fence],
+        switches: &BTreeMap<String, Switch>,
+        own_macs: Vec<MacAddr>,
+    ) -> Fencing {
+        let levels = levels
+            .iter()
+            .filter_map(|f| {
+                Some(Level {
+                    switch: switches.get(&f.switch)?.clone(),
+                    fence: f.clone(),
+                })
+            })
+            .collect();
+        Fencing {
+            node: node.to_owned(),
+            levels,
+            own_macs,
+        }
+    }
+
+    /// Every port of every level.
+    pub fn ports(&self) -> Vec<PortRef> {
+        self.levels
+            .iter()
+            .flat_map(|l| {
+                l.fence.ports.iter().map(|p| PortRef {
+                    switch: l.fence.switch.clone(),
+                    port: p.clone(),
+                })
+            })
+            .collect()
+    }
+
+    /// Fences these ports and no others, whatever the configuration says now; levels without any are left out.
+    pub fn keep(&mut self, ports: &[PortRef]) {
+        for level in &mut self.levels {
+            let on = ports.iter().filter(|p| p.switch == level.fence.switch);
+            level.fence.ports = on.map(|p| p.port.clone()).collect();
+        }
+        self.levels.retain(|l| !l.fence.ports.is_empty());
+    }
+
+    /// Sets the fence: the first level that can be proven wins. `on_set` is called when a SET was answered.
+    pub async fn set(
+        &self,
+        epoch: Epoch,
+        peer_mac: Option<MacAddr>,
+        known: &BTreeMap<PortRef, PortIdentity>,
+        on_set: impl Fn() + Clone + Send + 'static,
+    ) -> Outcome {
+        let mut whys = Vec::new();
+        let mut refused = !self.levels.is_empty();
+        for level in &self.levels {
+            match self
+                .set_level(level, epoch, peer_mac, known, on_set.clone())
+                .await
+            {
+                Ok(how) => return Outcome::Done(how),
+                Err((why, guarded)) => {
+                    refused &= guarded;
+                    whys.push(why);
+                }
+            }
+        }
+        let why = if whys.is_empty() {
+            "no fence is configured".to_owned()
+        } else {
+            whys.join("; ")
+        };
+        if refused {
+            Outcome::Refused(why)
+        } else {
+            Outcome::Failed(why)
+        }
+    }
+
+    async fn set_level(
+        &self,
+        level: &Level,
+        epoch: Epoch,
+        peer_mac: Option<MacAddr>,
+        known: &BTreeMap<PortRef, PortIdentity>,
+        on_set: impl Fn() + Send + 'static,
+    ) -> Result<String, (String, bool)> {
+        let (tx, mut rx) = mpsc::unbounded_channel();
+        let ports = level.fence.ports.iter().map(|port| {
+            let at = PortRef {
+                switch: level.fence.switch.clone(),
+                port: port.clone(),
+            };
+            FencePort {
+                port: port.clone(),
+                expected_identity: known.get(&at).cloned(),
+                expected_alias: level.fence.alias.clone(),
+            }
+        });
+        let request = FenceRequest {
+            ports: ports.collect(),
+            peer_mac,
+            vlan: None,
+            own_macs: self.own_macs.clone(),
+            tag: FenceTag {
+                node: self.node.clone(),
+                epoch,
+            },
+            within: level.fence.timeout,
+            progress: Some(tx),
+        };
+        let told = tokio::spawn(async move {
+            while let Some(progress) = rx.recv().await {
+                match progress {
+                    FenceProgress::Sent { .. } => on_set(),
+                    FenceProgress::Tagged {
+                        port,
+                        tagged: false,
+                        why,
+                    } => {
+                        tracing::warn!(%port, why = why.as_deref().unwrap_or(""), "the fence is not tagged as ours");
+                    }
+                    FenceProgress::Sending | FenceProgress::Tagged { .. } => {}
+                }
+            }
+        });
+        let result = fence(&level.switch, request).await;
+        match result {
+            Ok(proof) => {
+                let ports: Vec<String> = proof
+                    .ports
+                    .iter()
+                    .map(|p| format!("{}:{} admin down, oper down", proof.switch, p.port))
+                    .collect();
+                Ok(format!(
+                    "{}, {:?} after the order",
+                    ports.join(", "),
+                    proof.proven_after
+                ))
+            }
+            Err(e) => {
+                told.abort();
+                Err((e.to_string(), matches!(e, FenceError::Guarded { .. })))
+            }
+        }
+    }
+
+    /// Lifts every level's ports that carry our tag; a port that is up already stays.
+    pub async fn lift(&self, how: &Lift, within: Duration) -> Outcome {
+        let mut done = Vec::new();
+        for level in &self.levels {
+            let ports: Vec<&str> = level.fence.ports.iter().map(String::as_str).collect();
+            match unfence(&level.switch, &ports, how, within).await {
+                Ok(proof) => done.extend(
+                    proof
+                        .ports
+                        .iter()
+                        .map(|p| format!("{}:{} admin up", proof.switch, p.port)),
+                ),
+                Err(e) => return Outcome::Failed(e.to_string()),
+            }
+        }
+        Outcome::Done(done.join(", "))
+    }
+
+    /// What stands of the fence now. A fence stands if every port of one level is admin down.
+    pub async fn read(&self) -> FenceRead {
+        let mut worst = FenceRead::Unknown;
+        for level in &self.levels {
+            let ports: Vec<&str> = level.fence.ports.iter().map(String::as_str).collect();
+            let Ok(state) = read_fence(&level.switch, &ports, &self.node).await else {
+                continue;
+            };
+            let read = match (state.is_down(), state.ports.iter().all(|p| p.ours)) {
+                (true, true) => return FenceRead::Present,
+                (true, false) => FenceRead::Foreign,
+                (false, _) => FenceRead::Absent,
+            };
+            if worst != FenceRead::Foreign {
+                worst = read;
+            }
+        }
+        worst
+    }
+
+    /// The oper state of all ports.
+    ///
+    /// # Errors
+    ///
+    /// A switch does not answer, or not with what was asked for: what it was, in words.
+    pub async fn poll(&self) -> Result<PortsRead, String> {
+        let (mut up, mut uptime) = (false, None);
+        for level in &self.levels {
+            let ports: Vec<&str> = level.fence.ports.iter().map(String::as_str).collect();
+            let states = level
+                .switch
+                .ports(&ports)
+                .await
+                .map_err(|e| e.to_string())?;
+            up |= states.iter().any(|p| p.oper == Oper::Up);
+            let lowest = states.iter().filter_map(|p| p.sys_uptime_cs).min();
+            uptime = [uptime, lowest].into_iter().flatten().min();
+        }
+        Ok(PortsRead {
+            up,
+            sys_uptime_cs: uptime,
+        })
+    }
+
+    /// The sum of snmpEngineBoots over the switches that tell it: another sum than before means that one was restarted.
+    pub async fn engine_boots(&self) -> Option<u64> {
+        let mut sum = None;
+        for level in &self.levels {
+            let system = level.switch.system().await.ok()?;
+            sum = system
+                .engine_boots
+                .map(|b| u64::from(b) + sum.unwrap_or(0))
+                .or(sum);
+        }
+        sum
+    }
+
+    /// Who is on each port while all is healthy; ports that cannot be read are left out.
+    pub async fn identities(&self) -> BTreeMap<PortRef, PortIdentity> {
+        let mut out = BTreeMap::new();
+        for level in &self.levels {
+            for port in &level.fence.ports {
+                // Only a port that is in use shows who is on it.
+                let Ok(state) = level.switch.port(port).await else {
+                    continue;
+                };
+                if state.admin != Admin::Up || state.oper != Oper::Up {
+                    continue;
+                }
+                if let Ok(identity) = level.switch.identity(port).await {
+                    let at = PortRef {
+                        switch: level.fence.switch.clone(),
+                        port: port.clone(),
+                    };
+                    out.insert(at, identity);
+                }
+            }
+        }
+        out
+    }
+
+    /// True if a switch has learned `mac` on one of the fence's ports.
+    pub async fn learned(&self, mac: MacAddr) -> Option<bool> {
+        for level in &self.levels {
+            for port in &level.fence.ports {
+                let macs = level.switch.macs_on(port).await.ok()?;
+                if macs.contains(&mac) {
+                    return Some(true);
+                }
+            }
+        }
+        Some(false)
+    }
+}

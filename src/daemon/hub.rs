@@ -1,0 +1,71 @@
+//! What reaches the loop, from whichever thread.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::cli::exit::ExitCode;
+use crate::config::{Config, Secrets};
+use crate::net::arp::ArpFrame;
+use crate::switch::PortIdentity;
+use crate::takeover::event::Event;
+use crate::types::PortRef;
+
+/// The one channel into the loop. It is unbounded, because no sender may be made to wait by a busy loop; what feeds
+/// it is bounded itself (probes, beats, one task per step).
+pub type Tx = mpsc::UnboundedSender<Input>;
+
+/// One thing for the loop.
+pub enum Input {
+    /// An event for the peer of this index.
+    Event(usize, Event),
+    /// An ARP frame that arrived on the interface of this index.
+    Frame(usize, ArpFrame),
+    /// A datagram that arrived on the heartbeat socket of this index.
+    Beat {
+        /// Which socket.
+        socket: usize,
+        /// Who sent it, as far as the datagram says.
+        from: SocketAddrV4,
+        /// What it says; not yet authenticated.
+        bytes: Vec<u8>,
+    },
+    /// What a read of the peer's switch brought: sysUpTime in hundredths of a second where it tells, or why nothing.
+    Switch(usize, Result<Option<u32>, String>),
+    /// snmpEngineBoots of a peer's switches, added up.
+    EngineBoots(usize, u64),
+    /// Who is on the peer's switch ports, seen while it was healthy.
+    Identities(usize, BTreeMap<PortRef, PortIdentity>),
+    /// Our own service for this peer completes handshakes, or does not.
+    OwnService(usize, bool),
+    /// Addresses with connections to our service on which bytes arrive, after a restart.
+    Fed(usize, Vec<Ipv4Addr>),
+    /// What verification knows of the cameras.
+    Cameras(usize, Value),
+    /// Carrier of the interface of this index.
+    Carrier(usize, bool),
+    /// An address was removed from the interface of this kernel index.
+    AddressGone(u32, Ipv4Addr),
+    /// The kernel dropped notifications: everything has to be looked at again.
+    Resync,
+    /// A request from the control socket.
+    Ask(Ask),
+    /// The configuration was read again and is valid.
+    Reload(Box<(Config, Secrets)>),
+    /// SIGTERM or SIGINT.
+    Stop,
+}
+
+/// A request from the control socket.
+pub struct Ask {
+    /// The command's name.
+    pub command: String,
+    /// The peer it is about, where it is about one.
+    pub peer: Option<String>,
+    /// Further arguments.
+    pub args: Value,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Result<Value, (ExitCode, String)>>,
+}

@@ -1,0 +1,292 @@
+//! The journal: what was decided, intended and done, one JSON object a line, never rewritten.
+//!
+//! A thread of its own writes it, so that a disk that hangs delays nobody: [`Journal::append`] puts an [`Entry`] into
+//! a bounded queue and returns at once; the [`Ticket`] is fulfilled when the line is on the disk (`fdatasync`, one
+//! for all lines that waited). After a crash [`Journal::open`] returns what can be trusted and puts the rest aside.
+
+mod file;
+mod line;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::watch;
+
+pub use file::{Damage, Replay, files, read};
+
+use super::clock;
+use crate::types::BootTime;
+
+/// Name of the journal in its folder; older ones have `.1`, `.2` ... behind it.
+pub const FILE: &str = "journal.jsonl";
+/// Kind of the record whose last one of each peer is carried over a rotation.
+pub const STATE: &str = "state";
+/// Kind of the record that says how many entries were lost because the queue was full; `data.lost`.
+pub const LOST: &str = "lost";
+
+/// One line of the journal. The field names are part of the interface.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// Grows by one with each record, over restarts and rotations.
+    pub seq: u64,
+    /// The kernel's identity of the boot it was written in.
+    pub boot_id: String,
+    /// Microseconds of `CLOCK_BOOTTIME`; comparable only within one `boot_id`.
+    pub boot_us: BootTime,
+    /// Wall clock, RFC 3339 in UTC: for people only, it may step.
+    pub wall: String,
+    /// Name of the machine that wrote it.
+    pub node: String,
+    /// The peer it is about; empty: the daemon itself.
+    pub peer: String,
+    /// What kind of record it is.
+    pub kind: String,
+    /// Its content.
+    pub data: Value,
+}
+
+/// What is to be written; the rest of the [`Record`] is filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    at: BootTime,
+    wall: String,
+    peer: String,
+    kind: String,
+    data: Value,
+}
+
+impl Entry {
+    /// An entry about `peer` (empty: the daemon itself) of the time `at`; the wall clock is read here.
+    pub fn new(at: BootTime, peer: &str, kind: &str, data: Value) -> Self {
+        Entry {
+            at,
+            wall: clock::wall_text(),
+            peer: peer.to_owned(),
+            kind: kind.to_owned(),
+            data,
+        }
+    }
+}
+
+/// How large the journal may grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// A file of this many bytes is put aside and a new one begun.
+    pub rotate_at: u64,
+    /// So many old files are kept.
+    pub keep: u32,
+    /// So many entries wait for the disk; more are lost, and counted.
+    pub queue: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            rotate_at: 8 << 20,
+            keep: 8,
+            queue: 4096,
+        }
+    }
+}
+
+/// Why the journal cannot be opened or read.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// Another daemon has it.
+    #[error(
+        "the journal in {} is in use: another standin runs with this state-dir; \
+         stop it, or give this one a folder of its own", dir.display()
+    )]
+    InUse {
+        /// Its folder.
+        dir: PathBuf,
+    },
+    /// The operating system refuses.
+    #[error("cannot {what} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl JournalError {
+    fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> JournalError {
+        move |source| JournalError::Io {
+            what,
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+/// How the journal is doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Entries lost since the start because the queue was full or the disk refused them.
+    pub lost: u64,
+    /// What the disk said last, if its last answer was a refusal.
+    pub error: Option<String>,
+}
+
+/// The writing end. Clones write into the same journal.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    queue: SyncSender<Job>,
+    lost: Arc<AtomicU64>,
+    error: Arc<Mutex<Option<String>>>,
+    /// Holds the lock on the folder for as long as anybody can write.
+    _lock: Arc<File>,
+}
+
+/// One entry on its way to the disk.
+struct Job {
+    entry: Entry,
+    done: watch::Sender<Option<bool>>,
+}
+
+impl Journal {
+    /// Opens the journal in `dir` (made if it is not there) for the machine `node` and reads what is in it.
+    ///
+    /// A damaged journal is no error: the good prefix is used, the rest is put aside and named in
+    /// [`Replay::damage`].
+    ///
+    /// # Errors
+    ///
+    /// Another daemon uses the folder, or the operating system refuses to read or write there.
+    pub fn open(dir: &Path, node: &str) -> Result<(Journal, Replay), JournalError> {
+        Journal::open_with(dir, node, Limits::default())
+    }
+
+    /// As [`Journal::open`], with other limits.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn open_with(
+        dir: &Path,
+        node: &str,
+        limits: Limits,
+    ) -> Result<(Journal, Replay), JournalError> {
+        std::fs::create_dir_all(dir).map_err(JournalError::io("make the folder", dir))?;
+        let lock = Arc::new(lock(dir)?);
+        let path = dir.join(FILE);
+        let (file, replay) = file::recover(&path)?;
+        let (queue, jobs) = sync_channel(limits.queue);
+        let lost = Arc::new(AtomicU64::new(0));
+        let error = Arc::new(Mutex::new(None));
+        let carried: BTreeMap<String, String> = replay
+            .records
+            .iter()
+            .filter(|r| r.kind == STATE)
+            .map(|r| (r.peer.clone(), line::encode(r)))
+            .collect();
+        let writer = writer::Writer {
+            file,
+            length: replay.length,
+            path: path.clone(),
+            node: node.to_owned(),
+            boot_id: clock::boot_id(),
+            next: replay.records.last().map_or(1, |r| r.seq + 1),
+            carried,
+            limits,
+            lost: lost.clone(),
+            error: error.clone(),
+            _lock: lock.clone(),
+        };
+        std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || writer.run(&jobs))
+            .map_err(JournalError::io("start the thread that writes", &path))?;
+        let inner = Arc::new(Inner {
+            queue,
+            lost,
+            error,
+            _lock: lock,
+        });
+        Ok((Journal { inner }, replay))
+    }
+
+    /// Hands an entry to the thread that writes; never blocks. If the queue is full it is lost, which is counted,
+    /// written to the journal as soon as there is room, and said by the ticket.
+    pub fn append(&self, entry: Entry) -> Ticket {
+        let (done, ticket) = watch::channel(None);
+        match self.inner.queue.try_send(Job { entry, done }) {
+            Ok(()) => {}
+            Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => {
+                self.inner.lost.fetch_add(1, Ordering::Relaxed);
+                job.done.send_replace(Some(false));
+            }
+        }
+        Ticket(ticket)
+    }
+
+    /// How it is doing, for `status`.
+    pub fn health(&self) -> Health {
+        let error = self.inner.error.lock();
+        Health {
+            lost: self.inner.lost.load(Ordering::Relaxed),
+            error: error.unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+}
+
+/// Says when an entry is on the disk.
+#[derive(Clone, Debug)]
+pub struct Ticket(watch::Receiver<Option<bool>>);
+
+impl Ticket {
+    /// Waits until the entry is on the disk, at most `timeout`. False: not yet, or it was lost.
+    pub async fn durable(mut self, timeout: Duration) -> bool {
+        let known = self.0.wait_for(Option::is_some);
+        match tokio::time::timeout(timeout, known).await {
+            Ok(Ok(written)) => *written == Some(true),
+            // The thread that writes has ended, or the time is over.
+            Ok(Err(_)) | Err(_) => false,
+        }
+    }
+
+    /// As [`Ticket::durable`], for a thread without a runtime: a last entry before the process ends.
+    pub fn durable_blocking(self, timeout: Duration) -> bool {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build();
+        runtime.is_ok_and(|runtime| runtime.block_on(self.durable(timeout)))
+    }
+}
+
+/// The lock is released by the kernel when the last holder is gone, however that happens.
+fn lock(dir: &Path) -> Result<File, JournalError> {
+    let path = dir.join("lock");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(JournalError::io("open", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(JournalError::InUse {
+            dir: dir.to_owned(),
+        }),
+        Err(TryLockError::Error(source)) => Err(JournalError::io("lock", &path)(source)),
+    }
+}

@@ -1,0 +1,187 @@
+//! The thread that writes: lines in the order of the queue, one `fdatasync` for all that waited.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::json;
+
+use super::file::{numbered, sync_dir};
+use super::{Entry, Job, LOST, Limits, Record, STATE, line};
+
+/// Lines that share one `fdatasync` at most.
+const GROUP: usize = 256;
+
+pub(super) struct Writer {
+    pub file: File,
+    /// Bytes of the file that are whole lines.
+    pub length: u64,
+    pub path: PathBuf,
+    pub node: String,
+    pub boot_id: String,
+    /// Number of the next record.
+    pub next: u64,
+    /// The last state line of each peer.
+    pub carried: BTreeMap<String, String>,
+    pub limits: Limits,
+    pub lost: Arc<AtomicU64>,
+    pub error: Arc<Mutex<Option<String>>>,
+    /// As long as this thread may write, nobody else may.
+    pub _lock: Arc<File>,
+}
+
+impl Writer {
+    /// Writes until the last [`super::Journal`] is gone and the queue is empty.
+    pub fn run(mut self, jobs: &Receiver<Job>) {
+        let mut reported = 0;
+        let mut rotate_at = self.limits.rotate_at;
+        while let Ok(first) = jobs.recv() {
+            let mut group = vec![first];
+            group.extend(jobs.try_iter().take(GROUP - 1));
+            let lost = self.lost.load(Ordering::Relaxed);
+            let first_number = self.next;
+            let mut lines: Vec<Record> = Vec::with_capacity(group.len() + 1);
+            if lost > reported {
+                let at = group[0].entry.at;
+                let said = json!({ "lost": lost - reported });
+                let entry = Entry::new(at, "", LOST, said);
+                lines.push(self.record(entry));
+            }
+            let mut tickets = Vec::with_capacity(group.len());
+            for Job { entry, done } in group {
+                lines.push(self.record(entry));
+                tickets.push(done);
+            }
+            let written = self.write(&lines);
+            match &written {
+                Ok(()) => reported = lost,
+                Err(_) => {
+                    // Numbers without lines would read as damage of the next file's order; give them out again.
+                    self.next = first_number;
+                    self.lost.fetch_add(tickets.len() as u64, Ordering::Relaxed);
+                }
+            }
+            for ticket in tickets {
+                ticket.send_replace(Some(written.is_ok()));
+            }
+            self.note(written);
+            if self.length >= rotate_at {
+                let rotated = self.rotate();
+                // A rotation that failed is tried again later, not with every line.
+                rotate_at = match rotated {
+                    Ok(()) => self.limits.rotate_at,
+                    Err(_) => self.length + self.limits.rotate_at / 8,
+                };
+                self.note(rotated);
+            }
+        }
+    }
+
+    fn record(&mut self, entry: Entry) -> Record {
+        let seq = self.next;
+        self.next += 1;
+        Record {
+            seq,
+            boot_id: self.boot_id.clone(),
+            boot_us: entry.at,
+            wall: entry.wall,
+            node: self.node.clone(),
+            peer: entry.peer,
+            kind: entry.kind,
+            data: entry.data,
+        }
+    }
+
+    fn write(&mut self, records: &[Record]) -> io::Result<()> {
+        let mut text = String::new();
+        let mut states = Vec::new();
+        for record in records {
+            let line = line::encode(record);
+            text.push_str(&line);
+            text.push('\n');
+            if record.kind == STATE {
+                states.push((record.peer.clone(), line));
+            }
+        }
+        let done = self
+            .file
+            .write_all(text.as_bytes())
+            .and_then(|()| self.file.sync_data());
+        if let Err(e) = done {
+            // Half a line in the middle of the file would cost all that is written after it.
+            self.file.set_len(self.length)?;
+            return Err(e);
+        }
+        self.length += text.len() as u64;
+        self.carried.extend(states);
+        Ok(())
+    }
+
+    /// Puts the file aside and begins a new one with the last state of each peer. The journal's name always stands
+    /// for a whole file: the old one gets a second name before the new one takes its first.
+    fn rotate(&mut self) -> io::Result<()> {
+        let new = self.path.with_extension("jsonl.new");
+        ignore_missing(fs::remove_file(&new))?;
+        let mut file = File::options()
+            .append(true)
+            .create_new(true)
+            .mode(0o640)
+            .open(&new)?;
+        // In the order of their numbers: a journal's numbers only grow.
+        let mut carried: Vec<(u64, &String)> = self
+            .carried
+            .values()
+            .filter_map(|l| Some((line::decode(l.as_bytes()).ok()?.seq, l)))
+            .collect();
+        carried.sort_unstable();
+        let text: String = carried.iter().map(|(_, l)| format!("{l}\n")).collect();
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        // Where links are not possible this fails here, before any older journal has moved.
+        let old = self.path.with_extension("jsonl.old");
+        ignore_missing(fs::remove_file(&old))?;
+        fs::hard_link(&self.path, &old)?;
+        let oldest = numbered(&self.path, self.limits.keep.max(1));
+        ignore_missing(fs::remove_file(oldest))?;
+        for n in (1..self.limits.keep.max(1)).rev() {
+            ignore_missing(fs::rename(
+                numbered(&self.path, n),
+                numbered(&self.path, n + 1),
+            ))?;
+        }
+        fs::rename(&old, numbered(&self.path, 1))?;
+        fs::rename(&new, &self.path)?;
+        self.file = file;
+        self.length = text.len() as u64;
+        match self.path.parent().map(sync_dir) {
+            Some(Err(e)) => Err(io::Error::other(e)),
+            Some(Ok(())) | None => Ok(()),
+        }
+    }
+
+    /// Keeps what the disk said for `status`; said in the log once, when it changes.
+    fn note(&self, result: io::Result<()>) {
+        let now = result.err().map(|e| e.to_string());
+        let mut error = self.error.lock().unwrap_or_else(PoisonError::into_inner);
+        if now != *error {
+            let path = self.path.display();
+            match &now {
+                Some(e) => tracing::error!("cannot write the journal {path}: {e}"),
+                None => tracing::warn!("the journal {path} is written again"),
+            }
+            *error = now;
+        }
+    }
+}
+
+fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}

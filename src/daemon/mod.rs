@@ -1,0 +1,40 @@
+//! The loop that joins decisions and adapters, and what a daemon owes its host.
+//!
+//! Two kinds of thread. The *fast path* is one OS thread with its own single-threaded tokio runtime: the loop,
+//! heartbeats, probes, ARP, netlink; memory locked and real-time where allowed; no file, no DNS, no child process.
+//! Everything slow (SNMP, handshakes, nft, services, the control socket) runs on a second runtime, the journal and
+//! the capture on threads of their own. They talk to the loop through one channel ([`hub`]).
+//!
+//! [`run_loop`] is the loop, [`perform`] the one place where actions become calls, [`start`] builds both;
+//! [`recorder`] and [`journal`] remember, [`record`] says what a restart makes of it.
+
+mod announcing;
+pub mod around;
+mod beats;
+pub mod boot_counter;
+mod chores;
+mod claim;
+pub mod clock;
+pub mod control;
+mod fencing;
+pub mod hub;
+mod interfaces;
+pub mod journal;
+pub mod notify;
+mod opening;
+mod perform;
+mod policy;
+pub mod privilege;
+mod record;
+pub mod recorder;
+mod reload;
+mod requests;
+mod run_loop;
+pub mod start;
+mod status;
+mod steps;
+pub mod switches;
+mod tasks;
+mod watch;
+mod watching;
+mod witnesses;

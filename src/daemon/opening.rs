@@ -1,0 +1,203 @@
+//! Sockets and subscriptions of the fast path, opened before the loop starts.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use super::beats::{BeatPeer, Beats};
+use super::clock;
+use super::hub::{Input, Tx};
+use super::interfaces::Interface;
+use super::run_loop::PeerRun;
+use super::start::{StartError, adapter};
+use crate::config::{Config, Kind, Peer, Secrets};
+use crate::detect::beat_socket::HeartbeatSocket;
+use crate::detect::icmp::IcmpProbe;
+use crate::net::arp_socket::ArpSocket;
+use crate::net::netlink::Netlink;
+use crate::net::watch::{NetEvent, Watch};
+use crate::net::{address, link};
+use crate::takeover::event::Event;
+use crate::types::IfIndex;
+
+pub(super) async fn open_interface(
+    netlink: &Netlink,
+    peer: &Peer,
+    interfaces: &mut Vec<Interface>,
+) -> Result<usize, StartError> {
+    if let Some(at) = interfaces.iter().position(|i| i.name == peer.interface) {
+        return Ok(at);
+    }
+    let err = adapter(peer);
+    let state = link::link(netlink, &peer.interface)
+        .await
+        .map_err(|e| err(Box::new(e)))?;
+    let state = state.ok_or_else(|| StartError::NoInterface {
+        peer: peer.name.clone(),
+        interface: peer.interface.clone(),
+    })?;
+    let own = own_address(netlink, peer, state.ifindex).await?;
+    let socket = ArpSocket::open(&peer.interface).map_err(|e| err(Box::new(e)))?;
+    let facts = (state.ifindex.0, state.mac, own, state.carrier);
+    interfaces.push(Interface::new(
+        &peer.interface,
+        facts,
+        socket,
+        peer.announce.arp_per_second,
+    ));
+    Ok(interfaces.len() - 1)
+}
+
+async fn own_address(
+    netlink: &Netlink,
+    peer: &Peer,
+    ifindex: IfIndex,
+) -> Result<Ipv4Addr, StartError> {
+    let all = address::all(netlink)
+        .await
+        .map_err(|e| adapter(peer)(Box::new(e)))?;
+    let own = all.iter().find(|a| {
+        a.ifindex == ifindex
+            && !a.ours
+            && a.vip.addr != peer.vip.addr
+            && peer.vip.on_link(a.vip.addr)
+    });
+    own.map(|a| a.vip.addr)
+        .ok_or_else(|| StartError::NoAddress {
+            peer: peer.name.clone(),
+            interface: peer.interface.clone(),
+            network: peer.vip.to_string(),
+        })
+}
+
+pub(super) fn open_pinger(peer: &Peer, me: usize, tx: &Tx) -> Option<Arc<IcmpProbe>> {
+    let id = (std::process::id() as u16).wrapping_add(me as u16);
+    match IcmpProbe::open(&peer.interface, peer.vip.addr, id) {
+        Ok(probe) => {
+            let probe = Arc::new(probe);
+            let (theirs, tx) = (probe.clone(), tx.clone());
+            tokio::spawn(async move {
+                loop {
+                    match theirs.recv().await {
+                        Ok(_) => {
+                            if tx.send(Input::Event(me, Event::Pong)).is_err() {
+                                return;
+                            }
+                        }
+                        Err(e) => {
+                            tracing::debug!(error = %e, "ICMP receive");
+                            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                        }
+                    }
+                }
+            });
+            Some(probe)
+        }
+        Err(e) => {
+            tracing::warn!(peer = %peer.name, error = %e, "no ICMP probes: ARP alone says whether the machine lives");
+            None
+        }
+    }
+}
+
+pub(super) fn follow_kernel(interfaces: &[Interface], tx: &Tx) {
+    let known: Vec<(u32, String)> = interfaces
+        .iter()
+        .map(|i| (i.index, i.name.clone()))
+        .collect();
+    let tx = tx.clone();
+    tokio::spawn(async move {
+        loop {
+            let Ok(mut watch) = Watch::open() else {
+                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                continue;
+            };
+            while let Some(event) = watch.next().await {
+                let input = match event {
+                    NetEvent::Link(l) => known
+                        .iter()
+                        .position(|(index, _)| *index == l.ifindex.0)
+                        .map(|i| Input::Carrier(i, l.carrier)),
+                    NetEvent::LinkGone(gone) => known
+                        .iter()
+                        .position(|(index, _)| *index == gone.0)
+                        .map(|i| Input::Carrier(i, false)),
+                    NetEvent::AddressGone(a) => Some(Input::AddressGone(a.ifindex.0, a.vip.addr)),
+                    NetEvent::AddressSet(_) => None,
+                    NetEvent::Resync => Some(Input::Resync),
+                };
+                if let Some(input) = input
+                    && tx.send(input).is_err()
+                {
+                    return;
+                }
+            }
+        }
+    });
+}
+
+pub(super) fn open_beats(
+    config: &Config,
+    secrets: Secrets,
+    boot: Option<u64>,
+    interfaces: &[Interface],
+    runs: &[PeerRun],
+    tx: &Tx,
+) -> Result<Option<Beats>, StartError> {
+    let (Some(heartbeat), Some(key), Some(boot)) = (&config.heartbeat, secrets.heartbeat, boot)
+    else {
+        return Ok(None);
+    };
+    let mut sockets = Vec::new();
+    let mut peers = Vec::new();
+    let mut by_interface: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut other = None;
+    for (index, peer) in config
+        .peers
+        .values()
+        .enumerate()
+        .filter(|(_, p)| p.kind == Kind::Pair)
+    {
+        let err = adapter(peer);
+        let at = runs[index].interface;
+        let interface = &interfaces[at];
+        let data_socket = match by_interface.get(&at) {
+            Some(socket) => *socket,
+            None => {
+                let own = interface.own;
+                let socket = HeartbeatSocket::bind(own, heartbeat.port, Some(&interface.name));
+                sockets.push(socket.map_err(|e| err(Box::new(e)))?);
+                by_interface.insert(at, sockets.len() - 1);
+                sockets.len() - 1
+            }
+        };
+        let other_socket = match other {
+            Some(socket) => socket,
+            None => {
+                let any = Ipv4Addr::UNSPECIFIED;
+                let socket = HeartbeatSocket::bind(any, heartbeat.port, None)
+                    .map_err(|e| err(Box::new(e)))?;
+                sockets.push(socket);
+                *other.insert(sockets.len() - 1)
+            }
+        };
+        peers.push(BeatPeer {
+            index,
+            vip: peer.vip,
+            addresses: peer.addresses.clone(),
+            data_socket,
+            other_socket,
+        });
+    }
+    let beats = Beats::new(
+        &config.node.name,
+        (heartbeat.port, heartbeat.interval),
+        key,
+        boot,
+        sockets,
+        peers,
+        clock::now(),
+    );
+    beats.listen(tx);
+    Ok(Some(beats))
+}

@@ -1,0 +1,394 @@
+//! The one place that turns actions into calls of adapters.
+//!
+//! What must be quick runs here and now (frames) or as a task on the fast path (netlink); what may be slow is handed
+//! to the slow runtime. Every `Run` is answered by exactly one `StepEnded`.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::fencing::Fencing;
+use super::hub::{Input, Tx};
+use super::interfaces::Interface;
+use super::journal::Ticket;
+use super::tasks::Tasks;
+use super::watch::Watch;
+use super::witnesses::Witnesses;
+use super::{claim, clock, steps};
+use crate::config;
+use crate::detect::icmp::IcmpProbe;
+use crate::detect::rtmp::From;
+use crate::net::announce::Announcer;
+use crate::net::arp::ArpFrame;
+use crate::net::gate;
+use crate::net::netlink::Netlink;
+use crate::switch::PortIdentity;
+use crate::switch::unfence::Lift;
+use crate::takeover::action::{Action, Level, Run};
+use crate::takeover::event::{Event, Outcome};
+use crate::takeover::step::Step;
+use crate::types::{BootTime, PortRef, Vip};
+use crate::verify::Inventory;
+
+/// A step whose intent is not durable after this goes on all the same: a hung disk must not stop a takeover.
+const DURABLE: Duration = Duration::from_millis(50);
+
+/// Everything needed to act for one peer.
+pub struct Hands {
+    /// Index of the peer.
+    pub me: usize,
+    /// Its name.
+    pub name: String,
+    /// Its configuration.
+    pub peer: Arc<config::Peer>,
+    /// Its fence.
+    pub fencing: Fencing,
+    /// Who is on its ports, seen while it was healthy.
+    pub identities: BTreeMap<PortRef, PortIdentity>,
+    /// Cameras, gateway, switch.
+    pub witnesses: Witnesses,
+    /// The cameras.
+    pub inventory: Arc<Inventory>,
+    /// The running announcement.
+    pub announcer: Option<Announcer>,
+    /// The running verification.
+    pub watch: Option<Watch>,
+    /// ICMP echo to the VIP.
+    pub pinger: Option<Arc<IcmpProbe>>,
+    /// The VIP was on our interface before this takeover: cameras may have connections already.
+    pub adopt: bool,
+    /// Our node's name, for tags.
+    pub node: String,
+    /// Tasks of steps.
+    pub tasks: Tasks,
+    /// The fence is being read; cleared when the answer arrives.
+    pub reading_fence: bool,
+    /// Whose turn it is at the gate.
+    pub gate_turn: Arc<steps::Turn>,
+    /// When the gate was closed, microseconds since the epoch.
+    pub gate_closed: Option<u64>,
+    ping_sequence: u16,
+}
+
+/// What all peers share.
+pub struct Shared {
+    /// Into the loop.
+    pub tx: Tx,
+    /// The slow runtime.
+    pub slow: Handle,
+    /// rtnetlink of the fast path.
+    pub netlink: Netlink,
+}
+
+impl Hands {
+    /// Hands for the peer of index `me`, with nothing running.
+    pub fn new(
+        me: usize,
+        node: &str,
+        peer: Arc<config::Peer>,
+        fencing: Fencing,
+        inventory: Arc<Inventory>,
+        witnesses: Witnesses,
+        tx: Tx,
+    ) -> Self {
+        Hands {
+            me,
+            name: peer.name.clone(),
+            peer,
+            fencing,
+            identities: BTreeMap::new(),
+            witnesses,
+            inventory,
+            announcer: None,
+            watch: None,
+            pinger: None,
+            adopt: false,
+            node: node.to_owned(),
+            tasks: Tasks::new(me, tx),
+            reading_fence: false,
+            gate_turn: Arc::default(),
+            gate_closed: None,
+            ping_sequence: 0,
+        }
+    }
+
+    pub(super) fn vip(&self) -> Vip {
+        self.peer.vip
+    }
+
+    fn service_at(&self, address: Ipv4Addr) -> SocketAddrV4 {
+        SocketAddrV4::new(address, self.peer.service.port)
+    }
+
+    /// Does one action. `ticket` is that of the journal record that says so.
+    pub fn perform(
+        &mut self,
+        now: BootTime,
+        action: Action,
+        ticket: Option<&Ticket>,
+        interface: &mut Interface,
+        shared: &Shared,
+    ) {
+        match action {
+            Action::ArpProbe { to } => {
+                let frame = ArpFrame::probe(interface.mac, self.vip().addr, to);
+                interface.send_within_budget(now, &frame);
+            }
+            Action::Ping => {
+                if let Some(pinger) = &self.pinger {
+                    self.ping_sequence = self.ping_sequence.wrapping_add(1);
+                    // A ping that cannot be sent is a ping that is not answered.
+                    let _ = pinger.send(self.ping_sequence);
+                }
+            }
+            Action::ProbeService => self.probe_service(interface.own, shared),
+            Action::PollPort => self.poll_port(shared),
+            Action::AskWitnesses => {
+                let count = self.peer.detect.witnesses as usize;
+                for frame in self
+                    .witnesses
+                    .questions(count, interface.mac, interface.own)
+                {
+                    interface.send_within_budget(now, &frame);
+                }
+            }
+            Action::Run(run) => self.run(now, run, ticket.cloned(), interface, shared),
+            Action::Cancel { step, attempt } => self.tasks.stop(step, attempt),
+            Action::Renew { lifetime } => self.put_address(Some(lifetime), interface, shared),
+            Action::Restore { lifetime } => {
+                self.put_address(lifetime, interface, shared);
+                self.announce(now, interface);
+            }
+            Action::DropAddress => {
+                self.announcer = None;
+                self.watch = None;
+                // Cameras whose connections outlive the gap show no SYN when we own the VIP again.
+                self.adopt = true;
+                self.open_gate(shared);
+                claim::drop_now(&shared.netlink, interface.index, self.vip());
+            }
+            // One at a time: the answer to the one under way is as new.
+            Action::ReadFence if std::mem::replace(&mut self.reading_fence, true) => {}
+            Action::ReadFence => {
+                let (fencing, tx, me) = (self.fencing.clone(), shared.tx.clone(), self.me);
+                shared.slow.spawn(async move {
+                    let _ = tx.send(Input::Event(me, Event::FenceRead(fencing.read().await)));
+                });
+            }
+            Action::Defend => {
+                let frame = ArpFrame::announce_request(interface.mac, self.vip().addr);
+                interface.send_within_budget(now, &frame);
+                self.announce(now, interface);
+            }
+            Action::Alert(alert) => match alert.level {
+                Level::Info => tracing::info!(peer = %self.name, "{}", alert.text),
+                Level::Warning => tracing::warn!(peer = %self.name, "{}", alert.text),
+                Level::Critical => tracing::error!(peer = %self.name, "{}", alert.text),
+            },
+            Action::Changed { from, to, why } => {
+                tracing::info!(peer = %self.name, "{from} -> {to}: {why}");
+            }
+        }
+    }
+
+    /// Removes the gate of a takeover that is over, if one was closed.
+    fn open_gate(&mut self, shared: &Shared) {
+        if self.gate_closed.take().is_some() {
+            let (name, turn) = (self.name.clone(), self.gate_turn.clone());
+            shared.slow.spawn(async move {
+                let _turn = turn.lock().await;
+                if let Err(e) = gate::open(&name).await {
+                    tracing::error!(peer = %name, error = %e, "the gate could not be removed");
+                }
+            });
+        }
+    }
+
+    fn probe_service(&self, own: Ipv4Addr, shared: &Shared) {
+        let (at, me, tx) = (self.service_at(self.vip().addr), self.me, shared.tx.clone());
+        let within = self.peer.detect.service_timeout;
+        shared.slow.spawn(async move {
+            let result = steps::ask_peer(at, &From::Address(own), within).await;
+            let event = Event::Service {
+                ok: result.is_ok(),
+                fault: result.err().unwrap_or_default(),
+            };
+            let _ = tx.send(Input::Event(me, event));
+        });
+    }
+
+    fn poll_port(&self, shared: &Shared) {
+        let (fencing, me, tx) = (self.fencing.clone(), self.me, shared.tx.clone());
+        shared.slow.spawn(async move {
+            let event = match fencing.poll().await {
+                Ok(read) => {
+                    let _ = tx.send(Input::Switch(me, Ok(read.sys_uptime_cs)));
+                    Event::PeerPort { up: read.up }
+                }
+                Err(fault) => {
+                    let _ = tx.send(Input::Switch(me, Err(fault)));
+                    Event::SwitchSilent
+                }
+            };
+            let _ = tx.send(Input::Event(me, event));
+        });
+    }
+
+    fn run(
+        &mut self,
+        now: BootTime,
+        run: Run,
+        ticket: Option<Ticket>,
+        interface: &mut Interface,
+        shared: &Shared,
+    ) {
+        let (step, attempt, within) = (run.step, run.attempt, run.within);
+        let vip = self.vip();
+        let slow = &shared.slow;
+        match step {
+            Step::Watch => {
+                let outcome = self.begin_watch(interface, shared);
+                self.answer(&run, outcome, shared);
+            }
+            Step::Gate => {
+                let (name, port) = (self.name.clone(), self.peer.service.port);
+                self.gate_closed = Some(clock::wall_us());
+                let turn = self.gate_turn.clone();
+                self.tasks.spawn(slow, step, attempt, async move {
+                    steps::close_gate(&turn, &name, vip, port).await
+                });
+            }
+            Step::Service => {
+                let service = self.peer.service.clone();
+                self.tasks.spawn(slow, step, attempt, async move {
+                    steps::start_service(&service).await
+                });
+            }
+            Step::Fence => {
+                let (fencing, known) = (self.fencing.clone(), self.identities.clone());
+                let (tx, me, epoch, mac) = (shared.tx.clone(), self.me, run.epoch, run.peer_mac);
+                self.tasks.spawn(slow, step, attempt, async move {
+                    durable(ticket).await;
+                    let told = move || {
+                        let _ = tx.send(Input::Event(me, Event::FenceSet { attempt }));
+                    };
+                    fencing.set(epoch, mac, &known, told).await
+                });
+            }
+            Step::Claim => {
+                let (netlink, index) = (shared.netlink.clone(), interface.index);
+                let (name, lifetime) = (interface.name.clone(), run.lifetime);
+                // A task on the fast path's own runtime: netlink answers in microseconds.
+                self.tasks
+                    .spawn(&Handle::current(), step, attempt, async move {
+                        durable(ticket).await;
+                        claim::claim(&netlink, &name, index, vip, lifetime).await
+                    });
+            }
+            Step::Announce => {
+                let outcome = if interface.carrier {
+                    self.announce(now, interface);
+                    self.pump(now, interface);
+                    Outcome::Done("gratuitous ARP sent in both forms, the sweep goes on".to_owned())
+                } else {
+                    Outcome::Failed("our interface has no carrier".to_owned())
+                };
+                self.answer(&run, outcome, shared);
+            }
+            Step::Open => {
+                let turn = self.gate_turn.clone();
+                let (name, at) = (self.name.clone(), self.service_at(vip.addr));
+                self.tasks.spawn(slow, step, attempt, async move {
+                    steps::open_gate(&turn, &name, at, within).await
+                });
+            }
+            Step::Verify => match &self.watch {
+                Some(watch) => self
+                    .tasks
+                    .spawn(slow, step, attempt, watch.all_back(within)),
+                None => self.answer(
+                    &run,
+                    Outcome::Failed("nothing is captured".to_owned()),
+                    shared,
+                ),
+            },
+            Step::Precheck => {
+                let off_path = self.peer.management.or(self.peer.addresses.get(1).copied());
+                let at = off_path.map(|a| self.service_at(a));
+                self.tasks
+                    .spawn(slow, step, attempt, steps::precheck(at, within));
+            }
+            Step::Drop => {
+                self.announcer = None;
+                self.watch = None;
+                let (netlink, index) = (shared.netlink.clone(), interface.index);
+                self.tasks
+                    .spawn(&Handle::current(), step, attempt, async move {
+                        claim::drop_and_prove(&netlink, index, vip).await
+                    });
+            }
+            Step::Lift => {
+                let (fencing, how) = (
+                    self.fencing.clone(),
+                    Lift::Own {
+                        node: self.node.clone(),
+                    },
+                );
+                self.tasks.spawn(slow, step, attempt, async move {
+                    durable(ticket).await;
+                    fencing.lift(&how, within).await
+                });
+            }
+            Step::Handback => {
+                let outcome = self.hand_back(now, run.peer_mac, interface);
+                self.answer(&run, outcome, shared);
+            }
+            Step::Prove => {
+                let (at, own) = (self.service_at(vip.addr), interface.own);
+                let (fencing, mac) = (self.fencing.clone(), run.peer_mac);
+                self.tasks.spawn(slow, step, attempt, async move {
+                    let outcome = steps::peer_serves(at, own, within).await;
+                    steps::with_port(outcome, &fencing, mac).await
+                });
+            }
+            // Done by the core from evidence; it never asks for them.
+            Step::Yield | Step::Silence | Step::Return => {
+                self.answer(
+                    &run,
+                    Outcome::Refused("the core does this step itself".to_owned()),
+                    shared,
+                );
+            }
+        }
+    }
+
+    fn answer(&self, run: &Run, outcome: Outcome, shared: &Shared) {
+        let event = Event::StepEnded {
+            step: run.step,
+            attempt: run.attempt,
+            outcome,
+        };
+        let _ = shared.tx.send(Input::Event(self.me, event));
+    }
+
+    fn put_address(&self, lifetime: Option<Duration>, interface: &Interface, shared: &Shared) {
+        let (netlink, index, vip) = (shared.netlink.clone(), interface.index, self.vip());
+        let name = interface.name.clone();
+        tokio::spawn(async move {
+            if let Outcome::Failed(e) = claim::claim(&netlink, &name, index, vip, lifetime).await {
+                tracing::error!(%vip, error = %e, "the VIP could not be renewed");
+            }
+        });
+    }
+}
+
+async fn durable(ticket: Option<Ticket>) {
+    if let Some(ticket) = ticket
+        && !ticket.durable(DURABLE).await
+    {
+        tracing::warn!("the journal is slow: going on before the intent is on disk");
+    }
+}

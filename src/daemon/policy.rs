@@ -1,0 +1,66 @@
+//! From the configuration to the core's policy.
+
+use std::time::Duration;
+
+use crate::config::{self, AliveElsewhere, Config, Kind, Peer, ServiceDead, Start};
+use crate::takeover::policy::{Detect, Policy, React, Unproven};
+use crate::types::MacAddr;
+
+/// While we own the VIP, a lost fence that cannot be proven within this makes us give it up (DESIGN.md, step 4).
+const REFENCE_WITHIN: Duration = Duration::from_secs(5);
+/// Heartbeats that may be missed before a peer in a pair is suspected.
+const BEATS_MISSED: u32 = 3;
+/// The preferred node of a pair takes a VIP that nobody answered for this long.
+const VACANT_AFTER: Duration = Duration::from_secs(1);
+
+/// The policy for one peer; `own_mac` is the MAC address of our interface on the VIP's network.
+pub fn policy(config: &Config, peer: &Peer, own_mac: MacAddr) -> Policy {
+    let d = &peer.detect;
+    let interval = config
+        .heartbeat
+        .as_ref()
+        .map_or(d.probe_interval, |h| h.interval);
+    Policy {
+        vip: peer.vip,
+        node: config.node.name.clone(),
+        own_mac,
+        peer_mac: peer.mac,
+        pair: peer.kind == Kind::Pair,
+        auto: peer.takeover == config::Takeover::Auto,
+        preferred: peer.preferred,
+        detect: Detect {
+            probe_interval: d.probe_interval,
+            suspect_after: d.suspect_after,
+            beat_timeout: interval * BEATS_MISSED,
+            confirm_probes: d.confirm_probes,
+            confirm_interval: d.confirm_interval,
+            service_interval: d.service_interval,
+            service_failures: d.service_failures,
+            switch_poll: d.switch_poll,
+            stall: d.stall,
+            startup_grace: d.startup_grace,
+            min_cameras: d.min_cameras,
+            vacant_after: VACANT_AFTER,
+        },
+        service_dead: match peer.policy.service_dead {
+            ServiceDead::Alert => React::Alert,
+            ServiceDead::Takeover => React::Takeover,
+        },
+        alive_elsewhere: match peer.policy.alive_elsewhere {
+            AliveElsewhere::Alert => React::Alert,
+            AliveElsewhere::Takeover => React::Takeover,
+        },
+        unproven: match peer.policy.unproven {
+            config::Unproven::Hold => Unproven::Hold,
+            config::Unproven::ClaimAnyway => Unproven::ClaimAnyway(peer.policy.claim_anyway_after),
+        },
+        fence: !peer.fence.is_empty(),
+        fence_timeout: peer.fence.iter().map(|f| f.timeout).sum(),
+        refence_within: REFENCE_WITHIN,
+        lifetime: peer.address.lifetime,
+        warm: peer.service.start == Start::Warm,
+        service_timeout: peer.service.timeout,
+        verify_within: peer.verify.within,
+        release_timeout: peer.release.timeout,
+    }
+}

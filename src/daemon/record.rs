@@ -1,0 +1,179 @@
+//! What the journal keeps of a peer, and what it says after a restart.
+
+use serde::{Deserialize, Serialize};
+
+use crate::takeover::Machine;
+use crate::takeover::event::{FenceRead, Recovered};
+use crate::takeover::state::{Grounds, Phase, State};
+use crate::takeover::verdict::Verified;
+use crate::types::{BootTime, Epoch, MacAddr, PortRef};
+
+/// Kind of the journal record that holds a [`Kept`].
+pub const STATE: &str = "state";
+
+/// The durable part of a peer's state: everything recovery needs, in one record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Where the takeover was.
+    pub phase: Phase,
+    /// The state as `status` prints it.
+    pub label: String,
+    /// The highest epoch known.
+    pub epoch: Epoch,
+    /// On what grounds the address is owned, or was last about to be claimed.
+    pub grounds: Option<Grounds>,
+    /// What verification had said.
+    pub verdict: Option<Verified>,
+    /// Ordered by a person.
+    pub planned: bool,
+    /// The peer's MAC address.
+    pub pinned: Option<MacAddr>,
+    /// The peer was seen healthy since our boot.
+    pub healthy: bool,
+    /// Our first start since boot.
+    pub boot_started: BootTime,
+    /// Operator hold.
+    pub hold: bool,
+    /// The ports the fence writes: recovery never fences another.
+    pub fence: Vec<PortRef>,
+}
+
+impl Kept {
+    /// What is to be kept of `machine` now.
+    pub fn of(machine: &Machine, fence: &[PortRef], claimed: Option<Grounds>) -> Kept {
+        let verdict = match machine.state() {
+            State::Active { verdict } => Some(*verdict),
+            State::Releasing(r) => Some(r.verdict),
+            State::Standby
+            | State::Suspect(_)
+            | State::Confirming(_)
+            | State::Taking(_)
+            | State::Halted { .. } => None,
+        };
+        Kept {
+            phase: machine.state().phase(),
+            label: machine.label(),
+            epoch: machine.epoch(),
+            grounds: machine.ownership().map(|o| o.grounds).or(claimed),
+            verdict,
+            planned: machine.planned(),
+            pinned: machine.evidence().pinned,
+            healthy: machine.evidence().healthy,
+            boot_started: machine.evidence().grace_from,
+            hold: machine.hold(),
+            fence: fence.to_vec(),
+        }
+    }
+}
+
+/// What kernel and switch say at the start.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    /// The VIP is on our interface, marked as ours.
+    pub address_here: bool,
+    /// Carrier of our interface.
+    pub carrier: bool,
+    /// The peer's ports.
+    pub fence: FenceRead,
+}
+
+/// Puts journal, kernel and switch together.
+///
+/// `kept` is the last state record and whether it is of this boot.
+pub fn recovered(kept: Option<(Kept, bool)>, seen: Seen, now: BootTime) -> Recovered {
+    let fresh = Recovered {
+        address_here: seen.address_here,
+        carrier: seen.carrier,
+        fence: seen.fence,
+        ..Recovered::fresh(now)
+    };
+    let Some((kept, same_boot)) = kept else {
+        return fresh;
+    };
+    // Ports that are down without our tag are ours if the journal knows that we were about to shut them: the tag is
+    // written after the shut, and a crash may fall between the two.
+    let ours = !matches!(kept.phase, Phase::Standby | Phase::Halted);
+    let fence = match seen.fence {
+        FenceRead::Foreign if ours => FenceRead::Present,
+        f => f,
+    };
+    Recovered {
+        phase: kept.phase,
+        epoch: kept.epoch,
+        grounds: kept.grounds,
+        verdict: kept.verdict,
+        planned: kept.planned,
+        same_boot,
+        fence,
+        pinned: kept.pinned,
+        healthy: kept.healthy && same_boot,
+        boot_started: if same_boot { kept.boot_started } else { now },
+        hold: kept.hold,
+        ..fresh
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(phase: Phase) -> Kept {
+        Kept {
+            phase,
+            label: String::new(),
+            epoch: Epoch(4),
+            grounds: Some(Grounds::Fenced),
+            verdict: None,
+            planned: false,
+            pinned: None,
+            healthy: true,
+            boot_started: BootTime(5),
+            hold: false,
+            fence: Vec::new(),
+        }
+    }
+
+    fn seen(fence: FenceRead) -> Seen {
+        Seen {
+            address_here: false,
+            carrier: true,
+            fence,
+        }
+    }
+
+    #[test]
+    fn a_shut_port_without_a_tag_is_ours_only_if_the_journal_says_so() {
+        for (phase, expected) in [
+            (Phase::Taking, FenceRead::Present),
+            (Phase::Active, FenceRead::Present),
+            (Phase::Releasing, FenceRead::Present),
+            (Phase::Standby, FenceRead::Foreign),
+            (Phase::Halted, FenceRead::Foreign),
+        ] {
+            let r = recovered(
+                Some((kept(phase), true)),
+                seen(FenceRead::Foreign),
+                BootTime(9),
+            );
+            assert_eq!(r.fence, expected, "{phase:?}");
+        }
+    }
+
+    #[test]
+    fn health_seen_before_a_reboot_does_not_count_after_it() {
+        let r = recovered(
+            Some((kept(Phase::Standby), false)),
+            seen(FenceRead::Absent),
+            BootTime(9),
+        );
+        assert!(!r.healthy);
+        assert_eq!(r.boot_started, BootTime(9));
+        let r = recovered(
+            Some((kept(Phase::Standby), true)),
+            seen(FenceRead::Absent),
+            BootTime(9),
+        );
+        assert!(r.healthy);
+        assert_eq!(r.boot_started, BootTime(5));
+    }
+}

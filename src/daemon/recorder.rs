@@ -1,0 +1,160 @@
+//! Writes into the journal what happens to one peer: state records for recovery, and around each takeover the
+//! snapshot and the events that `standin replay` plays back.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::journal::{Entry, Journal, Ticket};
+use super::record::{self, Kept};
+use crate::takeover::Machine;
+use crate::takeover::action::{Action, Run};
+use crate::takeover::event::Event;
+use crate::takeover::state::{Grounds, Phase, State};
+use crate::types::{BootTime, PortRef};
+
+/// Kind of the record that holds a machine before the first recorded event.
+pub const SNAPSHOT: &str = "snapshot";
+/// Kind of the record that holds one event.
+pub const EVENT: &str = "event";
+/// Kind of the record that holds one change of state.
+pub const CHANGED: &str = "changed";
+/// Kind of the record that holds what is about to be done.
+pub const INTENT: &str = "intent";
+/// Kind of the record that holds how a step ended.
+pub const OUTCOME: &str = "outcome";
+/// Kind of the record that holds a message for a person.
+pub const ALERT: &str = "alert";
+
+/// Events are recorded for this long after a recording began; a takeover that holds for hours is not worth megabytes.
+const RECORDED: Duration = Duration::from_secs(60);
+
+/// The journal as one peer writes it.
+pub struct Recorder {
+    peer: String,
+    journal: Journal,
+    fence: Vec<PortRef>,
+    recording: Option<BootTime>,
+    last: Option<Kept>,
+    claimed: Option<Grounds>,
+}
+
+impl Recorder {
+    /// A recorder for `peer`; `fence` are the ports its fence writes.
+    pub fn new(peer: &str, journal: Journal, fence: Vec<PortRef>) -> Self {
+        Recorder {
+            peer: peer.to_owned(),
+            journal,
+            fence,
+            recording: None,
+            last: None,
+            claimed: None,
+        }
+    }
+
+    /// What the journal said before this start.
+    pub fn resume(&mut self, kept: &Kept) {
+        self.claimed = kept.grounds;
+    }
+
+    /// The ports that the fence writes.
+    pub fn fence(&self) -> &[PortRef] {
+        &self.fence
+    }
+
+    /// The configuration was read again.
+    pub fn set_fence(&mut self, fence: Vec<PortRef>) {
+        self.fence = fence;
+    }
+
+    /// Writes what one event did to `machine`; `prior` is the machine before it, if that was at rest.
+    ///
+    /// Returns the ticket of the last record: a step that must not begin before its intent is durable waits for it.
+    pub fn record(
+        &mut self,
+        now: BootTime,
+        prior: Option<&Machine>,
+        event: &Event,
+        machine: &Machine,
+        actions: &[Action],
+    ) -> Option<Ticket> {
+        let mut ticket = None;
+        let at_rest = at_rest(machine);
+        // A start is recorded too: it ends whatever recording the crash had cut off.
+        if let Some(prior) = prior.filter(|_| !at_rest || matches!(event, Event::Start(_))) {
+            self.recording = Some(now);
+            self.put(now, SNAPSHOT, json!(prior));
+        }
+        if self
+            .recording
+            .is_some_and(|since| now.since(since) <= RECORDED)
+        {
+            self.put(now, EVENT, json!({ "at": now, "event": event }));
+        }
+        if at_rest {
+            self.recording = None;
+        }
+        if let Event::StepEnded {
+            step,
+            attempt,
+            outcome,
+        } = event
+        {
+            self.put(
+                now,
+                OUTCOME,
+                json!({ "step": step, "attempt": attempt, "outcome": outcome }),
+            );
+        }
+        for action in actions {
+            match action {
+                Action::Changed { from, to, why } => {
+                    self.put(now, CHANGED, json!({ "from": from, "to": to, "why": why }));
+                }
+                Action::Alert(alert) => {
+                    self.put(now, ALERT, json!(alert));
+                }
+                Action::Run(run) => {
+                    self.claimed = run.grounds.or(self.claimed);
+                    ticket = self.put(now, INTENT, intent(run, &self.fence));
+                }
+                Action::ArpProbe { .. }
+                | Action::Ping
+                | Action::ProbeService
+                | Action::PollPort
+                | Action::AskWitnesses
+                | Action::Cancel { .. }
+                | Action::Renew { .. }
+                | Action::Restore { .. }
+                | Action::DropAddress
+                | Action::ReadFence
+                | Action::Defend => {}
+            }
+        }
+        if machine.state().phase() == Phase::Standby {
+            self.claimed = None;
+        }
+        let kept = Kept::of(machine, &self.fence, self.claimed);
+        if self.last.as_ref() != Some(&kept) {
+            ticket = self.put(now, record::STATE, json!(kept));
+            self.last = Some(kept);
+        }
+        ticket
+    }
+
+    fn put(&mut self, now: BootTime, kind: &str, data: serde_json::Value) -> Option<Ticket> {
+        Some(self.journal.append(Entry::new(now, &self.peer, kind, data)))
+    }
+}
+
+fn intent(run: &Run, fence: &[PortRef]) -> serde_json::Value {
+    json!({ "step": run.step, "attempt": run.attempt, "epoch": run.epoch, "fence": fence })
+}
+
+/// True in the states whose events are not recorded.
+pub fn at_rest(machine: &Machine) -> bool {
+    match machine.state() {
+        State::Standby | State::Suspect(_) | State::Active { .. } | State::Halted { .. } => true,
+        State::Confirming(_) | State::Taking(_) | State::Releasing(_) => false,
+    }
+}

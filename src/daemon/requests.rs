@@ -1,0 +1,67 @@
+//! What people ask of the daemon through the control socket.
+
+use serde_json::{Value, json};
+
+use super::hub::Ask;
+use super::run_loop::Loop;
+use super::status;
+use crate::cli::exit::ExitCode;
+use crate::takeover::event::{Event, Order};
+use crate::takeover::state::State;
+
+impl Loop {
+    pub(super) fn ask(&mut self, ask: Ask) {
+        let peer = self.find(ask.peer.as_deref().unwrap_or_default());
+        let on = ask.args["on"].as_bool().unwrap_or(true);
+        let answer = match ask.command.as_str() {
+            "status" => Ok(status::status(self)),
+            "report" => peer.map(|i| json!(self.report(i))),
+            "takeover" => peer.and_then(|i| self.order(i, Order::Takeover)),
+            "release" => peer.and_then(|i| self.order(i, Order::Release)),
+            "hold" => peer.and_then(|i| self.order(i, Order::Hold(on))),
+            "peer-reset" => peer.map(|i| {
+                if let Some(beats) = &mut self.beats {
+                    beats.forget(i);
+                }
+                json!({ "ok": true })
+            }),
+            other => Err((
+                ExitCode::Usage,
+                format!("`{other}` is not a command of this daemon"),
+            )),
+        };
+        // The client may have gone away.
+        let _ = ask.reply.send(answer);
+    }
+
+    fn find(&self, name: &str) -> Result<usize, (ExitCode, String)> {
+        let found = self.peers.iter().position(|p| p.hands.name == name);
+        found.ok_or_else(|| {
+            let known: Vec<&str> = self.peers.iter().map(|p| p.hands.name.as_str()).collect();
+            let known = known.join(", ");
+            (
+                ExitCode::Usage,
+                format!("there is no peer `{name}`; the configuration has: {known}"),
+            )
+        })
+    }
+
+    fn order(&mut self, peer: usize, order: Order) -> Result<Value, (ExitCode, String)> {
+        let label = self.peers[peer].machine.label();
+        let fits = match (order, self.peers[peer].machine.state()) {
+            (Order::Hold(_), _) => true,
+            (
+                Order::Takeover,
+                State::Standby | State::Suspect(_) | State::Confirming(_) | State::Halted { .. },
+            ) => true,
+            (Order::Release, State::Active { .. }) => true,
+            (Order::Takeover | Order::Release, _) => false,
+        };
+        if !fits {
+            return Err((ExitCode::TryAgain, format!("not possible while {label}")));
+        }
+        self.event(peer, Event::Order(order));
+        let p = &self.peers[peer];
+        Ok(json!({ "ok": true, "state": p.machine.label(), "epoch": p.machine.epoch() }))
+    }
+}

@@ -1,0 +1,394 @@
+//! The loop: inputs in, events to the cores, actions to `perform`.
+//!
+//! It runs on the fast path's thread. It ends on [`Input::Stop`]; what it started on the slow runtime is then
+//! abandoned (a step's task that is cut off is found again from the journal at the next start).
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep_until};
+
+use super::beats::Beats;
+use super::clock;
+use super::hub::Input;
+use super::interfaces::Interface;
+use super::journal::Journal;
+use super::notify;
+use super::perform::{Hands, Shared};
+use super::recorder::{self, Recorder};
+use super::status;
+use crate::net::arp::{ArpFrame, ArpOp};
+use crate::report::{self, Report};
+use crate::takeover::Machine;
+use crate::takeover::action::Action;
+use crate::takeover::event::Event;
+use crate::takeover::state::{Grounds, State};
+use crate::types::BootTime;
+
+/// The watchdog is fed, and carrier and identities are looked at, this often.
+const CHORES: Duration = Duration::from_secs(1);
+
+/// Failed reads of the switch in a row after which a person is told.
+const SWITCH_FAILS: u32 = 3;
+
+/// One peer as the loop knows it.
+pub struct PeerRun {
+    /// Its core.
+    pub machine: Machine,
+    /// Its journal.
+    pub recorder: Recorder,
+    /// Its adapters.
+    pub hands: Hands,
+    /// Index of its interface.
+    pub interface: usize,
+    /// What verification last said.
+    pub cameras: Value,
+    /// Our own service completes handshakes.
+    pub service_ok: bool,
+    /// sysUpTime of its switch, when last read.
+    pub uptime: Option<u32>,
+    /// snmpEngineBoots of its switches, added up, when last read.
+    pub engine_boots: Option<u64>,
+    /// Reads of its switch in a row that failed.
+    pub switch_fails: u32,
+    /// Why the last one failed.
+    pub switch_fault: Option<String>,
+}
+
+/// Everything the loop owns.
+pub struct Loop {
+    /// The peers, in the order of the configuration.
+    pub peers: Vec<PeerRun>,
+    /// The interfaces of their VIPs.
+    pub interfaces: Vec<Interface>,
+    /// Heartbeats.
+    pub beats: Option<Beats>,
+    /// What all peers share.
+    pub shared: Shared,
+    /// What `status` says beside the peers.
+    pub about: status::About,
+    /// The journal, for what is about no single peer.
+    pub journal: Journal,
+    /// Where reports go.
+    pub reports: std::path::PathBuf,
+}
+
+impl Loop {
+    /// Runs until it is told to stop.
+    pub async fn run(mut self, mut inputs: UnboundedReceiver<Input>) {
+        let mut chores = clock::now() + CHORES;
+        let mut count = 0u64;
+        loop {
+            let due = self.due().min(chores);
+            let wait = due.since(clock::now());
+            tokio::select! {
+                biased;
+                input = inputs.recv() => match input {
+                    None | Some(Input::Stop) => break,
+                    Some(input) => self.take(input),
+                },
+                () = sleep_until(Instant::now() + wait) => {
+                    // What has arrived by now is evidence; silence is only what is left when it has been read.
+                    yield_now().await;
+                    while let Ok(input) = inputs.try_recv() {
+                        if matches!(input, Input::Stop) {
+                            return self.stop();
+                        }
+                        self.take(input);
+                    }
+                }
+            }
+            self.tick();
+            if clock::now() >= chores {
+                chores = clock::now() + CHORES;
+                self.chores(count);
+                count += 1;
+            }
+        }
+        self.stop();
+    }
+
+    fn due(&self) -> BootTime {
+        let machines = self.peers.iter().filter_map(|p| p.machine.next_deadline());
+        let announcers = self
+            .peers
+            .iter()
+            .filter_map(|p| p.hands.announcer.as_ref()?.due());
+        let beats = self.beats.as_ref().map(Beats::due);
+        let first = machines.chain(announcers).chain(beats).min();
+        // A budget that is used up would make a due announcement spin.
+        first.map_or(BootTime(u64::MAX), |d| {
+            d.max(clock::now() + Duration::from_micros(200))
+        })
+    }
+
+    fn tick(&mut self) {
+        let now = clock::now();
+        for i in 0..self.peers.len() {
+            if self.peers[i]
+                .machine
+                .next_deadline()
+                .is_some_and(|d| d <= now)
+            {
+                self.event(i, Event::Tick);
+            }
+            let p = &mut self.peers[i];
+            p.hands.pump(now, &mut self.interfaces[p.interface]);
+        }
+        self.beat(now);
+    }
+
+    fn beat(&mut self, now: BootTime) {
+        let Some(beats) = &mut self.beats else { return };
+        for (i, p) in self.peers.iter().enumerate() {
+            let interface = &self.interfaces[p.interface];
+            beats.send(
+                now,
+                i,
+                p.machine.flags(),
+                (interface.mac, interface.carrier),
+                p.service_ok,
+            );
+        }
+        beats.sent(now);
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Event(peer, event) => self.event(peer, event),
+            Input::Frame(interface, frame) => self.frame(interface, &frame),
+            Input::Beat {
+                socket,
+                from,
+                bytes,
+            } => {
+                let heard = self
+                    .beats
+                    .as_mut()
+                    .and_then(|b| b.heard(socket, from, &bytes));
+                if let Some((peer, beat)) = heard {
+                    self.event(peer, Event::Beat(beat));
+                }
+            }
+            Input::Switch(peer, read) => self.switch_read(peer, read),
+            Input::EngineBoots(peer, boots) => {
+                let before = self
+                    .peers
+                    .get_mut(peer)
+                    .and_then(|p| p.engine_boots.replace(boots));
+                if before.is_some_and(|b| b != boots) {
+                    self.event(peer, Event::SwitchRebooted);
+                }
+            }
+            Input::Identities(peer, identities) => {
+                if let Some(p) = self.peers.get_mut(peer) {
+                    p.hands.identities.extend(identities);
+                }
+            }
+            Input::OwnService(peer, ok) => {
+                if let Some(p) = self.peers.get_mut(peer) {
+                    p.service_ok = ok;
+                }
+            }
+            Input::Fed(peer, fed) => {
+                if let Some(p) = self.peers.get(peer) {
+                    p.hands.adopt_fed(&fed);
+                }
+            }
+            Input::Cameras(peer, value) => {
+                if let Some(p) = self.peers.get_mut(peer) {
+                    p.cameras = value;
+                }
+            }
+            Input::Carrier(interface, up) => self.carrier(interface, up),
+            Input::AddressGone(index, address) => {
+                for i in 0..self.peers.len() {
+                    let p = &self.peers[i];
+                    let here = self.interfaces[p.interface].index == index;
+                    if here && p.hands.peer.vip.addr == address {
+                        self.event(i, Event::AddressLost);
+                    }
+                }
+            }
+            Input::Resync => self.look_again(),
+            Input::Ask(ask) => self.ask(ask),
+            Input::Reload(new) => super::reload::reload(self, &new.0, &new.1),
+            // Handled by the caller, who ends the loop.
+            Input::Stop => {}
+        }
+    }
+
+    /// Gives one event to one core and does what it says.
+    pub fn event(&mut self, peer: usize, event: Event) {
+        let Some(p) = self.peers.get_mut(peer) else {
+            return;
+        };
+        let now = clock::now();
+        if matches!(event, Event::FenceRead(_)) {
+            p.hands.reading_fence = false;
+        }
+        let prior = recorder::at_rest(&p.machine).then(|| p.machine.clone());
+        let flags = p.machine.flags();
+        let actions = p.machine.handle(now, event.clone());
+        if let Event::StepEnded {
+            step: crate::takeover::step::Step::Open,
+            ..
+        } = &event
+            && let (Some(from), Some(watch)) = (p.hands.gate_closed, &p.hands.watch)
+        {
+            watch.gate_closed(from, Some(clock::wall_us()));
+        }
+        let ticket = p
+            .recorder
+            .record(now, prior.as_ref(), &event, &p.machine, &actions);
+        let changed = actions.iter().any(|a| matches!(a, Action::Changed { .. }));
+        for action in actions {
+            let interface = &mut self.interfaces[p.interface];
+            p.hands
+                .perform(now, action, ticket.as_ref(), interface, &self.shared);
+        }
+        let flags_changed = p.machine.flags() != flags;
+        if changed {
+            self.tell(peer);
+        }
+        if flags_changed {
+            if let Some(beats) = &mut self.beats {
+                beats.now(now);
+            }
+            self.beat(now);
+        }
+    }
+
+    fn frame(&mut self, interface: usize, frame: &ArpFrame) {
+        let (mac, own) = (
+            self.interfaces[interface].mac,
+            self.interfaces[interface].own,
+        );
+        if frame.sha == mac {
+            return;
+        }
+        for i in 0..self.peers.len() {
+            let p = &mut self.peers[i];
+            if p.interface != interface {
+                continue;
+            }
+            let vip = p.hands.peer.vip.addr;
+            if frame.spa == vip {
+                self.event(i, Event::VipSeen { mac: frame.sha });
+                continue;
+            }
+            if frame.op == ArpOp::Reply && frame.is_receipt(vip, mac) {
+                let now = clock::now();
+                if let Some(announcer) = &mut p.hands.announcer {
+                    announcer.receipt(frame.spa, now);
+                }
+            }
+            if let Some(witness) = p.hands.witnesses.answer(frame, mac, own) {
+                self.event(i, Event::Witness(witness));
+            }
+        }
+    }
+
+    fn carrier(&mut self, interface: usize, up: bool) {
+        if std::mem::replace(&mut self.interfaces[interface].carrier, up) == up {
+            return;
+        }
+        for i in 0..self.peers.len() {
+            if self.peers[i].interface == interface {
+                self.event(i, Event::Carrier { up });
+            }
+        }
+    }
+
+    fn switch_read(&mut self, peer: usize, read: Result<Option<u32>, String>) {
+        let Some(p) = self.peers.get_mut(peer) else {
+            return;
+        };
+        let name = &p.hands.name;
+        match read {
+            Ok(uptime) => {
+                if std::mem::take(&mut p.switch_fails) >= SWITCH_FAILS {
+                    tracing::info!(peer = %name, "the switch answers again");
+                }
+                p.switch_fault = None;
+                // sysUpTime wraps after 497 days; a wrap looks like a restart and costs one more read of the fence.
+                let before = uptime.and_then(|u| p.uptime.replace(u));
+                if before.zip(uptime).is_some_and(|(before, now)| now < before) {
+                    self.event(peer, Event::SwitchRebooted);
+                }
+            }
+            Err(fault) => {
+                p.switch_fails = p.switch_fails.saturating_add(1);
+                if p.switch_fails == SWITCH_FAILS {
+                    tracing::error!(peer = %name, "the switch cannot be read, so a fence could not be proven now: {fault}");
+                }
+                p.switch_fault = Some(fault);
+            }
+        }
+    }
+
+    /// A state changed: the report is written anew where there is something to report.
+    fn tell(&mut self, peer: usize) {
+        let p = &self.peers[peer];
+        let over = matches!(
+            p.machine.state(),
+            State::Active { .. } | State::Halted { .. } | State::Standby
+        );
+        if !over || p.machine.flow().is_none() {
+            return;
+        }
+        let report = self.report(peer);
+        let folder = self.reports.clone();
+        self.shared.slow.spawn_blocking(move || {
+            if let Err(e) = report.save(&folder) {
+                tracing::error!(error = %e, "the report could not be written");
+            }
+        });
+    }
+
+    /// The report on one peer as of now.
+    pub fn report(&self, peer: usize) -> Report {
+        let p = &self.peers[peer];
+        let steps = p
+            .machine
+            .flow()
+            .map(|f| report::step_lines(f.iter()))
+            .unwrap_or_default();
+        let cameras = p
+            .hands
+            .watch
+            .as_ref()
+            .map_or_else(|| p.cameras.clone(), |w| w.summary());
+        Report::of(
+            &p.hands.name,
+            &p.machine,
+            steps,
+            cameras,
+            (clock::wall_text(), clock::wall_us(), clock::now()),
+        )
+    }
+
+    /// Says what is left in place, and why.
+    fn stop(mut self) {
+        notify::stopping();
+        let now = clock::now();
+        for p in &mut self.peers {
+            let name = p.hands.name.clone();
+            match p.machine.ownership().map(|o| o.grounds) {
+                Some(grounds) => {
+                    if grounds != Grounds::Fenced {
+                        let interface = &mut self.interfaces[p.interface];
+                        let stay = Action::Restore { lifetime: None };
+                        p.hands.perform(now, stay, None, interface, &self.shared);
+                    }
+                    tracing::warn!(peer = %name, "stopping while active: {} stays on this machine for ever, and the fence stays, because the cameras are here; the next start goes on from there", p.hands.peer.vip);
+                }
+                None => {
+                    tracing::info!(peer = %name, "stopping in {}: nothing of ours is left in place", p.machine.label())
+                }
+            }
+        }
+    }
+}

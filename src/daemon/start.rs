@@ -1,0 +1,269 @@
+//! Builds the loop from a configuration and runs it on the fast path's thread.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use super::beats::{HEARD, Heard};
+use super::fencing::Fencing;
+use super::hub::{Input, Tx};
+use super::interfaces::Interface;
+use super::journal::{Journal, Record};
+use super::opening::{follow_kernel, open_beats, open_interface, open_pinger};
+use super::perform::{Hands, Shared};
+use super::record::{self, Kept, Seen};
+use super::recorder::Recorder;
+use super::run_loop::{Loop, PeerRun};
+use super::status::About;
+use super::witnesses::Witnesses;
+use super::{clock, policy};
+use crate::config::{Config, Peer, Secrets};
+use crate::net::address;
+use crate::net::netlink::Netlink;
+use crate::switch::Switch;
+use crate::takeover::Machine;
+use crate::takeover::event::{Event, FenceRead};
+use crate::takeover::state::Phase;
+use crate::types::IfIndex;
+use crate::verify::Inventory;
+
+/// The switch is waited for this long at the start, before its fences count as unknown.
+const FIRST_READ: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Everything that was opened and read before the loop starts.
+pub struct Parts {
+    /// The configuration.
+    pub config: Config,
+    /// Its secrets.
+    pub secrets: Secrets,
+    /// The switches.
+    pub switches: BTreeMap<String, Switch>,
+    /// Inventories by peer.
+    pub inventories: BTreeMap<String, Arc<Inventory>>,
+    /// The journal.
+    pub journal: Journal,
+    /// What was in it.
+    pub records: Vec<Record>,
+    /// The durable boot counter; `None` without pair peers.
+    pub boot_counter: Option<u64>,
+    /// What is not as it should be.
+    pub limits: Vec<String>,
+}
+
+/// Why the daemon cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An interface is not there.
+    #[error("peer {peer}: there is no interface {interface} (`ip link` lists them)")]
+    NoInterface {
+        /// The peer.
+        peer: String,
+        /// Its interface.
+        interface: String,
+    },
+    /// An interface has no address of its own.
+    #[error(
+        "peer {peer}: interface {interface} has no address of its own in {network}: witnesses are asked from it"
+    )]
+    NoAddress {
+        /// The peer.
+        peer: String,
+        /// Its interface.
+        interface: String,
+        /// The VIP with its prefix.
+        network: String,
+    },
+    /// Anything else that an adapter said.
+    #[error("peer {peer}: {source}")]
+    Adapter {
+        /// The peer.
+        peer: String,
+        /// What was said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+pub(super) fn adapter(
+    peer: &Peer,
+) -> impl Fn(Box<dyn std::error::Error + Send + Sync>) -> StartError + '_ {
+    move |source| StartError::Adapter {
+        peer: peer.name.clone(),
+        source,
+    }
+}
+
+/// Builds the loop. Must run on the fast path's runtime; `slow` is the other one.
+///
+/// # Errors
+///
+/// An interface, socket or address that is needed is not there.
+pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartError> {
+    let Parts {
+        config,
+        secrets,
+        switches,
+        inventories,
+        journal,
+        records,
+        boot_counter,
+        limits,
+    } = parts;
+    let netlink = Netlink::open().map_err(|e| StartError::Adapter {
+        peer: "all".to_owned(),
+        source: Box::new(e),
+    })?;
+    let now = clock::now();
+    let mut interfaces: Vec<Interface> = Vec::new();
+    let mut peers = Vec::new();
+    let boot_id = clock::boot_id();
+    for (me, peer) in config.peers.values().enumerate() {
+        let at = open_interface(&netlink, peer, &mut interfaces).await?;
+        let interface = &interfaces[at];
+        let inventory =
+            inventories
+                .get(&peer.name)
+                .cloned()
+                .ok_or_else(|| StartError::Adapter {
+                    peer: peer.name.clone(),
+                    source: "its cameras were not loaded".into(),
+                })?;
+        let kept = last_state(&records, &peer.name, &boot_id);
+        let mut fencing = Fencing::new(
+            &config.node.name,
+            &peer.fence,
+            &switches,
+            vec![interface.mac],
+        );
+        if let Some((kept, _)) = &kept
+            && in_place(kept)
+            && kept.fence != fencing.ports()
+        {
+            tracing::error!(peer = %peer.name, "the fence's ports were changed in the configuration while a takeover is in place: the ports of the journal are kept until a release");
+            fencing.keep(&kept.fence);
+        }
+        let witnesses = witnesses(&config, peer, &inventory);
+        let peer = Arc::new(peer.clone());
+        let mut hands = Hands::new(
+            me,
+            &config.node.name,
+            peer.clone(),
+            fencing.clone(),
+            inventory,
+            witnesses,
+            tx.clone(),
+        );
+        hands.pinger = open_pinger(&peer, me, &tx);
+        let machine = Machine::new(policy::policy(&config, &peer, interface.mac), now);
+        let fence_ports = fencing.ports();
+        let mut recorder = Recorder::new(&peer.name, journal.clone(), fence_ports);
+        let found = look(&netlink, interface, &peer, &fencing, &slow).await?;
+        hands.adopt = found.address_here;
+        if let Some((kept, _)) = &kept {
+            recorder.resume(kept);
+        }
+        let recovered = record::recovered(kept, found, clock::now());
+        let _ = tx.send(Input::Event(me, Event::Start(recovered)));
+        peers.push(PeerRun {
+            machine,
+            recorder,
+            hands,
+            interface: at,
+            cameras: serde_json::Value::Null,
+            service_ok: false,
+            uptime: None,
+            engine_boots: None,
+            switch_fails: 0,
+            switch_fault: None,
+        });
+    }
+    for (i, interface) in interfaces.iter().enumerate() {
+        interface.listen(i, tx.clone());
+    }
+    follow_kernel(&interfaces, &tx);
+    let mut beats = open_beats(&config, secrets, boot_counter, &interfaces, &peers, &tx)?;
+    let heard = records.iter().rev().find(|r| r.kind == HEARD);
+    if let (Some(beats), Some(heard)) = (&mut beats, heard) {
+        beats
+            .restore(&serde_json::from_value::<Vec<Heard>>(heard.data.clone()).unwrap_or_default());
+    }
+    let about = About {
+        node: config.node.name.clone(),
+        limits,
+        persist: config
+            .peers
+            .values()
+            .map(|p| p.fence.iter().all(|f| f.persist))
+            .collect(),
+    };
+    let reports = config.node.state_dir.join("reports");
+    Ok(Loop {
+        journal,
+        peers,
+        interfaces,
+        beats,
+        shared: Shared { tx, slow, netlink },
+        about,
+        reports,
+    })
+}
+
+pub(super) fn witnesses(config: &Config, peer: &Peer, inventory: &Inventory) -> Witnesses {
+    let cameras = inventory.cameras().iter().map(|c| (c.address, c.mac));
+    let switches = peer
+        .fence
+        .iter()
+        .filter_map(|f| config.switches.get(&f.switch));
+    Witnesses::new(
+        peer.vip,
+        cameras,
+        peer.detect.gateway,
+        switches.map(|s| *s.address.ip()),
+    )
+}
+
+/// What kernel and switch say now.
+async fn look(
+    netlink: &Netlink,
+    interface: &Interface,
+    peer: &Peer,
+    fencing: &Fencing,
+    slow: &Handle,
+) -> Result<Seen, StartError> {
+    let state = address::read_back(netlink, IfIndex(interface.index), peer.vip.addr).await;
+    let address_here = state
+        .map_err(|e| adapter(peer)(Box::new(e)))?
+        .is_some_and(|a| a.ours);
+    let fencing = fencing.clone();
+    let read = slow.spawn(async move { tokio::time::timeout(FIRST_READ, fencing.read()).await });
+    let fence = match read.await {
+        Ok(Ok(read)) => read,
+        Ok(Err(_)) | Err(_) => FenceRead::Unknown,
+    };
+    Ok(Seen {
+        address_here,
+        carrier: interface.carrier,
+        fence,
+    })
+}
+
+/// The last state record of a peer, and whether it is of this boot.
+fn last_state(records: &[Record], peer: &str, boot_id: &str) -> Option<(Kept, bool)> {
+    let last = records
+        .iter()
+        .rev()
+        .find(|r| r.kind == record::STATE && r.peer == peer)?;
+    let kept = serde_json::from_value::<Kept>(last.data.clone()).ok()?;
+    Some((kept, last.boot_id == boot_id))
+}
+
+/// True if the journal says that something of this peer may be in place.
+fn in_place(kept: &Kept) -> bool {
+    !matches!(kept.phase, Phase::Standby)
+}
+
+/// The channel into the loop.
+pub fn channel() -> (Tx, mpsc::UnboundedReceiver<Input>) {
+    mpsc::unbounded_channel()
+}

@@ -1,0 +1,96 @@
+//! What `standin status` says. Field names are documented in README.md and kept.
+
+use serde_json::{Value, json};
+
+use super::clock;
+use super::run_loop::Loop;
+use crate::takeover::flow::Progress;
+use crate::takeover::state::{Grounds, State};
+use crate::takeover::step::Step;
+
+/// What is true of the daemon as a whole.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// This node's name.
+    pub node: String,
+    /// What is not as it should be: no real-time priority, unlocked memory.
+    pub limits: Vec<String>,
+    /// Whether the fences of each peer outlive a switch reboot, as configured.
+    pub persist: Vec<bool>,
+}
+
+/// The status of everything.
+pub fn status(l: &Loop) -> Value {
+    let now = clock::now();
+    let peers: Vec<Value> = l
+        .peers
+        .iter()
+        .enumerate()
+        .map(|(i, p)| {
+            let m = &p.machine;
+            let e = m.evidence();
+            let why = match m.state() {
+                State::Suspect(s) => Some(s.why.to_string()),
+                State::Halted { why } => Some(why.clone()),
+                State::Taking(t) => match t.flow.get(Step::Fence) {
+                    Progress::Pausing { why, .. } => Some(why.clone()),
+                    Progress::Waiting
+                    | Progress::Running { .. }
+                    | Progress::Stopping { .. }
+                    | Progress::Done { .. }
+                    | Progress::Failed { .. }
+                    | Progress::Skipped => None,
+                },
+                State::Standby
+                | State::Confirming(_)
+                | State::Active { .. }
+                | State::Releasing(_) => None,
+            };
+            let verdict = match m.state() {
+                State::Active { verdict } => Some(*verdict),
+                State::Standby
+                | State::Suspect(_)
+                | State::Confirming(_)
+                | State::Taking(_)
+                | State::Releasing(_)
+                | State::Halted { .. } => None,
+            };
+            let ago = |t: crate::types::BootTime| now.since(t).as_millis() as u64;
+            let interface = &l.interfaces[p.interface];
+            let (expected, back) = m.cameras();
+            json!({
+                "name": p.hands.name,
+                "state": m.label(),
+                "why": why,
+                "mode": if m.policy().pair { "pair" } else { "agentless" },
+                "vip": m.policy().vip,
+                "interface": interface.name,
+                "carrier": interface.carrier,
+                "epoch": m.epoch(),
+                "owner": m.ownership().is_some(),
+                "grounds": m.ownership().map(|o| o.grounds),
+                "fence": match m.ownership().map(|o| o.grounds) {
+                    Some(Grounds::Fenced) => Some("proven"),
+                    Some(Grounds::Unfenced) => Some("unclear"),
+                    Some(Grounds::Yielded | Grounds::Vacant) | None => None,
+                },
+                "fence_survives_switch_reboot": l.about.persist.get(i),
+                "verdict": verdict,
+                "hold": m.hold(),
+                "cameras": { "expected": expected, "back": back },
+                "peer": {
+                    "mac": e.pinned,
+                    "healthy_since_boot": e.healthy,
+                    "vip_answered_ms_ago": e.vip_at.map(ago),
+                    "heartbeat_ms_ago": e.beat_at.map(ago),
+                    "port_up": e.port_up.map(|(up, _)| up),
+                    "switch_silent": p.switch_fault.is_some(),
+                    "switch_fault": p.switch_fault,
+                    "service_ok_ms_ago": e.service_ok.map(ago),
+                    "service_fault": if e.service_fails > 0 { Some(&e.service_fault) } else { None },
+                },
+            })
+        })
+        .collect();
+    json!({ "ok": true, "node": l.about.node, "limits": l.about.limits, "peers": peers })
+}

@@ -1,0 +1,154 @@
+//! What the steps do off the fast path, as plain functions: service, gate, handshakes.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::config;
+use crate::detect::rtmp::{self, From};
+use crate::net::gate;
+use crate::net::sockets::Connection;
+use crate::service;
+use crate::takeover::event::Outcome;
+use crate::types::Vip;
+
+/// Gap between two handshakes with a service that is starting.
+const ASK_AGAIN: Duration = Duration::from_millis(20);
+/// One handshake with our own service may take this long.
+const OWN_HANDSHAKE: Duration = Duration::from_millis(500);
+
+/// C0+C1+C2 of a client, S0+S1+S2 of a server: bytes on a connection whose handshake is complete.
+const HANDSHAKE_BYTES: u64 = 3073;
+
+/// True if the handshake on a connection is complete and bytes have arrived on it since `before` was read.
+pub fn fed(before: &[Connection], now: &Connection) -> bool {
+    let shook = |bytes: Option<u64>| bytes.is_some_and(|n| n >= HANDSHAKE_BYTES);
+    let then = before.iter().find(|c| c.peer == now.peer);
+    let grew = then.is_some_and(|c| now.bytes_received > c.bytes_received);
+    shook(now.bytes_acked) && shook(now.bytes_received) && grew
+}
+
+/// Starts the service, where the configuration says how.
+pub async fn start_service(service: &config::Service) -> Outcome {
+    let started = if !service.unit.is_empty() {
+        service::systemd::start(&service.unit, service.timeout).await
+    } else if !service.command.is_empty() {
+        service::command::start(&service.command, service.timeout).await
+    } else {
+        return Outcome::Done("it runs already (no unit and no command is configured)".to_owned());
+    };
+    match started {
+        Ok(started) => Outcome::Done(started.to_string()),
+        Err(e) => Outcome::Failed(e.to_string()),
+    }
+}
+
+/// Whose turn it is at one peer's gate: `nft` proves what it did, so two at once would see each other's work.
+pub type Turn = tokio::sync::Mutex<()>;
+
+/// Closes the gate: SYNs to the service are dropped.
+pub async fn close_gate(turn: &Turn, peer: &str, vip: Vip, port: u16) -> Outcome {
+    let _turn = turn.lock().await;
+    match gate::close(peer, vip.addr, port).await {
+        Ok(()) => {
+            Outcome::Done("SYNs are dropped until the service completes a handshake".to_owned())
+        }
+        Err(e) => Outcome::Failed(e.to_string()),
+    }
+}
+
+/// Waits until the service completes a handshake on the VIP, then opens the gate. The gate is opened in any case:
+/// a service that never answers must not leave a rule behind.
+pub async fn open_gate(turn: &Turn, peer: &str, at: SocketAddrV4, within: Duration) -> Outcome {
+    let begun = Instant::now();
+    let answered = timeout(within, async {
+        loop {
+            match rtmp::handshake(at, &From::Anywhere, OWN_HANDSHAKE).await {
+                Ok(took) => return took,
+                Err(e) => {
+                    tracing::debug!(error = %e, "the service does not complete handshakes yet")
+                }
+            }
+            sleep(ASK_AGAIN).await;
+        }
+    })
+    .await;
+    let opened = {
+        let _turn = turn.lock().await;
+        gate::open(peer).await
+    };
+    match (answered, opened) {
+        (Ok(_), Ok(())) => Outcome::Done(format!(
+            "the service completed a handshake after {} ms; the gate is open",
+            begun.elapsed().as_millis()
+        )),
+        (Ok(_), Err(e)) => Outcome::Failed(format!("the gate cannot be removed: {e}")),
+        (Err(_), _) => Outcome::Failed(format!(
+            "the service on {at} completed no handshake within {} s",
+            within.as_secs()
+        )),
+    }
+}
+
+/// One handshake with the peer's service; the fault in words if it fails.
+pub async fn ask_peer(at: SocketAddrV4, from: &From, within: Duration) -> Result<(), String> {
+    rtmp::handshake(at, from, within)
+        .await
+        .map(|_| ())
+        .map_err(|e| e.to_string())
+}
+
+/// Sees the repaired peer healthy on a management address, before anything is given away.
+pub async fn precheck(at: Option<SocketAddrV4>, within: Duration) -> Outcome {
+    let Some(at) = at else {
+        return Outcome::Done(
+            "not checked: the peer has no address off the data path (peer.NAME.management)"
+                .to_owned(),
+        );
+    };
+    match rtmp::handshake(at, &From::Anywhere, within).await {
+        Ok(_) => Outcome::Done(format!("the peer's service completes handshakes on {at}")),
+        Err(e) => Outcome::Failed(format!("the peer is not healthy: {e}")),
+    }
+}
+
+/// Waits until the peer's service completes a handshake on the VIP.
+pub async fn peer_serves(at: SocketAddrV4, from: Ipv4Addr, within: Duration) -> Outcome {
+    let begun = Instant::now();
+    loop {
+        let why = match rtmp::handshake(at, &From::Address(from), OWN_HANDSHAKE).await {
+            Ok(_) => {
+                return Outcome::Done(
+                    "the peer's service completed a handshake on the VIP".to_owned(),
+                );
+            }
+            Err(e) => e.to_string(),
+        };
+        if begun.elapsed() + ASK_AGAIN >= within {
+            return Outcome::Failed(format!(
+                "the peer's service does not answer on the VIP: {why}"
+            ));
+        }
+        sleep(ASK_AGAIN).await;
+    }
+}
+
+/// Adds to a proven release where the switch has learned the peer.
+pub async fn with_port(
+    outcome: Outcome,
+    fencing: &super::fencing::Fencing,
+    peer: Option<crate::types::MacAddr>,
+) -> Outcome {
+    match (outcome, peer) {
+        (Outcome::Done(how), Some(mac)) => {
+            let seen = match fencing.learned(mac).await {
+                Some(true) => "the switch has learned the peer on its port",
+                Some(false) => "the switch has not learned the peer on its port",
+                None => "the switch did not say where the peer is",
+            };
+            Outcome::Done(format!("{how}; {seen}"))
+        }
+        (outcome, _) => outcome,
+    }
+}

@@ -1,0 +1,238 @@
+//! Verification's own thread: captures what the cameras do and tells the loop who is back.
+//!
+//! It begins before the claim, so that not one SYN is missed, and ends when every camera is back, when the VIP is
+//! given up, or when nobody waits any more.
+
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use super::clock;
+use super::hub::{Input, Tx};
+use crate::net::capture::{Capture, CaptureError};
+use crate::takeover::event::{Event, Outcome};
+use crate::types::{IfIndex, MacAddr, Vip};
+use crate::verify::{Direction, Inventory, Rung, Source, Tracker};
+
+/// The capture is looked at this often at the least.
+const READ: Duration = Duration::from_millis(50);
+/// Frames taken in one go.
+const BATCH: usize = 256;
+/// A summary is sent to the loop at most this often while nothing ends.
+const TELL: Duration = Duration::from_millis(250);
+/// Missing cameras are waited for this long after a verdict; then a new takeover or `standin verify` looks again.
+const LATECOMERS: Duration = Duration::from_secs(900);
+
+/// What is watched.
+#[derive(Clone)]
+pub struct Watched {
+    /// Index of the peer.
+    pub peer: usize,
+    /// Kernel index of the interface.
+    pub interface: IfIndex,
+    /// Our MAC address there.
+    pub own_mac: MacAddr,
+    /// The VIP.
+    pub vip: Vip,
+    /// TCP port of the service.
+    pub port: u16,
+    /// The cameras.
+    pub inventory: Arc<Inventory>,
+}
+
+/// A running capture.
+pub struct Watch {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    stop: AtomicBool,
+    all_back: Notify,
+    tracker: Mutex<Tracker>,
+}
+
+impl Shared {
+    fn tracker(&self) -> std::sync::MutexGuard<'_, Tracker> {
+        self.tracker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watch {
+    /// Opens the capture and starts its thread.
+    ///
+    /// # Errors
+    ///
+    /// The capture cannot be opened, or there is no thread to be had.
+    pub fn begin(watched: Watched, tx: Tx) -> Result<Watch, String> {
+        let capture = Capture::open(watched.interface, watched.vip.addr, watched.port)
+            .map_err(|e| e.to_string())?;
+        let tracker = Tracker::new(
+            &watched.inventory,
+            watched.vip,
+            watched.port,
+            Some(watched.own_mac),
+        );
+        let shared = Arc::new(Shared {
+            stop: AtomicBool::new(false),
+            all_back: Notify::new(),
+            tracker: Mutex::new(tracker),
+        });
+        let theirs = shared.clone();
+        std::thread::Builder::new()
+            .name("verify".to_owned())
+            .spawn(move || {
+                if let Err(e) = follow(capture, &watched, &theirs, &tx) {
+                    tracing::error!(error = %e, "verification stopped");
+                }
+            })
+            .map_err(|e| format!("cannot start the verification thread: {e}"))?;
+        Ok(Watch { shared })
+    }
+
+    /// The gate dropped SYNs from `from` (microseconds since the epoch) to `to`, or still does.
+    pub fn gate_closed(&self, from: u64, to: Option<u64>) {
+        self.shared.tracker().gate_closed(from, to);
+    }
+
+    /// Takes over what the journal or the kernel knows of a camera (by its place in the inventory).
+    pub fn adopt(&self, camera: usize, source: Source) {
+        self.shared
+            .tracker()
+            .adopt(camera, Rung::Media, clock::wall_us(), source);
+    }
+
+    /// True as long as cameras are waited for.
+    pub fn waiting(&self) -> impl Fn() -> bool + Send + 'static {
+        let shared = Arc::downgrade(&self.shared);
+        move || {
+            shared
+                .upgrade()
+                .is_some_and(|s| !s.stop.load(Ordering::Relaxed) && !s.tracker().verified())
+        }
+    }
+
+    /// What is known now.
+    pub fn summary(&self) -> Value {
+        json!(self.shared.tracker().summary())
+    }
+
+    /// Waits until every camera is back, at most `within`.
+    pub fn all_back(&self, within: Duration) -> impl Future<Output = Outcome> + Send + 'static {
+        let shared = self.shared.clone();
+        async move {
+            let verified = async {
+                loop {
+                    let told = shared.all_back.notified();
+                    if shared.tracker().verified() {
+                        return;
+                    }
+                    told.await;
+                }
+            };
+            match tokio::time::timeout(within, verified).await {
+                Ok(()) => Outcome::Done("every camera's media was seen".to_owned()),
+                Err(_) => {
+                    let summary = shared.tracker().summary();
+                    let missing = summary.missing.join(", ");
+                    Outcome::Failed(format!(
+                        "{} of {} cameras are back; missing: {missing}",
+                        summary.back, summary.expected
+                    ))
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+fn follow(
+    mut capture: Capture,
+    watched: &Watched,
+    shared: &Shared,
+    tx: &Tx,
+) -> Result<(), CaptureError> {
+    let began = Instant::now();
+    let (mut told, mut told_back, mut excluded) = (Instant::now(), usize::MAX, 0);
+    loop {
+        if shared.stop.load(Ordering::Relaxed) || began.elapsed() > LATECOMERS {
+            return Ok(());
+        }
+        let mut changes = 0;
+        {
+            // The lock is taken for each batch, not for the wait: `read` blocks before its first frame.
+            capture.read(READ, BATCH, |f| {
+                let direction = if f.outgoing {
+                    Direction::Out
+                } else {
+                    Direction::In
+                };
+                let mut tracker = shared.tracker();
+                changes += tracker
+                    .observe(f.real_us, f.bytes, f.original_len, direction)
+                    .len();
+            })?;
+        }
+        let (verified, finished) = {
+            let tracker = shared.tracker();
+            (
+                tracker.verified(),
+                if changes > 0 {
+                    tracker.finished_addresses()
+                } else {
+                    Vec::new()
+                },
+            )
+        };
+        if finished.len() > excluded {
+            capture.exclude(&finished)?;
+            excluded = finished.len();
+        }
+        let due = told.elapsed() >= TELL || verified;
+        if due && (changes > 0 || told_back != excluded || verified) {
+            told = Instant::now();
+            told_back = excluded;
+            tell(watched.peer, shared, &mut capture, tx)?;
+        }
+        if verified {
+            shared.all_back.notify_waiters();
+            return Ok(());
+        }
+    }
+}
+
+fn tell(peer: usize, shared: &Shared, capture: &mut Capture, tx: &Tx) -> Result<(), CaptureError> {
+    let drops = capture.drops()?;
+    let summary = shared.tracker().summary();
+    let (expected, back) = (summary.expected as u32, summary.back as u32);
+    let mut value = json!(summary);
+    value["capture_drops"] = json!(drops);
+    // The loop may be gone at the end of the daemon.
+    let _ = tx.send(Input::Cameras(peer, value));
+    let _ = tx.send(Input::Event(peer, Event::Cameras { expected, back }));
+    Ok(())
+}
+
+/// The cameras of `inventory` whose connections the kernel shows as established and fed, by their place.
+///
+/// A connection whose handshake the server has answered (3073 bytes acknowledged: S0, S1, S2) and that has brought
+/// more than the client's half of it is a camera that came back while nobody was watching. An address with several
+/// streams counts only when it has a connection for each of them.
+pub fn adoptable(inventory: &Inventory, fed: &[Ipv4Addr]) -> Vec<usize> {
+    let cameras = inventory.cameras();
+    (0..cameras.len())
+        .filter(|i| {
+            let address = cameras[*i].address;
+            let streams = cameras.iter().filter(|c| c.address == address).count();
+            fed.iter().filter(|a| **a == address).count() >= streams
+        })
+        .collect()
+}
