@@ -1,0 +1,196 @@
+//! Every subcommand and its arguments.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::exit;
+
+const EXAMPLES: &str = "\
+Examples:
+  standin check                   is the configuration right? can the switch be reached?
+  standin plan cctv               what would a takeover of `cctv` do, frame by frame, SET by SET?
+  standin status                  who is healthy, who is taken over, what is missing
+  standin takeover cctv           planned switchover: take cctv's address now
+  standin release cctv            the machine is repaired: hand everything back
+  standin unfence core:p-prim     last resort: open a port that was shut, with any standin that knows it
+";
+
+/// Lets one machine step into a dead one's place on the network.
+///
+/// The daemon (`standin run`) notices that a machine is dead, makes sure at the switch that it stays dead, takes its
+/// address, announces it, starts the service and proves that every camera came back. Later it hands everything back.
+/// All other commands look, plan, or tell the daemon what a person has decided.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "standin",
+    version,
+    after_help = EXAMPLES.to_owned() + "\n" + &exit::help(),
+    arg_required_else_help = true,
+    max_term_width = 110,
+    propagate_version = false
+)]
+pub struct Cli {
+    /// The configuration; the commands find the daemon's socket there too.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "/etc/standin/standin.toml"
+    )]
+    pub config: PathBuf,
+
+    /// Prints JSON, for scripts; the field names are kept from release to release.
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Runs the daemon in the foreground
+    ///
+    /// Needs CAP_NET_ADMIN and CAP_NET_RAW; CAP_IPC_LOCK and CAP_SYS_NICE make it faster on a busy machine. SIGTERM
+    /// stops it and leaves an address it holds in place (the log says so); SIGHUP reads the configuration again, if
+    /// it is valid.
+    Run(RunArgs),
+    /// Checks configuration, profiles, capabilities and reachability; changes nothing
+    Check(CheckArgs),
+    /// Prints every SNMP SET, address and command that a takeover would issue, in order; changes nothing
+    Plan(PeerArgs),
+    /// Says how every peer is, and what is missing
+    Status(StatusArgs),
+    /// Takes a peer's address over now, by hand
+    ///
+    /// The same steps as when the peer dies: fence, proof, claim, announce, verify. In a pair the peer is asked to
+    /// give the address up first. Shows what happens and exits when every camera is back, or is known not to be.
+    Takeover(WaitArgs),
+    /// Hands a repaired peer its address back
+    Release(WaitArgs),
+    /// Keeps standin from acting by itself for a peer, or lets it act again
+    Hold(HoldArgs),
+    /// Opens a switch port that a fence has shut
+    ///
+    /// Works on any machine that has the configuration, without the daemon: for the day on which the survivor dies
+    /// too. Refuses while the address is answered, unless forced.
+    Unfence(UnfenceArgs),
+    /// Tells what happened in a takeover: the last one, or the one with this ID
+    Report(ReportArgs),
+    /// Watches the cameras come back, on an interface or in a capture file
+    ///
+    /// The same proof as after a takeover, on its own: five rungs per camera (ARP receipt, any TCP, SYN, RTMP
+    /// handshake, media). Exits 0 only if every camera is back.
+    Verify(super::verify::VerifyArgs),
+    /// Plays a journal back through the decisions, and says whether they would be the same today
+    Replay(ReplayArgs),
+    /// What a person decides about a peer machine
+    #[command(subcommand)]
+    Peer(PeerCommand),
+}
+
+/// `standin run`
+#[derive(Clone, Debug, Args)]
+pub struct RunArgs {}
+
+/// `standin check`
+#[derive(Clone, Debug, Args)]
+pub struct CheckArgs {
+    /// Asks neither switches nor the network: only what the files say.
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// A command about one peer.
+#[derive(Clone, Debug, Args)]
+pub struct PeerArgs {
+    /// NAME of a [peer.NAME] in the configuration.
+    pub name: String,
+}
+
+/// `standin status`
+#[derive(Clone, Debug, Args)]
+pub struct StatusArgs {
+    /// Only this peer.
+    pub name: Option<String>,
+}
+
+/// `standin takeover` and `standin release`
+#[derive(Clone, Debug, Args)]
+pub struct WaitArgs {
+    /// NAME of a [peer.NAME] in the configuration.
+    pub name: String,
+    /// Returns as soon as the daemon has accepted the order.
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// `standin hold`
+#[derive(Clone, Debug, Args)]
+pub struct HoldArgs {
+    /// NAME of a [peer.NAME] in the configuration.
+    pub name: String,
+    /// `on`: nothing happens by itself; `off`: as configured.
+    pub switch: OnOff,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnOff {
+    /// Nothing happens by itself.
+    On,
+    /// As configured.
+    Off,
+}
+
+/// `standin unfence`
+#[derive(Clone, Debug, Args)]
+pub struct UnfenceArgs {
+    /// SWITCH:PORT as `status` and `plan` print it, such as core:p-prim.
+    #[arg(value_parser = port)]
+    pub port: crate::types::PortRef,
+    /// Opens it even while the address is answered: two machines may then have it.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `standin report`
+#[derive(Clone, Debug, Args)]
+pub struct ReportArgs {
+    /// ID as `report --list` prints it; the last takeover if it is not given.
+    pub id: Option<String>,
+    /// Lists the reports there are, the newest last.
+    #[arg(long, conflicts_with = "id")]
+    pub list: bool,
+}
+
+/// `standin replay`
+#[derive(Clone, Debug, Args)]
+pub struct ReplayArgs {
+    /// A journal, such as /var/lib/standin/journal.jsonl.
+    pub journal: PathBuf,
+}
+
+/// `standin peer`
+#[derive(Clone, Debug, Subcommand)]
+pub enum PeerCommand {
+    /// Forgets which heartbeats of a peer were seen
+    ///
+    /// For a pair, after the other machine lost its heartbeat counter (its standin says so and does not start).
+    Reset(PeerArgs),
+}
+
+fn port(text: &str) -> Result<crate::types::PortRef, String> {
+    match text.split_once(':') {
+        Some((switch, port)) if !switch.is_empty() && !port.is_empty() => {
+            Ok(crate::types::PortRef {
+                switch: switch.to_owned(),
+                port: port.to_owned(),
+            })
+        }
+        _ => Err("a port is written SWITCH:PORT, such as core:p-prim".to_owned()),
+    }
+}

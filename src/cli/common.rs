@@ -1,0 +1,137 @@
+//! What several commands do: load the configuration, print, talk to the daemon.
+
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::runtime::{Builder, Runtime};
+
+use super::exit::ExitCode;
+use crate::config::{Config, ConfigErrors, Secrets};
+use crate::daemon::around;
+use crate::daemon::control::{self, CallError, Reply, Request};
+
+/// The daemon answers every request at once; a loop that is silent for so long hangs.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Prints one line to stdout; a reader that has gone away (`| head`) is no error.
+pub fn say(line: &str) {
+    super::print(&format!("{line}\n"));
+}
+
+/// Prints a JSON value on one line.
+pub fn say_json(value: &Value) {
+    say(&value.to_string());
+}
+
+/// Prints an error and passes the code on.
+pub fn fail(code: ExitCode, message: &str) -> ExitCode {
+    super::complain(message);
+    code
+}
+
+/// Prints what is wrong with a configuration.
+pub fn config_errors(errors: &ConfigErrors, json: bool) -> ExitCode {
+    if json {
+        say_json(&errors.to_json());
+    } else {
+        let _ = write!(
+            std::io::stderr(),
+            "{}",
+            errors.render(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        );
+    }
+    ExitCode::BadConfig
+}
+
+/// A small runtime for a command.
+///
+/// # Errors
+///
+/// The operating system has no more threads or descriptors.
+pub fn runtime() -> Result<Runtime, ExitCode> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| fail(ExitCode::Internal, &format!("cannot start: {e}")))
+}
+
+/// Loads the configuration and, if `with_secrets`, its secrets; warnings go to stderr.
+///
+/// # Errors
+///
+/// As [`Config::load`] and [`Config::load_secrets`].
+pub async fn load(
+    path: &Path,
+    with_secrets: bool,
+) -> Result<(Config, Option<Secrets>), ConfigErrors> {
+    let around = around::surroundings(with_secrets).await;
+    let (config, warnings) = Config::load(path, &around)?;
+    for warning in warnings {
+        let _ = writeln!(std::io::stderr(), "{warning}");
+    }
+    let secrets = if with_secrets {
+        Some(config.load_secrets()?)
+    } else {
+        None
+    };
+    Ok((config, secrets))
+}
+
+/// Loads the configuration with its secrets for a command; what is wrong is said already.
+///
+/// # Errors
+///
+/// The code to exit with.
+pub async fn load_all(path: &Path, json: bool) -> Result<(Config, Secrets), ExitCode> {
+    match load(path, true).await {
+        Ok((config, Some(secrets))) => Ok((config, secrets)),
+        Ok((_, None)) => Err(fail(ExitCode::Internal, "the secrets were not loaded")),
+        Err(e) => Err(config_errors(&e, json)),
+    }
+}
+
+/// Asks the daemon and returns its answer.
+///
+/// # Errors
+///
+/// The daemon cannot be reached, or says no; said to the user already.
+pub fn ask(
+    socket: &Path,
+    command: &str,
+    peer: Option<&str>,
+    args: Value,
+    json: bool,
+) -> Result<Value, ExitCode> {
+    let request = Request::new(command, peer, args);
+    let failed = |e: CallError| fail(e.exit_code(), &e.to_string());
+    for reply in control::call(socket, &request, Some(PATIENCE)).map_err(failed)? {
+        match reply.map_err(failed)? {
+            Reply::Progress { .. } => {}
+            Reply::Result { data, .. } => return Ok(data),
+            Reply::Error { code, message } => {
+                if json {
+                    say_json(&serde_json::json!({ "ok": false, "error": message }));
+                }
+                return Err(fail(
+                    ExitCode::from_number(code).unwrap_or(ExitCode::Internal),
+                    &message,
+                ));
+            }
+        }
+    }
+    Err(fail(ExitCode::NotReachable, "the daemon did not answer"))
+}
+
+/// Where the daemon's socket is: as the configuration says, or the default if that cannot be read.
+pub fn socket_of(config: &Path) -> std::path::PathBuf {
+    let loaded = runtime().and_then(|r| {
+        r.block_on(load(config, false))
+            .map_err(|e| config_errors(&e, false))
+    });
+    loaded.map_or_else(
+        |_| "/run/standin/standin.sock".into(),
+        |(c, _)| c.node.socket,
+    )
+}

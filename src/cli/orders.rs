@@ -1,0 +1,135 @@
+//! `standin takeover`, `release` and `hold`: orders to the daemon, and what comes of them.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::common::{ask, fail, say, say_json, socket_of};
+use super::exit::ExitCode;
+
+/// The daemon is asked this often while an order is under way.
+const LOOK: Duration = Duration::from_millis(100);
+/// An order that has not ended after this goes on without us.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Switches the operator's hold.
+pub fn hold(config: &Path, name: &str, on: bool, as_json: bool) -> ExitCode {
+    match ask(
+        &socket_of(config),
+        "hold",
+        Some(name),
+        json!({ "on": on }),
+        as_json,
+    ) {
+        Ok(answer) if as_json => {
+            say_json(&answer);
+            ExitCode::Ok
+        }
+        Ok(answer) => {
+            say(&format!(
+                "{name}: {}",
+                answer["state"].as_str().unwrap_or("?")
+            ));
+            ExitCode::Ok
+        }
+        Err(code) => code,
+    }
+}
+
+/// Lets the daemon accept the heartbeats of a peer that lost its boot counter.
+pub fn peer_reset(config: &Path, name: &str, as_json: bool) -> ExitCode {
+    match ask(
+        &socket_of(config),
+        "peer-reset",
+        Some(name),
+        json!({}),
+        as_json,
+    ) {
+        Ok(answer) if as_json => {
+            say_json(&answer);
+            ExitCode::Ok
+        }
+        Ok(_) => {
+            say(&format!(
+                "{name}: its next heartbeat is accepted, whatever its number"
+            ));
+            ExitCode::Ok
+        }
+        Err(code) => code,
+    }
+}
+
+/// Orders a planned takeover or a release, and waits for its end unless `no_wait`.
+pub fn order(config: &Path, command: &str, name: &str, no_wait: bool, as_json: bool) -> ExitCode {
+    let socket = socket_of(config);
+    match ask(&socket, command, Some(name), json!({}), as_json) {
+        Ok(answer) if no_wait && as_json => {
+            say_json(&answer);
+            return ExitCode::Ok;
+        }
+        Ok(_) if no_wait => return ExitCode::Ok,
+        Ok(_) => {}
+        Err(code) => return code,
+    }
+    let begun = Instant::now();
+    let mut shown = String::new();
+    loop {
+        let peer = match ask(&socket, "status", None, json!({}), as_json) {
+            Ok(status) => find(&status, name),
+            Err(code) => return code,
+        };
+        let state = peer["state"].as_str().unwrap_or("?").to_owned();
+        if state != shown && !as_json {
+            eprintln!("{:>7.1} s  {state}", begun.elapsed().as_secs_f64());
+            shown.clone_from(&state);
+        }
+        if let Some(code) = ended(command, &state, &peer) {
+            if as_json {
+                say_json(
+                    &json!({ "ok": code == ExitCode::Ok, "state": state, "verdict": peer["verdict"], "cameras": peer["cameras"] }),
+                );
+            } else {
+                let cameras = &peer["cameras"];
+                say(&format!(
+                    "{command} of {name} ended: {state}, {} of {} cameras; `standin report` has the details",
+                    cameras["back"], cameras["expected"]
+                ));
+            }
+            return code;
+        }
+        if begun.elapsed() > PATIENCE {
+            return fail(
+                ExitCode::TryAgain,
+                &format!(
+                    "still {state} after {} s; it goes on, `standin status` shows how",
+                    PATIENCE.as_secs()
+                ),
+            );
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+fn ended(command: &str, state: &str, peer: &Value) -> Option<ExitCode> {
+    match (command, state) {
+        ("takeover", "active") if peer["verdict"].as_str() == Some("verified") => {
+            Some(ExitCode::Ok)
+        }
+        ("takeover", "active" | "halted" | "standby" | "held" | "suspect") => {
+            Some(ExitCode::NotReached)
+        }
+        ("release", "standby" | "held") => Some(ExitCode::Ok),
+        ("release", "active" | "halted") => Some(ExitCode::NotReached),
+        _ => None,
+    }
+}
+
+fn find(status: &Value, name: &str) -> Value {
+    let peers = status["peers"].as_array().into_iter().flatten();
+    peers
+        .into_iter()
+        .find(|p| p["name"].as_str() == Some(name))
+        .cloned()
+        .unwrap_or_default()
+}

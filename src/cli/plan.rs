@@ -1,0 +1,170 @@
+//! `standin plan NAME`: everything a takeover would do, in order, before anybody trusts it.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::common::{fail, load_all, runtime, say, say_json};
+use super::exit::ExitCode;
+use crate::config::{Config, Peer, Start};
+use crate::daemon::switches;
+use crate::net::gate;
+use crate::switch::{FenceTag, PlanOp, plan};
+use crate::types::Epoch;
+use crate::verify::Inventory;
+
+/// Prints the plan. Reads the switch, writes nothing.
+pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(code) => return code,
+    };
+    runtime.block_on(async {
+        let (config, secrets) = match load_all(path, as_json).await {
+            Ok(loaded) => loaded,
+            Err(code) => return code,
+        };
+        let Some(peer) = config.peers.get(name) else {
+            let known: Vec<&str> = config.peers.keys().map(String::as_str).collect();
+            return fail(ExitCode::Usage, &format!("there is no peer `{name}`; the configuration has: {}", known.join(", ")));
+        };
+        let switches = match switches::build(&config, &secrets) {
+            Ok(switches) => switches,
+            Err(e) => return fail(ExitCode::BadConfig, &e.to_string()),
+        };
+        let mut steps = Vec::new();
+        let mut complete = true;
+        for (i, level) in peer.fence.iter().enumerate() {
+            let Some(switch) = switches.get(&level.switch) else { continue };
+            let ports: Vec<&str> = level.ports.iter().map(String::as_str).collect();
+            let tag = FenceTag { node: config.node.name.clone(), epoch: Epoch(0) };
+            match plan(switch, &ports, &PlanOp::Fence { tag }).await {
+                Ok(sets) => {
+                    for set in sets {
+                        steps.push(json!({
+                            "step": "fence", "level": i + 1, "what": format!("{} := {} (now {}) on {} {}",
+                                set.object, set.value, set.now.as_deref().unwrap_or("unknown"), set.switch, set.port),
+                            "command": set.command, "set": set,
+                        }));
+                    }
+                }
+                Err(e) => {
+                    complete = false;
+                    steps.push(json!({ "step": "fence", "level": i + 1, "error": e.to_string() }));
+                }
+            }
+        }
+        steps.extend(local(&config, peer));
+        if as_json {
+            say_json(&json!({ "ok": complete, "peer": name, "vip": peer.vip, "steps": steps }));
+        } else {
+            print(name, peer, &steps);
+        }
+        if complete { ExitCode::Ok } else { ExitCode::Unavailable }
+    })
+}
+
+/// What happens on this machine and its network, after the fence is proven.
+fn local(config: &Config, peer: &Peer) -> Vec<Value> {
+    let cameras = Inventory::load(&peer.verify.cameras).map_or(0, |i| i.cameras().len());
+    let service = &peer.service;
+    let start = if !service.unit.is_empty() {
+        format!("systemctl start {}", service.unit)
+    } else if !service.command.is_empty() {
+        service.command.join(" ")
+    } else {
+        "nothing: it runs already".to_owned()
+    };
+    let when = match service.start {
+        Start::Warm => "while the fence is under way",
+        Start::AfterClaim => "after the claim",
+    };
+    let (vip, interface) = (peer.vip, &peer.interface);
+    let silence = 3;
+    let line = |step: &str, what: String, command: Option<String>| json!({ "step": step, "what": what, "command": command });
+    vec![
+        line(
+            "gate",
+            format!(
+                "SYNs to {}:{} are dropped until the service completes a handshake",
+                vip.addr, service.port
+            ),
+            Some(format!(
+                "nft -f - <<'EOF'\n{}EOF",
+                gate::rules(&peer.name, vip.addr, service.port)
+            )),
+        ),
+        line("service", format!("start the service {when}"), Some(start)),
+        line(
+            "silence",
+            format!(
+                "{silence} ARP probes for {} go unanswered while at least {} cameras answer",
+                vip.addr, peer.detect.min_cameras
+            ),
+            None,
+        ),
+        line(
+            "claim",
+            format!("{vip} on {interface}, marked as ours, read back"),
+            Some(format!(
+                "ip address add {vip} dev {interface} noprefixroute label {interface}:standin"
+            )),
+        ),
+        line(
+            "announce",
+            format!(
+                "gratuitous ARP in both forms, then who-has to {cameras} cameras, at most {} ARP/s",
+                peer.announce.arp_per_second
+            ),
+            None,
+        ),
+        line(
+            "open",
+            format!(
+                "the gate is removed when {}:{} completes an RTMP handshake",
+                vip.addr, service.port
+            ),
+            None,
+        ),
+        line(
+            "verify",
+            format!(
+                "{cameras} cameras have {} s to come back",
+                peer.verify.within.as_secs()
+            ),
+            None,
+        ),
+        line(
+            "report",
+            format!(
+                "written to {}",
+                config.node.state_dir.join("reports").display()
+            ),
+            None,
+        ),
+    ]
+}
+
+fn print(name: &str, peer: &Peer, steps: &[Value]) {
+    say(&format!(
+        "A takeover of {name} ({}) would do this, in this order; nothing has been changed:",
+        peer.vip
+    ));
+    for (i, step) in steps.iter().enumerate() {
+        let what = step["what"]
+            .as_str()
+            .or(step["error"].as_str())
+            .unwrap_or("?");
+        say(&format!(
+            "{:>3}. {:<9} {what}",
+            i + 1,
+            step["step"].as_str().unwrap_or("?")
+        ));
+        if let Some(command) = step["command"].as_str() {
+            say(&format!("               by hand: {command}"));
+        }
+    }
+    say(
+        "The fence must be proven before anything after it happens (policy.unproven says what else).",
+    );
+}

@@ -1,0 +1,273 @@
+//! `standin run`: the daemon.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+
+use super::common::{config_errors, fail};
+use super::exit::ExitCode;
+use crate::config::{Config, ConfigErrors, Kind, Secrets};
+use crate::daemon::control::{self, Call, Listener};
+use crate::daemon::hub::{Ask, Input, Tx};
+use crate::daemon::journal::Journal;
+use crate::daemon::start::{self, Parts};
+use crate::daemon::{around, boot_counter, notify, privilege, switches};
+use crate::net::{address, gate};
+use crate::sys;
+use crate::verify::Inventory;
+
+/// Threads for blocking work of the slow runtime: reports only. More would cost memory for nothing.
+const BLOCKING: usize = 2;
+/// Requests that wait for the loop.
+const CALLS: usize = 16;
+/// Stack of our threads, bytes: plain state machines, no recursion.
+const STACK: usize = 1 << 20;
+/// Real-time priority of the fast path: above ordinary work, below the kernel's own threads.
+const PRIORITY: i32 = 20;
+
+/// Runs the daemon until it is told to stop.
+pub fn run(path: &Path) -> ExitCode {
+    let slow = match runtime() {
+        Ok(runtime) => runtime,
+        Err(e) => return fail(ExitCode::Internal, &format!("cannot start: {e}")),
+    };
+    let (config, secrets) = match load(&slow, path) {
+        Ok(loaded) => loaded,
+        Err(e) => return config_errors(&e, false),
+    };
+    init_log(&config.node.log);
+    let mut limits = match privilege::check() {
+        Ok(limits) => limits,
+        Err(e) => return fail(ExitCode::NoPermission, &e.to_string()),
+    };
+    if config.node.realtime && limits.is_empty() {
+        // Only what is used is locked: plain mlockall would pin every stack whole.
+        if let Err(e) = sys::lock_memory() {
+            limits.push(format!("memory is not locked: {e}"));
+        }
+    }
+    for limit in &limits {
+        tracing::warn!("{limit}");
+    }
+    let parts = match prepare(&slow, config, secrets, limits) {
+        Ok(parts) => parts,
+        Err((code, e)) => return fail(code, &e),
+    };
+    let socket = (
+        parts.config.node.socket.clone(),
+        parts.config.node.socket_group.clone(),
+    );
+    let realtime = parts.config.node.realtime;
+    let (tx, rx) = start::channel();
+    let listener = {
+        let _in_runtime = slow.enter();
+        match Listener::bind(&socket.0, socket.1.as_deref()) {
+            Ok(listener) => listener,
+            Err(e) => return fail(ExitCode::Unavailable, &e.to_string()),
+        }
+    };
+    let (calls, called) = mpsc::channel(CALLS);
+    slow.spawn(control::serve(listener, calls));
+    slow.spawn(answer(called, tx.clone()));
+    slow.spawn(signals(path.to_owned(), tx.clone()));
+    let handle = slow.handle().clone();
+    let fast = std::thread::Builder::new()
+        .name("fast".to_owned())
+        .stack_size(STACK)
+        .spawn(move || {
+            if realtime && let Err(e) = sys::become_realtime(PRIORITY) {
+                tracing::warn!("no real-time priority: {e}");
+            }
+            let runtime = match Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(e) => return fail(ExitCode::Internal, &format!("cannot start: {e}")),
+            };
+            runtime.block_on(async move {
+                match start::build(parts, tx, handle).await {
+                    Ok(l) => {
+                        notify::ready("watching");
+                        tracing::info!("standin runs");
+                        l.run(rx).await;
+                        // A netlink request of the last moment is still on its way.
+                        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                        ExitCode::Ok
+                    }
+                    Err(e) => fail(ExitCode::Unavailable, &e.to_string()),
+                }
+            })
+        });
+    let code = match fast.map(std::thread::JoinHandle::join) {
+        Ok(Ok(code)) => code,
+        Ok(Err(_)) => fail(ExitCode::Internal, "the fast path's thread panicked"),
+        Err(e) => fail(ExitCode::Internal, &format!("cannot start a thread: {e}")),
+    };
+    slow.shutdown_timeout(std::time::Duration::from_millis(200));
+    code
+}
+
+fn runtime() -> std::io::Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(BLOCKING)
+        .thread_stack_size(STACK)
+        .thread_name("slow")
+        .enable_all()
+        .build()
+}
+
+/// Reads the configuration and its secrets.
+fn load(slow: &Runtime, path: &Path) -> Result<(Config, Secrets), ConfigErrors> {
+    let around = slow.block_on(around::surroundings(true));
+    let (config, warnings) = Config::load(path, &around)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+        eprintln!("{warning}");
+    }
+    let secrets = config.load_secrets()?;
+    Ok((config, secrets))
+}
+
+fn prepare(
+    slow: &Runtime,
+    config: Config,
+    secrets: Secrets,
+    limits: Vec<String>,
+) -> Result<Parts, (ExitCode, String)> {
+    let inventories = inventories(&config).map_err(|e| (ExitCode::BadConfig, e))?;
+    let switches =
+        switches::build(&config, &secrets).map_err(|e| (ExitCode::BadConfig, e.to_string()))?;
+    let (journal, replay) = Journal::open(&config.node.state_dir, &config.node.name)
+        .map_err(|e| (ExitCode::Unavailable, e.to_string()))?;
+    if let Some(damage) = &replay.damage {
+        tracing::error!("{damage}");
+    }
+    let pair = config.peers.values().any(|p| p.kind == Kind::Pair);
+    let boot_counter = if pair {
+        let next = boot_counter::next(&config.node.state_dir);
+        Some(next.map_err(|e| (ExitCode::BadConfig, e.to_string()))?)
+    } else {
+        None
+    };
+    for peer in config.peers.values() {
+        // Without it the kernel takes the interface's other addresses along when the VIP was there first.
+        if let Err(e) = address::promote_secondaries(&peer.interface) {
+            tracing::warn!("{e}");
+        }
+    }
+    // A gate that a crash left behind would lock the cameras out for ever.
+    match slow.block_on(gate::clean_all()) {
+        Ok(0) => {}
+        Ok(n) => tracing::warn!("{n} gates were left closed by an earlier run: opened"),
+        Err(e) => tracing::warn!("gates cannot be looked for: {e}"),
+    }
+    Ok(Parts {
+        config,
+        secrets,
+        switches,
+        inventories,
+        journal,
+        records: replay.records,
+        boot_counter,
+        limits,
+    })
+}
+
+/// The inventories of all peers.
+///
+/// # Errors
+///
+/// Every problem of every file, a line each.
+pub fn inventories(config: &Config) -> Result<BTreeMap<String, Arc<Inventory>>, String> {
+    let mut out = BTreeMap::new();
+    let mut problems = Vec::new();
+    for peer in config.peers.values() {
+        match Inventory::load(&peer.verify.cameras) {
+            Ok(inventory) => {
+                out.insert(peer.name.clone(), Arc::new(inventory));
+            }
+            Err(found) => problems.extend(found.iter().map(ToString::to_string)),
+        }
+    }
+    if problems.is_empty() {
+        Ok(out)
+    } else {
+        Err(problems.join("\n"))
+    }
+}
+
+/// Hands requests to the loop and its answers back.
+async fn answer(mut called: mpsc::Receiver<Call>, tx: Tx) {
+    while let Some(Call { request, reply }) = called.recv().await {
+        let (to, answer) = oneshot::channel();
+        let ask = Ask {
+            command: request.command,
+            peer: request.peer,
+            args: request.args,
+            reply: to,
+        };
+        if tx.send(Input::Ask(ask)).is_err() {
+            reply.error(ExitCode::NotReachable, "the daemon is stopping");
+            continue;
+        }
+        tokio::spawn(async move {
+            match answer.await {
+                Ok(Ok(data)) => reply.result(ExitCode::Ok, data),
+                Ok(Err((code, message))) => reply.error(code, message),
+                Err(_) => reply.error(ExitCode::NotReachable, "the daemon is stopping"),
+            };
+        });
+    }
+}
+
+async fn signals(path: PathBuf, tx: Tx) {
+    let (Ok(mut term), Ok(mut int), Ok(mut hup)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::hangup()),
+    ) else {
+        tracing::error!("signals cannot be caught");
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = term.recv() => break,
+            _ = int.recv() => break,
+            _ = hup.recv() => {
+                let around = around::surroundings(true).await;
+                let loaded = Config::load(&path, &around)
+                    .and_then(|(config, _)| config.load_secrets().map(|s| (config, s)));
+                match loaded {
+                    Ok(new) => {
+                        let _ = tx.send(Input::Reload(Box::new(new)));
+                    }
+                    Err(e) if e.problems().is_empty() => {
+                        tracing::error!("SIGHUP: the old configuration stays in force: {e}");
+                    }
+                    Err(e) => {
+                        tracing::error!("SIGHUP: the new configuration is not valid, the old one stays in force");
+                        e.problems().iter().for_each(|p| tracing::error!("{p}"));
+                    }
+                }
+            }
+        }
+    }
+    let _ = tx.send(Input::Stop);
+}
+
+fn init_log(filter: &str) {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env()
+        .or_else(|_| EnvFilter::try_new(filter))
+        .unwrap_or_else(|_| EnvFilter::new("info"));
+    // A second initialisation (tests) is refused, and the first stays.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_target(false)
+        .try_init();
+}

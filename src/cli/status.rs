@@ -1,0 +1,122 @@
+//! `standin status`: one page that says what is going on.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::common::{ask, fail, say, say_json, socket_of};
+use super::exit::ExitCode;
+
+/// Prints the status of the daemon.
+pub fn run(config: &Path, only: Option<&str>, as_json: bool) -> ExitCode {
+    let mut answer = match ask(&socket_of(config), "status", None, json!({}), as_json) {
+        Ok(answer) => answer,
+        Err(code) => return code,
+    };
+    if let (Some(name), Some(peers)) = (only, answer["peers"].as_array_mut()) {
+        peers.retain(|p| p["name"].as_str() == Some(name));
+        if peers.is_empty() {
+            return fail(
+                ExitCode::Usage,
+                &format!("there is no peer `{name}` in the configuration"),
+            );
+        }
+    }
+    if as_json {
+        say_json(&answer);
+        return ExitCode::Ok;
+    }
+    say(&format!("node {}", answer["node"].as_str().unwrap_or("?")));
+    for limit in answer["limits"].as_array().into_iter().flatten() {
+        say(&format!("  note: {}", limit.as_str().unwrap_or("?")));
+    }
+    for peer in answer["peers"].as_array().into_iter().flatten() {
+        say("");
+        peer_lines(peer);
+    }
+    ExitCode::Ok
+}
+
+fn peer_lines(p: &Value) {
+    let text = |v: &Value| v.as_str().unwrap_or("-").to_owned();
+    let state = text(&p["state"]).to_uppercase();
+    say(&format!(
+        "{}: {state} ({} mode, {} on {})",
+        text(&p["name"]),
+        text(&p["mode"]),
+        text(&p["vip"]),
+        text(&p["interface"])
+    ));
+    if let Some(why) = p["why"].as_str() {
+        say(&format!("  why       {why}"));
+    }
+    let owner = if p["owner"].as_bool() == Some(true) {
+        "this machine has the address"
+    } else {
+        "the address is not here"
+    };
+    say(&format!("  address   {owner}"));
+    if let Some(fence) = p["fence"].as_str() {
+        let survives = match p["fence_survives_switch_reboot"].as_bool() {
+            Some(true) => "saved: it survives a reboot of the switch",
+            _ => "not saved: a reboot of the switch lifts it, and it is then set again",
+        };
+        say(&format!("  fence     {fence} ({survives})"));
+    }
+    let cameras = &p["cameras"];
+    if cameras["expected"].as_u64().unwrap_or(0) > 0 {
+        let verdict = p["verdict"].as_str().unwrap_or("under way");
+        say(&format!(
+            "  cameras   {} of {} are back ({verdict})",
+            cameras["back"], cameras["expected"]
+        ));
+    }
+    let peer = &p["peer"];
+    let ago = |v: &Value| {
+        v.as_u64()
+            .map_or("never".to_owned(), |ms| format!("{ms} ms ago"))
+    };
+    say(&format!(
+        "  peer      MAC {}, answers ARP {}, service {}",
+        text(&peer["mac"]),
+        ago(&peer["vip_answered_ms_ago"]),
+        ago(&peer["service_ok_ms_ago"])
+    ));
+    if let Some(fault) = peer["service_fault"].as_str() {
+        say(&format!("            service fault: {fault}"));
+    }
+    let port = match (peer["port_up"].as_bool(), peer["switch_silent"].as_bool()) {
+        (_, Some(true)) => text(&peer["switch_fault"]),
+        (Some(true), _) => "up".to_owned(),
+        (Some(false), _) => "down".to_owned(),
+        (None, _) => "not read yet".to_owned(),
+    };
+    say(&format!("  its port  {port}"));
+    say(&format!("  next      {}", advice(p)));
+}
+
+/// What the night operator can do now.
+fn advice(p: &Value) -> String {
+    let name = p["name"].as_str().unwrap_or("NAME");
+    match p["state"].as_str().unwrap_or("") {
+        "standby" => "nothing to do".to_owned(),
+        "held" => format!("`standin hold {name} off` lets it act again"),
+        "suspect" => format!("look at the peer; `standin takeover {name}` takes over now"),
+        "confirming" => "wait a second".to_owned(),
+        "active" if p["verdict"].as_str() == Some("verified") => {
+            format!("repair the peer, then `standin release {name}`")
+        }
+        "active" => format!(
+            "`standin report` names the missing cameras; repair the peer, then `standin release {name}`"
+        ),
+        "halted" => {
+            format!("read `standin report`, mend the cause, then `standin takeover {name}`")
+        }
+        s if s.starts_with("taking fence") => {
+            format!(
+                "wait; if it stays, shut the peer's port by hand: `standin plan {name}` prints the commands"
+            )
+        }
+        _ => "wait".to_owned(),
+    }
+}

@@ -1,0 +1,121 @@
+//! `standin unfence PORT`: opens a fenced port from any machine that has the configuration, for the day the survivor
+//! dies too.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::common::{fail, load_all, runtime, say, say_json};
+use super::exit::ExitCode;
+use crate::config::{Config, Peer};
+use crate::daemon::switches;
+use crate::net::arp::ArpFrame;
+use crate::net::arp_socket::ArpSocket;
+use crate::net::link;
+use crate::net::netlink::Netlink;
+use crate::switch::unfence::{Lift, unfence};
+use crate::types::PortRef;
+
+/// The port has this long to read back up.
+const WITHIN: Duration = Duration::from_secs(10);
+/// The VIP is listened for after the probes for this long.
+const LISTEN: Duration = Duration::from_millis(500);
+
+/// Opens the port `at`.
+pub fn run(path: &Path, at: &PortRef, force: bool, as_json: bool) -> ExitCode {
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(code) => return code,
+    };
+    runtime.block_on(async {
+        let (config, secrets) = match load_all(path, as_json).await {
+            Ok(loaded) => loaded,
+            Err(code) => return code,
+        };
+        let peer = match find(&config, at) {
+            Ok(found) => found,
+            Err(e) => return fail(ExitCode::Usage, &e),
+        };
+        if !force {
+            match answered(peer).await {
+                Ok(None) => {}
+                Ok(Some(who)) => {
+                    return fail(ExitCode::TryAgain, &format!(
+                        "{} is answered by {who}: opening {at} may put two owners of it on the network. Release it there (`standin release {}`), or say --force",
+                        peer.vip.addr, peer.name
+                    ));
+                }
+                Err(e) => {
+                    return fail(ExitCode::Unavailable, &format!(
+                        "cannot find out whether {} is answered ({e}): if you are sure that it is not, say --force", peer.vip.addr
+                    ));
+                }
+            }
+        }
+        let switches = match switches::build(&config, &secrets) {
+            Ok(switches) => switches,
+            Err(e) => return fail(ExitCode::BadConfig, &e.to_string()),
+        };
+        let Some(switch) = switches.get(&at.switch) else {
+            return fail(ExitCode::Internal, "the switch of a fence is not among the switches");
+        };
+        let lift = if force { Lift::Force } else { Lift::Tagged };
+        match unfence(switch, &[at.port.as_str()], &lift, WITHIN).await {
+            Ok(proof) if as_json => {
+                say_json(&json!({ "ok": true, "proof": proof }));
+                ExitCode::Ok
+            }
+            Ok(_) => {
+                say(&format!("{at} is open: admin up reads back"));
+                ExitCode::Ok
+            }
+            Err(e) => fail(ExitCode::NotReached, &e.to_string()),
+        }
+    })
+}
+
+fn find<'a>(config: &'a Config, port: &PortRef) -> Result<&'a Peer, String> {
+    let mut all = config.fence_ports();
+    if let Some((peer, _)) = all.find(|(_, p)| p == port) {
+        return Ok(peer);
+    }
+    let known: Vec<String> = config.fence_ports().map(|(_, p)| p.to_string()).collect();
+    Err(format!(
+        "no fence in the configuration has the port {port}; there are: {}",
+        known.join(", ")
+    ))
+}
+
+/// Who answers for the VIP, if anybody (three ARP probes, RFC 5227).
+async fn answered(peer: &Peer) -> Result<Option<String>, String> {
+    let netlink = Netlink::open().map_err(|e| e.to_string())?;
+    let state = link::link(&netlink, &peer.interface)
+        .await
+        .map_err(|e| e.to_string())?;
+    let state = state.ok_or_else(|| format!("there is no interface {}", peer.interface))?;
+    let here = crate::net::address::read_back(&netlink, state.ifindex, peer.vip.addr).await;
+    if here.map_err(|e| e.to_string())?.is_some() {
+        return Ok(Some("this machine itself".to_owned()));
+    }
+    let socket = ArpSocket::open(&peer.interface).map_err(|e| e.to_string())?;
+    for _ in 0..3 {
+        socket
+            .send(&ArpFrame::probe(state.mac, peer.vip.addr, None))
+            .map_err(|e| e.to_string())?;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let heard = async {
+        loop {
+            match socket.recv().await {
+                Ok(frame) if frame.spa == peer.vip.addr => return Ok(frame.sha.to_string()),
+                Ok(_) => {}
+                Err(e) => return Err(e.to_string()),
+            }
+        }
+    };
+    match tokio::time::timeout(LISTEN, heard).await {
+        Ok(result) => result.map(Some),
+        Err(_) => Ok(None),
+    }
+}
