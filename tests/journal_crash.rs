@@ -1,0 +1,237 @@
+//! The journal after a crash, under a full queue, over rotations; the boot counter beside it.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use standin::daemon::boot_counter;
+use standin::daemon::journal::{self, Entry, Journal, JournalError, LOST, Limits, Replay, STATE};
+use standin::types::BootTime;
+
+const SOON: Duration = Duration::from_secs(10);
+
+fn entry(kind: &str, data: Value) -> Entry {
+    Entry::new(BootTime(5), "cctv", kind, data)
+}
+
+/// Opens, writes so many records, waits for the disk, closes.
+fn write(dir: &Path, count: u64) -> Replay {
+    let (journal, replay) = open(dir);
+    for n in 0..count {
+        let ticket = journal.append(entry("event", json!(n)));
+        if n + 1 == count {
+            assert!(ticket.durable_blocking(SOON));
+        }
+    }
+    replay
+}
+
+/// The lock is given back by the thread that writes, a moment after the last handle is gone.
+fn open(dir: &Path) -> (Journal, Replay) {
+    let until = Instant::now() + SOON;
+    loop {
+        match Journal::open(dir, "standby") {
+            Err(JournalError::InUse { .. }) if Instant::now() < until => std::thread::yield_now(),
+            other => return other.unwrap(),
+        }
+    }
+}
+
+#[test]
+fn what_was_durable_is_there_after_a_restart_and_numbers_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(write(dir.path(), 3).records.is_empty());
+    let replay = write(dir.path(), 2);
+    assert_eq!(replay.records.len(), 3);
+    let all = journal::read(&dir.path().join(journal::FILE)).unwrap();
+    let numbers: Vec<u64> = all.records.iter().map(|r| r.seq).collect();
+    assert_eq!(numbers, [1, 2, 3, 4, 5]);
+    let first = &all.records[0];
+    assert_eq!(
+        (first.node.as_str(), first.peer.as_str()),
+        ("standby", "cctv")
+    );
+    assert_eq!((first.boot_us, &first.data), (BootTime(5), &json!(0)));
+    assert!(first.wall.ends_with('Z') && !first.boot_id.is_empty());
+}
+
+#[test]
+fn a_torn_last_line_is_put_aside_and_named() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), 3);
+    let path = dir.path().join(journal::FILE);
+    let whole = fs::read(&path).unwrap();
+    for cut in [1, 2, 40] {
+        fs::write(&path, &whole[..whole.len() - cut]).unwrap();
+        let replay = write(dir.path(), 0);
+        assert_eq!(replay.records.len(), 2, "cut {cut}");
+        let damage = replay.damage.expect("the cut is noticed");
+        let aside = damage.moved_to.clone().unwrap();
+        assert!(
+            damage.to_string().contains(aside.to_str().unwrap()),
+            "{damage}"
+        );
+        assert!(damage.to_string().contains("line 3"), "{damage}");
+        let kept = fs::read(&path).unwrap();
+        let both = [kept, fs::read(&aside).unwrap()].concat();
+        assert_eq!(both, whole[..whole.len() - cut], "no byte is lost");
+        assert!(write(dir.path(), 0).damage.is_none(), "once is enough");
+    }
+}
+
+#[test]
+fn damage_in_the_middle_keeps_the_good_prefix_and_says_what_follows() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), 5);
+    let path = dir.path().join(journal::FILE);
+    let mut bytes = fs::read(&path).unwrap();
+    let second = bytes.iter().position(|b| *b == b'\n').unwrap() + 1;
+    bytes[second + 10] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+
+    let only_read = journal::read(&path).unwrap();
+    assert_eq!(only_read.damage.as_ref().unwrap().moved_to, None);
+    assert_eq!(fs::read(&path).unwrap(), bytes, "reading changes nothing");
+
+    let replay = write(dir.path(), 1);
+    assert_eq!(replay.records.len(), 1);
+    let damage = replay.damage.unwrap();
+    assert_eq!((damage.line, damage.kept, damage.intact_after), (2, 1, 3));
+    let after = journal::read(&path).unwrap();
+    assert_eq!(after.records.len(), 2);
+    assert!(
+        after.damage.is_none(),
+        "it is written on as if nothing had been"
+    );
+}
+
+#[test]
+fn a_file_of_garbage_is_put_aside_whole() {
+    for garbage in [&b"\0\0\0\0\0\0\0\0"[..], b"{}\n", b"\n", b"\xff\xfe\n{}"] {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(journal::FILE), garbage).unwrap();
+        let replay = write(dir.path(), 1);
+        assert!(replay.records.is_empty());
+        let aside = replay.damage.unwrap().moved_to.unwrap();
+        assert_eq!(fs::read(aside).unwrap(), garbage);
+    }
+}
+
+#[test]
+fn two_daemons_do_not_share_a_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_first, _) = open(dir.path());
+    let second = Journal::open(dir.path(), "standby").unwrap_err();
+    assert!(matches!(second, JournalError::InUse { .. }));
+    assert!(second.to_string().contains("state-dir"), "{second}");
+}
+
+#[test]
+fn rotation_carries_the_last_state_of_each_peer_and_keeps_so_many_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits {
+        rotate_at: 4000,
+        keep: 3,
+        queue: 4096,
+    };
+    let (journal, _) = Journal::open_with(dir.path(), "standby", limits).unwrap();
+    let state = |peer: &str, n: u64| Entry::new(BootTime(n), peer, STATE, json!({ "n": n }));
+    journal.append(state("a", 1));
+    journal.append(state("b", 2));
+    journal.append(state("a", 3));
+    for n in 0..200 {
+        let last = journal.append(entry("event", json!(n)));
+        // One at a time, so that each rotation has its own group.
+        assert!(last.durable_blocking(SOON));
+    }
+    let files = journal::files(dir.path());
+    assert_eq!(files.len(), 4, "{files:?}");
+    for path in &files {
+        let replay = journal::read(path).unwrap();
+        assert!(replay.damage.is_none(), "{replay:?}");
+        let last = |peer: &str| {
+            let of = |r: &&journal::Record| r.kind == STATE && r.peer == peer;
+            replay.records.iter().rev().find(of).unwrap().data["n"].clone()
+        };
+        assert_eq!((last("a"), last("b")), (json!(3), json!(2)));
+    }
+    let current = journal::read(files.last().unwrap()).unwrap();
+    assert_eq!(current.records.last().unwrap().seq, 203);
+    drop(journal);
+    let (_journal, replay) = open(dir.path());
+    assert_eq!(replay.records, current.records);
+}
+
+#[test]
+fn a_full_queue_loses_entries_without_blocking_and_says_how_many() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits {
+        queue: 2,
+        ..Limits::default()
+    };
+    let (journal, _) = Journal::open_with(dir.path(), "standby", limits).unwrap();
+    let tickets: Vec<_> = (0..2000)
+        .map(|n| journal.append(entry("event", json!(n))))
+        .collect();
+    let written = tickets
+        .into_iter()
+        .map(|t| u64::from(t.durable_blocking(SOON)))
+        .sum::<u64>();
+    let lost = journal.health().lost;
+    assert_eq!(written + lost, 2000);
+    assert!(lost > 0, "the queue of two never filled up");
+    assert!(
+        journal
+            .append(entry("event", json!("last")))
+            .durable_blocking(SOON)
+    );
+    let replay = journal::read(&dir.path().join(journal::FILE)).unwrap();
+    assert!(replay.damage.is_none());
+    let said: u64 = replay
+        .records
+        .iter()
+        .filter(|r| r.kind == LOST)
+        .map(|r| r.data["lost"].as_u64().unwrap())
+        .sum();
+    assert_eq!(said, lost);
+}
+
+#[tokio::test]
+async fn a_ticket_answers_each_of_its_holders() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = open(dir.path());
+    let ticket = journal.clone().append(entry("event", json!(1)));
+    assert!(ticket.clone().durable(SOON).await);
+    assert!(
+        ticket.durable(Duration::ZERO).await,
+        "known things need no time"
+    );
+    assert_eq!(journal.health(), journal::Health::default());
+}
+
+#[test]
+fn the_boot_counter_grows_with_each_start_and_its_loss_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(boot_counter::next(dir.path()).unwrap(), 1);
+    assert_eq!(boot_counter::next(dir.path()).unwrap(), 2);
+    let path = dir.path().join(boot_counter::FILE);
+    for broken in [&b""[..], b"x\n", b"-1\n", b"\xff\n"] {
+        fs::write(&path, broken).unwrap();
+        let lost = boot_counter::next(dir.path()).unwrap_err().to_string();
+        assert!(lost.contains("standin peer reset NAME"), "{lost}");
+    }
+    write(dir.path(), 1);
+    fs::remove_file(&path).unwrap();
+    let gone = boot_counter::next(dir.path()).unwrap_err().to_string();
+    assert!(gone.contains("is gone"), "{gone}");
+    fs::write(&path, "0\n").unwrap();
+    assert_eq!(boot_counter::next(dir.path()).unwrap(), 1);
+}
+
+#[test]
+fn an_empty_journal_is_a_new_folder_to_the_boot_counter() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), 0);
+    assert_eq!(boot_counter::next(dir.path()).unwrap(), 1);
+}

@@ -1,0 +1,205 @@
+//! Who may know whom, and a few habits of the decision core, read from the text of the sources.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const ADAPTERS: [&str; 5] = ["net", "detect", "switch", "service", "verify"];
+
+fn src() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// Every Rust file under `dir` with its path below `src` and its text.
+fn files(dir: &Path) -> Vec<(String, String)> {
+    let mut out = Vec::new();
+    let mut dirs = vec![dir.to_path_buf()];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(&dir).expect("the directory can be read") {
+            let path = entry.expect("the entry can be read").path();
+            if path.is_dir() {
+                dirs.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let text = fs::read_to_string(&path).expect("the file can be read");
+                let name = path.strip_prefix(src()).expect("it is under src");
+                out.push((name.to_string_lossy().into_owned(), text));
+            }
+        }
+    }
+    assert!(!out.is_empty(), "{} has no files", dir.display());
+    out
+}
+
+/// The lines of code, without comments, up to the tests.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .take_while(|(_, l)| !l.starts_with("#[cfg(test)]"))
+        .map(|(n, l)| (n + 1, l.split("//").next().unwrap_or_default()))
+}
+
+/// The paths a line names that start with `crate::`, without that.
+fn crate_paths(line: &str) -> impl Iterator<Item = &str> {
+    line.match_indices("crate::")
+        .filter(|(i, _)| !line[..*i].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
+        .map(move |(i, _)| &line[i + "crate::".len()..])
+}
+
+fn starts_with_module(path: &str, module: &str) -> bool {
+    path.strip_prefix(module)
+        .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+}
+
+#[test]
+fn the_core_imports_only_std_serde_types_and_itself() {
+    for (name, text) in files(&src().join("takeover")) {
+        for (n, line) in code(&text) {
+            for path in crate_paths(line) {
+                let fine = ["types", "takeover"]
+                    .iter()
+                    .any(|m| starts_with_module(path, m));
+                assert!(fine, "{name}:{n}: {line}");
+            }
+            let used = line.trim().trim_start_matches("pub ");
+            if let Some(path) = used.strip_prefix("use ") {
+                let fine = ["std", "serde", "crate", "super", "self", "Self"]
+                    .iter()
+                    .chain(&[
+                        "action", "event", "evidence", "policy", "state", "step", "timeline",
+                    ])
+                    .any(|m| starts_with_module(path, m));
+                assert!(fine, "{name}:{n}: {line}");
+            }
+            for word in [
+                "SystemTime",
+                "Instant",
+                "std::fs",
+                "std::net::Tcp",
+                "std::net::Udp",
+                "std::thread",
+                "std::process",
+                "std::env",
+                "std::io",
+                "tokio",
+                "tracing",
+                "println!",
+                "rand::",
+            ] {
+                assert!(
+                    !line.contains(word),
+                    "{name}:{n}: {word} is no business of the core"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn adapters_know_neither_each_other_nor_the_core() {
+    for adapter in ADAPTERS {
+        for (name, text) in files(&src().join(adapter)) {
+            for (n, line) in code(&text) {
+                for path in crate_paths(line) {
+                    let stranger = ADAPTERS
+                        .iter()
+                        .chain(&["takeover", "daemon", "cli", "report"])
+                        .filter(|m| **m != adapter)
+                        .find(|m| starts_with_module(path, m));
+                    assert!(
+                        stranger.is_none(),
+                        "{name}:{n}: {adapter} knows {stranger:?}"
+                    );
+                }
+                let grouped = line.trim() == "use crate::{" || line.contains("use crate::{");
+                assert!(
+                    !grouped,
+                    "{name}:{n}: name modules one by one, so that this test can read them"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_daemons_translator_knows_both_actions_and_adapters() {
+    for (name, text) in files(&src().join("daemon")) {
+        let may = name.starts_with("daemon/perform")
+            || name.starts_with("daemon/run_loop")
+            || name == "daemon/mod.rs";
+        let actions = code(&text).any(|(_, l)| l.contains("Action::"));
+        let adapters = code(&text).any(|(_, l)| {
+            crate_paths(l).any(|p| ADAPTERS.iter().any(|m| starts_with_module(p, m)))
+        });
+        assert!(may || !(actions && adapters), "{name} knows both");
+    }
+}
+
+#[test]
+fn the_core_has_no_arm_for_whatever_comes() {
+    for (name, text) in files(&src().join("takeover")) {
+        assert_eq!(catch_alls(&text), [], "`_ =>` in {name}");
+    }
+}
+
+/// `_ =>` arms in a `match` that has an arm which names a variant of one of the core's own enums.
+fn catch_alls(text: &str) -> Vec<(usize, String)> {
+    const OURS: [&str; 6] = [
+        "State::",
+        "Step::",
+        "Action::",
+        "Event::",
+        "Progress::",
+        "Cause::",
+    ];
+    // Matches that are open: the depth of their arms, and which of our enums they name.
+    let mut open: Vec<(usize, Option<&str>, Option<usize>)> = Vec::new();
+    let mut found = Vec::new();
+    let mut depth = 0usize;
+    for (n, line) in code(text) {
+        let arm = line.trim();
+        if let Some((at, ours, catch)) = open.last_mut()
+            && *at == depth
+        {
+            let pattern = arm.split("=>").next().unwrap_or_default();
+            if let Some(name) = OURS.iter().find(|o| pattern.contains(**o)) {
+                *ours = Some(name);
+            }
+            if arm.starts_with("_ =>") || arm.starts_with("_ if") {
+                *catch = Some(n);
+            }
+        }
+        let opens = arm.contains("match ") && arm.ends_with('{');
+        for c in line.chars() {
+            match c {
+                '{' => depth += 1,
+                '}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            while open.last().is_some_and(|(at, _, _)| *at > depth) {
+                if let Some((_, Some(ours), Some(line))) = open.pop() {
+                    found.push((line, ours.to_owned()));
+                }
+            }
+        }
+        if opens {
+            open.push((depth, None, None));
+        }
+    }
+    found
+}
+
+#[test]
+fn a_catch_all_arm_is_caught() {
+    let bad = "fn f() {\n    match s {\n        State::Standby => {\n            1\n        }\n        _ => 2,\n    }\n}\n";
+    assert_eq!(catch_alls(bad), [(6, "State::".to_owned())]);
+    let good =
+        "fn f() {\n    match n {\n        1 => State::Standby,\n        _ => other,\n    }\n}\n";
+    assert!(catch_alls(good).is_empty());
+}
+
+#[test]
+fn no_file_is_longer_than_400_lines_before_its_tests() {
+    for (name, text) in files(&src()) {
+        let lines = code(&text).count();
+        assert!(lines <= 400, "{name} has {lines} lines");
+    }
+}

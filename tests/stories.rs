@@ -1,0 +1,101 @@
+//! Failovers as stories on a virtual clock: `tests/scenarios/*.toml`, each told at several phases of the timers.
+//!
+//! What must hold in every story (never two live owners, no claim without grounds, no two attempts of one step at
+//! once, no busy loop, a second tick changes nothing, state and events survive the journal) is checked by `world`.
+
+#[path = "stories/policies.rs"]
+mod policies;
+#[path = "stories/scenario.rs"]
+mod scenario;
+#[path = "stories/world.rs"]
+mod world;
+
+macro_rules! stories {
+    ($($name:ident,)*) => {
+        $(#[test]
+        fn $name() {
+            scenario::Scenario::tell(stringify!($name));
+        })*
+
+        #[test]
+        fn every_story_is_told() {
+            let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenarios");
+            let mut files: Vec<String> = std::fs::read_dir(dir)
+                .expect("the scenarios are there")
+                .map(|f| f.expect("readable").file_name().to_string_lossy().into_owned())
+                .collect();
+            files.sort();
+            let mut told = vec![$(format!("{}.toml", stringify!($name))),*];
+            told.sort();
+            assert_eq!(files, told);
+        }
+    };
+}
+
+stories! {
+    a_claim_hangs_and_is_tried_again,
+    a_network_manager_prunes_the_address,
+    a_peer_that_was_claimed_from_anyway_is_back,
+    a_planned_switchover_and_back,
+    a_planned_switchover_stops_half_way,
+    a_planned_takeover_of_an_agentless_primary,
+    a_planned_takeover_while_we_are_isolated,
+    a_release_is_refused_before_anything_is_given_away,
+    a_release_to_a_dead_service_is_taken_back,
+    a_release_to_a_peer_that_is_not_healthy_is_taken_back,
+    a_third_machine_answers_after_the_fence,
+    a_third_machine_answers_for_the_vip,
+    alive_elsewhere_may_only_alert,
+    an_answer_after_its_deadline_changes_nothing,
+    both_of_a_pair_lose_their_power,
+    cameras_stay_away,
+    claim_anyway_wants_the_port_down,
+    our_carrier_is_lost_while_active,
+    our_own_carrier_is_lost,
+    our_own_process_stalls,
+    our_own_process_stalls_while_the_primary_dies,
+    our_own_vlan_is_changed_under_us,
+    takeover_is_manual,
+    the_daemon_is_killed_at_any_moment_of_a_release,
+    the_daemon_is_killed_at_any_moment_of_a_takeover,
+    the_daemon_of_a_pair_is_killed_at_any_moment_of_a_takeover,
+    the_data_cable_is_out_while_heartbeats_go_on,
+    the_data_vlan_is_lost_while_heartbeats_go_on,
+    the_fence_is_opened_and_cannot_be_proven_again,
+    the_fence_is_opened_by_hand_while_the_primary_is_back,
+    the_higher_epoch_wins,
+    the_lifetime_passes_while_the_owner_sleeps,
+    the_operator_holds,
+    the_operator_holds_in_the_confirm_burst,
+    the_owners_carrier_is_lost_in_a_pair,
+    the_owners_daemon_sleeps_and_its_kernel_answers,
+    the_peer_is_seen_down_and_claimed_anyway,
+    the_peer_returns_in_the_confirm_burst,
+    the_peer_returns_while_the_fence_is_unproven,
+    the_preferred_node_is_held_and_a_person_is_told,
+    the_preferred_node_starts_later,
+    the_preferred_node_takes_the_vacant_vip,
+    the_primary_dies_cable_first,
+    the_primary_of_a_pair_dies,
+    the_primary_of_a_pair_loses_power_and_comes_back,
+    the_primary_of_a_pair_panics,
+    the_primary_panics_and_its_port_stays_up,
+    the_service_dies_and_a_person_is_told,
+    the_service_dies_and_is_taken_over,
+    the_standby_boots_first,
+    the_standby_boots_first_and_the_primary_later,
+    the_standby_reboots_while_active,
+    the_standby_reboots_while_active_and_the_peer_is_silent,
+    the_standby_reboots_while_active_and_the_peer_serves,
+    the_switch_accepts_and_lies,
+    the_switch_is_silent,
+    the_switch_proves_the_fence_late,
+    the_switch_reboots_and_the_primary_is_back,
+    the_vip_is_released_in_a_pair,
+    the_vip_is_released_to_an_agentless_primary,
+    the_witnesses_are_gone,
+    there_is_no_fence_and_a_person_orders_it,
+    user_space_hangs_and_the_kernel_answers,
+    user_space_of_a_pair_hangs_and_the_kernel_answers,
+    we_are_cut_off_while_the_fence_is_unproven,
+}

@@ -1,0 +1,409 @@
+//! One story: a TOML file that says what happens when, and what must follow when.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Deserialize;
+use standin::takeover::event::Order;
+use standin::takeover::policy::{React, Unproven};
+use standin::takeover::step::Step;
+
+use crate::policies::policy;
+use crate::world::{MS, Said, SwitchMode, World};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// What the story is about, for the reader.
+    #[allow(dead_code)]
+    about: String,
+    /// False: `a` runs no standin, and the VIP belongs to its operating system.
+    #[serde(default)]
+    pair: bool,
+    end_ms: u64,
+    #[serde(default)]
+    world: Site,
+    /// The story is told once for every time in this range; `after_kill_ms` counts from it.
+    kill: Option<Kill>,
+    #[serde(default, rename = "do")]
+    happens: Vec<Do>,
+    expect: Vec<Expect>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Site {
+    cameras: u8,
+    service_dead: React,
+    alive_elsewhere: React,
+    claim_anyway_ms: Option<u64>,
+    auto: bool,
+    warm: bool,
+    fence: bool,
+    a_starts_ms: Option<u64>,
+    b_starts_ms: Option<u64>,
+    two_owners_up_to_ms: u64,
+}
+
+impl Default for Site {
+    fn default() -> Self {
+        Site {
+            cameras: 8,
+            service_dead: React::Alert,
+            alive_elsewhere: React::Takeover,
+            claim_anyway_ms: None,
+            auto: true,
+            warm: true,
+            fence: true,
+            a_starts_ms: Some(0),
+            b_starts_ms: Some(0),
+            two_owners_up_to_ms: 0,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kill {
+    from_ms: u64,
+    to_ms: u64,
+    every_ms: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Who {
+    A,
+    B,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Do {
+    at_ms: Option<u64>,
+    after_kill_ms: Option<u64>,
+    #[serde(default = "nobody")]
+    on: Who,
+    what: What,
+    ms: Option<u64>,
+    n: Option<u32>,
+    switch: Option<SwitchMode>,
+    step: Option<Step>,
+}
+
+fn nobody() -> Who {
+    Who::B
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum What {
+    /// The link goes first, then everything stops.
+    Dies,
+    /// Everything stops, the link stays.
+    Panics,
+    /// Comes up with the cable plugged, with its daemon where it has one.
+    Boots,
+    /// Loses its power for `ms`, with the cable plugged.
+    Reboots,
+    CableOut,
+    CableIn,
+    VlanOut,
+    VlanIn,
+    ManagementOut,
+    ManagementIn,
+    ServiceDies,
+    ServiceBack,
+    /// User space hangs; the kernel goes on answering.
+    Hangs,
+    /// The daemon is killed.
+    Crashes,
+    Starts,
+    Stalls,
+    AddressPruned,
+    AddressForced,
+    /// So many cameras answer as witnesses from now on.
+    Witnesses,
+    CamerasBack,
+    Switch,
+    SwitchReboots,
+    UnfencedByHand,
+    ThirdAppears,
+    ThirdGoes,
+    UnhealthyForRelease,
+    /// The named step takes `ms` until it does something.
+    Slow,
+    OrderTakeover,
+    OrderRelease,
+    OrderHold,
+    OrderUnhold,
+}
+
+/// One claim about what follows. Exactly one of the middle fields is set.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expect {
+    #[serde(default = "nobody")]
+    on: Who,
+    /// This state is entered in the window.
+    enters: Option<String>,
+    /// This state is never entered in the window.
+    never_enters: Option<String>,
+    action: Option<String>,
+    never_action: Option<String>,
+    alert: Option<String>,
+    never_alert: Option<String>,
+    /// This is the state at `to_ms`.
+    is: Option<String>,
+    /// At `to_ms` one machine, whichever, has the VIP.
+    one_owner: Option<bool>,
+    /// The live owners at `to_ms`: `a`, `b`, `none`.
+    owner: Option<String>,
+    #[serde(default)]
+    from_ms: u64,
+    to_ms: u64,
+    /// At most so many times in the window.
+    at_most: Option<usize>,
+}
+
+impl Scenario {
+    /// Tells the story at several phases of the timers (and for every kill time), and checks each telling.
+    pub fn tell(name: &str) {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/scenarios")
+            .join(format!("{name}.toml"));
+        let text = std::fs::read_to_string(&file).expect("the story can be read");
+        let story: Scenario = toml::from_str(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let kills: Vec<u64> = match &story.kill {
+            None => vec![0],
+            Some(k) => (k.from_ms..=k.to_ms).step_by(k.every_ms as usize).collect(),
+        };
+        for kill in kills {
+            let phases: &[u64] = match story.kill {
+                None => &[0, 13_300, 37_700, 61_100, 88_900, 140_500, 203_700],
+                Some(_) => &[37_700, 140_500],
+            };
+            for &phase in phases {
+                story.once(name, kill, phase);
+            }
+        }
+    }
+
+    fn once(&self, name: &str, kill: u64, phase: u64) {
+        let world = self.play(kill, phase);
+        let mut errors = world.errors.clone();
+        for e in &self.expect {
+            if let Err(why) = e.check(&world, phase) {
+                errors.push(format!("{e:?}: {why}"));
+            }
+        }
+        if !errors.is_empty() {
+            for line in shown(&world) {
+                eprintln!("{line}");
+            }
+            panic!(
+                "{name}, phase {phase} us, kill {kill} ms:\n{}",
+                errors.join("\n")
+            );
+        }
+    }
+
+    fn play(&self, kill: u64, phase: u64) -> World {
+        let site = &self.world;
+        let of = |i: usize| {
+            let mut p = policy(i, self.pair);
+            p.service_dead = site.service_dead;
+            p.alive_elsewhere = site.alive_elsewhere;
+            p.auto = site.auto;
+            p.warm = site.warm;
+            p.fence = site.fence;
+            if let Some(ms) = site.claim_anyway_ms {
+                p.unproven = Unproven::ClaimAnyway(Duration::from_millis(ms));
+            }
+            p
+        };
+        let mut world = World::new([self.pair.then(|| of(0)), Some(of(1))], site.cameras);
+        world.two_owners_allowed = site.two_owners_up_to_ms * MS;
+        let mut plan: Vec<(u64, usize, Option<&Do>)> = Vec::new();
+        for (i, at) in [site.a_starts_ms, site.b_starts_ms].iter().enumerate() {
+            plan.extend(at.map(|ms| (ms * MS, i, None)));
+        }
+        for d in &self.happens {
+            let at = match (d.at_ms, d.after_kill_ms) {
+                (Some(at), None) => at,
+                (None, Some(after)) => kill + after,
+                _ => panic!("at_ms or after_kill_ms: {d:?}"),
+            };
+            plan.push((at * MS + phase, d.on as usize, Some(d)));
+        }
+        plan.sort_by_key(|(at, _, _)| *at);
+        for (at, host, what) in plan {
+            world.run_until(at);
+            match what {
+                None => world.start_daemon(host),
+                Some(d) => d.happen(&mut world, host),
+            }
+        }
+        world.run_until(self.end_ms * MS + phase);
+        world
+    }
+}
+
+impl Do {
+    fn happen(&self, w: &mut World, i: usize) {
+        let n = || self.n.expect("n is set");
+        let ms = || self.ms.expect("ms is set");
+        match self.what {
+            What::Dies => {
+                w.set_cable(i, false);
+                w.power_off(i);
+            }
+            What::Panics => w.power_off(i),
+            What::Boots => {
+                w.set_cable(i, true);
+                w.power_on(i, true);
+            }
+            What::Reboots => {
+                w.power_off(i);
+                let at = w.now + ms() * MS;
+                w.run_until(at);
+                w.power_on(i, true);
+            }
+            What::CableOut => w.set_cable(i, false),
+            What::CableIn => w.set_cable(i, true),
+            What::VlanOut => w.hosts[i].in_vlan = false,
+            What::VlanIn => w.hosts[i].in_vlan = true,
+            What::ManagementOut => w.hosts[i].mgmt = false,
+            What::ManagementIn => w.hosts[i].mgmt = true,
+            What::ServiceDies => w.hosts[i].service = false,
+            What::ServiceBack => w.hosts[i].service = true,
+            What::Hangs => {
+                w.crash(i);
+                w.hosts[i].service = false;
+            }
+            What::Crashes => w.crash(i),
+            What::Starts => w.start_daemon(i),
+            What::Stalls => w.stall(i, ms()),
+            What::AddressPruned => w.prune(i),
+            What::AddressForced => w.force_address(i),
+            What::Witnesses => w.cameras = n() as u8,
+            What::CamerasBack => w.cameras_back = n(),
+            What::Switch => w.switch = self.switch.expect("switch is set"),
+            What::SwitchReboots => w.switch_reboots(ms()),
+            What::UnfencedByHand => w.unfence(i),
+            What::ThirdAppears => w.third = true,
+            What::ThirdGoes => w.third = false,
+            What::UnhealthyForRelease => w.hosts[i].healthy_for_release = false,
+            What::Slow => {
+                w.latency.insert(self.step.expect("step is set"), ms() * MS);
+            }
+            What::OrderTakeover => w.order(i, Order::Takeover),
+            What::OrderRelease => w.order(i, Order::Release),
+            What::OrderHold => w.order(i, Order::Hold(true)),
+            What::OrderUnhold => w.order(i, Order::Hold(false)),
+        }
+    }
+}
+
+impl Expect {
+    fn check(&self, w: &World, phase: u64) -> Result<(), String> {
+        let (from, to) = (self.from_ms * MS + phase, self.to_ms * MS + phase);
+        let me = self.on as usize;
+        let count = |is: &dyn Fn(&Said) -> bool| {
+            let mine = w.record.iter().filter(|(_, i, _)| *i == me);
+            let mut at = mine.filter(|(at, _, said)| (from..=to).contains(at) && is(said));
+            let first = at.next().map(|(at, _, _)| *at);
+            (first, first.map_or(0, |_| 1 + at.count()))
+        };
+        let found = if let Some(s) = &self.enters {
+            (
+                true,
+                count(&|said| matches!(said, Said::State(x) if x == s)),
+            )
+        } else if let Some(s) = &self.never_enters {
+            (
+                false,
+                count(&|said| matches!(said, Said::State(x) if x == s)),
+            )
+        } else if let Some(s) = &self.action {
+            (
+                true,
+                count(&|said| matches!(said, Said::Action(x) if x == s)),
+            )
+        } else if let Some(s) = &self.never_action {
+            (
+                false,
+                count(&|said| matches!(said, Said::Action(x) if x == s)),
+            )
+        } else if let Some(s) = &self.alert {
+            (
+                true,
+                count(&|said| matches!(said, Said::Alert(x) if x.contains(s))),
+            )
+        } else if let Some(s) = &self.never_alert {
+            (
+                false,
+                count(&|said| matches!(said, Said::Alert(x) if x.contains(s))),
+            )
+        } else if let Some(s) = &self.is {
+            let state = w
+                .record
+                .iter()
+                .filter(|(at, i, _)| *i == me && *at <= to)
+                .filter_map(|(_, _, said)| match said {
+                    Said::State(s) => Some(s.as_str()),
+                    Said::Action(_) | Said::Alert(_) => None,
+                })
+                .next_back()
+                .unwrap_or("standby");
+            return (state == s).then_some(()).ok_or(format!("it is {state}"));
+        } else if let Some(one) = self.one_owner {
+            let owners = w.owners.iter().rev().find(|(at, _)| *at <= to);
+            let n = owners.map_or(0, |(_, o)| o.len());
+            return ((n == 1) == one).then_some(()).ok_or(format!("it has {n}"));
+        } else if let Some(s) = &self.owner {
+            let want: BTreeSet<&str> = s.split(' ').filter(|s| *s != "none").collect();
+            let owners = w.owners.iter().rev().find(|(at, _)| *at <= to);
+            let owners = owners.map(|(_, o)| o.clone()).unwrap_or_default();
+            return (owners == want)
+                .then_some(())
+                .ok_or(format!("it is {owners:?}"));
+        } else {
+            return Err("expects nothing".to_owned());
+        };
+        match found {
+            (true, (None, _)) => Err("it did not happen".to_owned()),
+            (true, (Some(_), n)) if self.at_most.is_some_and(|m| n > m) => {
+                Err(format!("it happened {n} times"))
+            }
+            (true, (Some(_), _)) | (false, (None, _)) => Ok(()),
+            (false, (Some(at), _)) => Err(format!("it happened at {} ms", at / MS)),
+        }
+    }
+}
+
+/// The record without the everyday probes.
+fn shown(w: &World) -> Vec<String> {
+    let dull = |said: &Said| {
+        matches!(said, Said::Action(a)
+            if ["arp-probe", "ping", "probe-service", "poll-port", "ask-witnesses", "read-fence", "renew"]
+                .contains(&a.as_str()))
+    };
+    let mut lines: Vec<(u64, String)> = w
+        .record
+        .iter()
+        .filter(|(_, _, said)| !dull(said))
+        .map(|(at, i, said)| (*at, format!("{} {said:?}", w.hosts[*i].name)))
+        .collect();
+    lines.extend(
+        w.owners
+            .iter()
+            .map(|(at, o)| (*at, format!("  owners {o:?}"))),
+    );
+    lines.sort_by_key(|(at, _)| *at);
+    lines
+        .into_iter()
+        .map(|(at, line)| format!("{:>10.1} {line}", at as f64 / 1000.0))
+        .collect()
+}
