@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""What standin must show in the lab, one sentence a scenario; exit 0 only if all of it holds.
+
+    scenarios.py [--quick] [--only TEXT] [--mode agentless|pair] [--list] [--stop]
+
+`--quick` is what CI runs: the same scenarios with fewer repetitions, and without the slow ones. One lab per mode is
+reused; before each scenario everything in it is as it was at first. Beside what each scenario checks, the wire must
+never show two owners of the VIP: each scenario says who may speak for it, in order (P primary, S standby, T the third
+machine), and the observer's record is held against that.
+"""
+import argparse
+import os
+import random
+import re
+import subprocess
+import sys
+import time
+import traceback
+
+sys.dont_write_bytecode = True
+import run as labrun
+import scenarios_addresses
+import scenarios_faults
+import scenarios_input
+import scenarios_pair
+import scenarios_peers
+import scenarios_takeover
+import trial
+from scenarios_site import Failed, Site
+
+MODULES = (scenarios_takeover, scenarios_faults, scenarios_addresses, scenarios_input, scenarios_peers, scenarios_pair)
+BUGS = os.path.join(labrun.BASE, "BUGS.md")
+
+
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("--quick", action="store_true", help="fewer repetitions, and not the slow ones")
+    p.add_argument("--only", default="", metavar="TEXT", help="those whose sentence or function name contains this")
+    p.add_argument("--mode", choices=["agentless", "pair"], help="only those of one mode")
+    p.add_argument("--list", action="store_true", help="say what there is")
+    p.add_argument("--stop", action="store_true", help="stop at the first failure, and keep the lab up")
+    p.add_argument("--verbose", action="store_true", help="show each takeover as it happens")
+    p.add_argument("--seed", type=int, default=None, help="of the random moments")
+    return p.parse_args()
+
+
+def wanted(args):
+    text = args.only.lower()
+    for module in MODULES:
+        for s in module.SCENARIOS:
+            if (args.quick and s.slow) or (args.mode and s.mode != args.mode):
+                continue
+            if text in s.name.lower() or text in s.check.__name__:
+                yield s
+
+
+def note(s, site, since, error):
+    """What a person needs who mends it."""
+    os.makedirs(labrun.BASE, exist_ok=True)
+    with open(BUGS, "a") as f:
+        f.write(f"\n## {time.strftime('%H:%M:%S')} {s.mode}: {s.name}\n`{s.check.__name__}`: {error}\n```\n")
+        for host in site.agents:
+            for t, level, text in site.log(host, since)[-25:]:
+                f.write(f"{host:8} {(t - since) / 1000:8.0f} ms {level} {text[:400]}\n")
+        f.write("owners on the wire: " + site.owners_text(since) + "\n```\n")
+
+
+def play(s, site, args):
+    """One scenario; whether it held."""
+    begun = time.monotonic()
+    since = trial.wall_us()
+    try:
+        site.begin(s.sets, s.snmp)
+        since = trial.wall_us()
+        said = s.check(site, args.quick)
+        if s.owners and not re.fullmatch(s.owners, site.owner_letters(since)):
+            raise Failed(f"the wire shows the owners {site.owners_text(since)}, allowed is {s.owners}")
+        print(f"PASS  {s.name}" + (f" ({said})" if said else "") + f" [{time.monotonic() - begun:.1f} s]", flush=True)
+        return True
+    except (Failed, trial.TrialError, labrun.LabError, OSError, subprocess.SubprocessError, KeyError, TypeError,
+            ValueError) as e:
+        if not isinstance(e, (Failed, trial.TrialError, labrun.LabError)):
+            traceback.print_exc()
+        print(f"FAIL  {s.name}: {e} [{time.monotonic() - begun:.1f} s]", flush=True)
+        note(s, site, since, e)
+        return False
+
+
+def main():
+    args = arguments()
+    chosen = list(wanted(args))
+    if args.list:
+        for s in chosen:
+            print(f"{s.mode:9} {s.check.__name__:34} {s.name}{' (slow)' if s.slow else ''}")
+        return
+    seed = args.seed if args.seed is not None else random.randrange(1 << 16)
+    random.seed(seed)
+    print(f"{len(chosen)} scenarios, seed {seed}", flush=True)
+    trial.interruptible()
+    say = (lambda text: print(f"      {text}", file=sys.stderr, flush=True)) if args.verbose else None
+    failed, held, begun = [], set(), time.monotonic()
+    for mode in dict.fromkeys(s.mode for s in chosen):
+        site = Site(mode, prefix="s", say=say)
+        try:
+            site.up()
+            site.start_agents()
+            for s in (s for s in chosen if s.mode == mode):
+                if play(s, site, args):
+                    held.add(s.name)
+                else:
+                    failed.append(s.name)
+                    if args.stop:
+                        site.keep()
+                        sys.exit(f"the lab stays up: {site.id}")
+        except KeyboardInterrupt as e:
+            site.down()
+            sys.exit(f"interrupted by {e}")
+        except (trial.TrialError, labrun.LabError) as e:
+            print(f"FAIL  the {mode} lab: {e}", flush=True)
+            failed += [s.name for s in chosen if s.mode == mode and s.name not in failed and s.name not in held]
+        except BaseException:
+            if not args.stop:
+                site.down()
+            raise
+        site.down()
+    print(f"{len(chosen) - len(failed)} of {len(chosen)} scenarios hold, in {time.monotonic() - begun:.0f} s"
+          + "".join(f"\n  FAILED: {name}" for name in failed), flush=True)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

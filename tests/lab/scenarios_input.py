@@ -1,0 +1,93 @@
+"""Scenarios: bad input of every kind, each with a message that a stranger understands."""
+import os
+import socket
+
+import trial
+from scenarios_site import expect, fine, register
+
+SCENARIOS = []
+scenario = register(SCENARIOS)
+
+
+def reload(site):
+    os.kill(site.agent_pid(), 1)
+
+
+@scenario(owners="P*")
+def broken_reload(site, _quick):
+    """SIGHUP with a broken configuration: it is named with its line, and the old one stays in force."""
+    path = site.config()
+    with open(path) as f:
+        good = f.read()
+    site.undo.callback(site.configure)
+    since = trial.wall_us()
+    with open(path, "w") as f:
+        f.write(good.replace("192.168.1.101/24", "192.168.1.301/24"))
+    reload(site)
+    said = site.says(["old one stays in force"], since, 5, level="ERROR")
+    raw = open(site.log_path()).read()
+    expect("192.168.1.301" in raw and "standby.toml:" in raw, "the log does not name the line")
+    site.untaken(1, since)
+    expect(site.is_healthy(), f"not healthy after it: {site.status()}")
+    since = trial.wall_us()
+    with open(path, "w") as f:
+        f.write(good.replace("[peer.cctv.detect]\n", '[peer.cctv.detect]\nsuspect-after = "400ms"\n'))
+    reload(site)
+    site.says("in force", since, 5, level="INFO")
+    return said
+
+
+@scenario()
+def garbage_on_the_socket(site, _quick):
+    """Garbage on the control socket is answered or dropped, and the daemon goes on."""
+    site.run.load()
+    path = f"/proc/{site.run.host('standby')['init'][0]}/root/run/standin/standin.sock"
+    for junk in (b"\0" * 5000 + b"\n", b"{\n", b"[]\n", b'{"version":99,"command":"status"}\n', b"\xff\xfe\n",
+                 b'{"command":' + b"[" * 50000 + b"\n", b"x" * 2_000_000, b""):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(3)
+            s.connect(path)
+            try:
+                s.sendall(junk)
+                s.shutdown(socket.SHUT_WR)
+                s.recv(4096)
+            except OSError:
+                pass
+    expect(site.status(), "the daemon does not answer any more")
+    fine(site.takeover())
+
+
+@scenario()
+def broken_journal(site, _quick):
+    """A journal with a torn end: the good part is used, the bad part is kept aside and named."""
+    fine(site.takeover())
+    site.lab("agent", "kill", "standby")
+    folder = site.info["hosts"]["standby"]["var_lib_standin"]
+    path = os.path.join(folder, "journal.jsonl")
+    with open(path, "ab") as f:
+        f.write(b'{"seq":99999,"boot_id":"torn')
+    since = trial.wall_us()
+    site.start("standby")
+    said = site.says("journal", since, 10)
+    site.reaches("active", 30)
+    aside = [n for n in os.listdir(folder) if n.startswith("journal") and n != "journal.jsonl"]
+    expect(aside, f"nothing was kept aside: {os.listdir(folder)}")
+    expect(any(n in said for n in aside), f"the log names no file of {aside}: {said}")
+    return said[:200]
+
+
+@scenario(owners="P*")
+def broken_configuration(site, _quick):
+    """A broken configuration stops the start, with every problem's line at once."""
+    path = site.run.path("broken.toml")
+    with open(site.config()) as f:
+        good = f.read()
+    with open(path, "w") as f:
+        f.write(good.replace('"192.168.1.101/24"', '"192.168.1.301/24"').replace('["p-prim"]', '["p-stby"]')
+                .replace("[node]", "[node]\nnmae = 1"))
+    code, out, err = site.on("standby", site.binary, "check", "--config", path)
+    text = out + err
+    expect(code == 78, f"exit {code}: {text}")
+    for part in ("192.168.1.301", "nmae", "broken.toml:"):
+        expect(part in text, f"'{part}' is not named: {text}")
+    return f"{text.count('broken.toml:')} problems named"
