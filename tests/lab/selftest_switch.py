@@ -1,5 +1,6 @@
 """Self-test checks of the switch: SNMP with real tools, carrier, VLANs, FDB, traps, lies, reboot."""
 import os
+import re
 import time
 
 import snmpraw
@@ -54,6 +55,14 @@ def v3_works_and_wrong_keys_do_not(lab):
     for name in os.listdir(lab.run.dir):
         if name.startswith("snmp."):
             expect(os.stat(lab.run.path(name)).st_mode & 0o77 == 0, f"{name} is readable by others")
+
+
+def only_the_switch_answers_for_its_address(lab):
+    lab("exec", "standby", "ip", "neigh", "flush", "dev", "eth1")
+    said = lab("exec", "standby", "arping", "-b", "-c", "2", "-w", "5", "-I", "eth1", "192.168.20.2", ok=False).lower()
+    macs = set(re.findall(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", said))
+    own = lab("exec", "switch", "ip", "-br", "link", "show", "mgmt0").split()[2]
+    expect(macs == {own}, f"{own} is the switch's; ARP answers for its address come from {macs or 'nobody'}: {said}")
 
 
 def a_get_is_quick(lab):
@@ -254,7 +263,7 @@ def stock_shape_is_stale(lab):
 
 
 CHECKS = [every_camera_publishes, names_and_indexes_agree, walks_are_complete, v3_works_and_wrong_keys_do_not,
-          a_get_is_quick, set_down_takes_the_carrier, traps_come_at_once, fdb_is_the_switchs, counters_count,
+          only_the_switch_answers_for_its_address, a_get_is_quick, set_down_takes_the_carrier, traps_come_at_once, fdb_is_the_switchs, counters_count,
           a_vlan_move_isolates, a_refused_varbind_changes_nothing, lies_are_told, late_and_silent,
           a_cable_is_no_admin_state, a_reboot_forgets]
 STOCK = [stock_shape_is_stale]

@@ -77,6 +77,10 @@ def build(run, count, ffmpegs):
     ovs.make_bridge(run, run.legs(), SWITCH_MAC)
     ovs.widen_buffers(run.pid("ovs-vswitchd")[0])
     with ns.inside(run.netns("switch")), contextlib.closing(nl.Netlink()) as n:
+        # The ports are interfaces of this namespace too: only mgmt0 may answer for the switch's address, or the
+        # kernel takes requests from a port, past the switch and past the rules on mgmt0.
+        with open("/proc/sys/net/ipv4/conf/all/arp_ignore", "w") as f:
+            f.write("1")
         index = n.links()["mgmt0"].index
         n.add_address(index, topology.SWITCH_ADDRESS + "/24")
         n.set_up(index)
