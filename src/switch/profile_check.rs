@@ -145,20 +145,22 @@ impl Check<'_> {
             .iter()
             .filter_map(|s| self.oid(s, "identify.sysobjectid"))
             .collect();
-        let fdb = self.fdb(raw.snmp.get_ref());
-        let objects = self.objects(&raw.snmp);
+        let Some(snmp) = &raw.snmp else {
+            self.wrong(&raw.format, "snmp", "there must be an [snmp] table");
+            return Err(self.problems);
+        };
+        let fdb = self.fdb(snmp.get_ref());
+        let objects = self.objects(snmp);
         let mut ops = BTreeMap::new();
         for (name, op) in &raw.op {
-            let checked = self.op(name.get_ref(), &op.snmp, &objects);
-            ops.insert(name.get_ref().clone(), checked);
+            if let Some(op) = &op.snmp {
+                let checked = self.op(name.get_ref(), op, &objects);
+                ops.insert(name.get_ref().clone(), checked);
+            }
         }
         for must in ["port-off", "port-on", "port-status"] {
             if !ops.contains_key(must) {
-                self.wrong(
-                    &raw.snmp,
-                    "op",
-                    format!("there must be an [op.{must}.snmp]"),
-                );
+                self.wrong(snmp, "op", format!("there must be an [op.{must}.snmp]"));
             }
         }
         if !self.problems.is_empty() {
