@@ -79,6 +79,7 @@ fn credentials(auth: &SnmpAuth, secret: Option<&SnmpSecret>) -> Option<Credentia
                 user: usm.user.clone(),
                 auth: auth_with,
                 privacy: privacy_with,
+                context: usm.context.clone(),
             })
         }
         (

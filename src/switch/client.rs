@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::credentials::SwitchTarget;
 use super::error::SwitchError;
-use super::map::Map;
+use super::map::{Map, panel_number};
 use super::port::{FdbEntry, PortIdentity, PortState, SystemInfo};
-use super::profile::Profile;
+use super::profile::{FdbId, FdbPort, Profile};
 use super::snmp::{Snmp, SnmpError, UdpSnmp};
 use super::value::{Oid, Value, mac_of};
 use crate::types::{IfIndex, MacAddr, VlanId};
@@ -118,15 +118,10 @@ impl Switch {
         self.known_map().await?;
         let reading = self.read(&[], &[mac], vlan).await?;
         let map = self.map();
-        let by_index = self.profile().fdb.is_if_index;
         let places = reading.places.into_iter().flatten();
         Ok(places
             .map(|(fdb_id, port_number)| {
-                let if_index = if by_index {
-                    Some(port_number)
-                } else {
-                    map.if_index_of(port_number)
-                };
+                let if_index = map.if_index_at(self.profile(), port_number);
                 FdbEntry {
                     fdb_id,
                     port_number,
@@ -174,10 +169,23 @@ impl Switch {
 
     /// The number by which the forwarding table calls this port.
     pub(crate) fn place_of(&self, port: &PortState) -> Option<u32> {
-        if self.profile().fdb.is_if_index {
-            Some(port.if_index.0)
-        } else {
-            port.bridge_port.map(|p| p.0)
+        self.place_number(
+            &port.if_name,
+            port.if_index.0,
+            port.bridge_port.map(|p| p.0),
+        )
+    }
+
+    pub(super) fn place_number(
+        &self,
+        name: &str,
+        if_index: u32,
+        bridge_port: Option<u32>,
+    ) -> Option<u32> {
+        match self.profile().snmp.fdb.port {
+            FdbPort::IfIndex => Some(if_index),
+            FdbPort::BasePort => bridge_port,
+            FdbPort::Panel => bridge_port.and_then(|_| panel_number(name)),
         }
     }
 
@@ -197,7 +205,7 @@ impl Switch {
         Ok(out)
     }
 
-    async fn walk(&self, object: &str) -> Result<Vec<(Vec<u32>, Value)>, SnmpError> {
+    pub(super) async fn walk(&self, object: &str) -> Result<Vec<(Vec<u32>, Value)>, SnmpError> {
         let Some(object) = self.profile().object(object) else {
             return Ok(Vec::new());
         };
@@ -242,7 +250,7 @@ impl Switch {
 
     /// VLANs and their filtering databases; where the switch lists only VLANs, each is its own.
     async fn tables(&self) -> Result<Vec<(Vec<u32>, Value)>, SnmpError> {
-        if self.profile().fdb.by_table {
+        if self.profile().snmp.fdb.id == FdbId::Table {
             let tables = self.walk("vlan_fdb").await?;
             if !tables.is_empty() {
                 return Ok(tables);

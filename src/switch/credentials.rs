@@ -5,9 +5,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
-use super::profile::Profile;
+use super::profile::{PerVlan, Profile};
 use crate::types::ParseValueError;
 
 /// Everything that is needed to talk to one switch.
@@ -63,10 +63,39 @@ pub enum Credentials {
         auth: Option<(AuthAlgorithm, SecretString)>,
         /// Encryption; needs authentication.
         privacy: Option<(PrivAlgorithm, SecretString)>,
+        /// contextName (RFC 3411); empty for the default context.
+        context: String,
     },
 }
 
 impl Credentials {
+    /// The credentials that ask about one VLAN.
+    pub fn of_vlan(&self, rule: &PerVlan, vlan: u16) -> Credentials {
+        let filled = |text: &str| text.replace("{vlan}", &vlan.to_string());
+        let community = |c: &SecretString| {
+            SecretString::from(filled(&rule.v2c).replace("{community}", c.expose_secret()))
+        };
+        match self {
+            Credentials::V1 { community: c } => Credentials::V1 {
+                community: community(c),
+            },
+            Credentials::V2c { community: c } => Credentials::V2c {
+                community: community(c),
+            },
+            Credentials::V3 {
+                user,
+                auth,
+                privacy,
+                context: _,
+            } => Credentials::V3 {
+                user: user.clone(),
+                auth: auth.clone(),
+                privacy: privacy.clone(),
+                context: filled(&rule.v3),
+            },
+        }
+    }
+
     /// True for v1 and v2c, where a wrong secret looks like a switch that is not there.
     pub fn is_community(&self) -> bool {
         !matches!(self, Credentials::V3 { .. })
@@ -146,6 +175,7 @@ mod tests {
                 user: "ops".into(),
                 auth: Some((AuthAlgorithm::Sha256, secret())),
                 privacy: Some((PrivAlgorithm::Aes128, secret())),
+                context: String::new(),
             },
         ] {
             let text = format!("{c:?} {c:#?}");

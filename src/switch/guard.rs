@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::port::{PortIdentity, PortState};
-use crate::types::MacAddr;
+use crate::types::{MacAddr, VlanId};
 
 /// More MAC addresses than this behind a port, and it is not one host.
 pub const HOST_MACS: usize = 4;
@@ -70,6 +70,76 @@ pub enum Guard {
         /// What was learned there.
         learned: String,
     },
+    /// The VLAN is not there.
+    #[error("VLAN {} {}", vlan.0, if *known { "does not exist on the switch: create it there first" } else { "cannot be looked up on this switch, so that it may not exist" })]
+    NoVlan {
+        /// Which.
+        vlan: VlanId,
+        /// False if the switch does not tell.
+        known: bool,
+    },
+    /// The port is forbidden in the VLAN.
+    #[error("the port is in the VLAN's list of forbidden ports (dot1qVlanForbiddenEgressPorts of VLAN {}): somebody did not want it there", vlan.0)]
+    Forbidden {
+        /// Which.
+        vlan: VlanId,
+    },
+    /// A trunk where an access port was expected.
+    #[error("the port is a trunk (it carries tagged VLANs), and the operation is for access ports")]
+    IsTrunk,
+    /// An access port where a trunk was expected.
+    #[error("the port is an access port, and the operation is for trunks")]
+    IsAccess,
+}
+
+impl Guard {
+    /// Its name, as it is overridden by.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Guard::NoPort => "no-port",
+            Guard::Twice => "twice",
+            Guard::Uplink => "uplink",
+            Guard::OwnPort => "own-port",
+            Guard::Alias { .. } => "alias",
+            Guard::OwnMac { .. } => "own-mac",
+            Guard::TooManyMacs { .. } => "too-many-macs",
+            Guard::OtherPort { .. } => "other-port",
+            Guard::OtherHost { .. } => "other-host",
+            Guard::NoVlan { .. } => "vlan-exists",
+            Guard::Forbidden { .. } => "not-forbidden",
+            Guard::IsTrunk => "access-port",
+            Guard::IsAccess => "trunk-port",
+        }
+    }
+
+    /// True if a person may say that it does not matter this time. What cuts off others, or what the switch itself
+    /// does not want, is not a matter of opinion.
+    pub fn may_be_overridden(&self) -> bool {
+        match self {
+            Guard::NoPort
+            | Guard::Twice
+            | Guard::Uplink
+            | Guard::OtherPort { .. }
+            | Guard::Forbidden { .. } => false,
+            Guard::NoVlan { known, .. } => !known,
+            Guard::OwnPort
+            | Guard::Alias { .. }
+            | Guard::OwnMac { .. }
+            | Guard::TooManyMacs { .. }
+            | Guard::OtherHost { .. }
+            | Guard::IsTrunk
+            | Guard::IsAccess => true,
+        }
+    }
+
+    /// For the end of a refusal.
+    pub fn how_to_override(&self) -> String {
+        if self.may_be_overridden() {
+            format!(". If it is right all the same: --override {}", self.name())
+        } else {
+            String::new()
+        }
+    }
 }
 
 /// What is known about one port before it is shut.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::profile::Profile;
+use super::profile::{FdbPort, Profile};
 use super::value::{Oid, Value, mac_index};
 use crate::types::{MacAddr, VlanId};
 
@@ -62,9 +62,40 @@ impl Map {
             .map(|(b, _)| *b)
     }
 
-    /// The ifIndex of a bridge port.
-    pub fn if_index_of(&self, bridge_port: u32) -> Option<u32> {
-        self.base.get(&bridge_port).copied()
+    /// The ifIndex of the port that the forwarding table calls `number`.
+    pub fn if_index_at(&self, profile: &Profile, number: u32) -> Option<u32> {
+        match profile.snmp.fdb.port {
+            FdbPort::IfIndex => Some(number),
+            FdbPort::BasePort => self.base.get(&number).copied(),
+            FdbPort::Panel => {
+                let bridged = self
+                    .names
+                    .iter()
+                    .filter(|(i, _)| self.bridge_port(**i).is_some());
+                let mut found = bridged.filter(|(_, n)| panel_number(n) == Some(number));
+                let only = found.next().map(|(i, _)| *i);
+                // Two members of a stack may have the same number: then it tells nothing.
+                only.filter(|_| found.next().is_none())
+            }
+        }
+    }
+
+    /// Every port: ifIndex and name.
+    pub fn ports(&self) -> impl Iterator<Item = (u32, &str)> {
+        self.names.iter().map(|(i, n)| (*i, n.as_str()))
+    }
+
+    /// The VLANs that share a filtering database; a switch that does not list its tables numbers them like the VLANs.
+    pub fn vlan_of_table(&self, fdb_id: u32) -> Option<u32> {
+        let mut found = self
+            .tables
+            .iter()
+            .filter(|(_, f)| **f == fdb_id)
+            .map(|(v, _)| *v);
+        match (found.next(), found.next()) {
+            (only, None) => only,
+            _ => None,
+        }
     }
 
     /// Some names, those first that look like `name`.
@@ -119,4 +150,11 @@ impl Map {
         }
         out
     }
+}
+
+/// The number on the front panel: the last number of the port's name (`gigabitEthernet 1/0/18`).
+pub(super) fn panel_number(name: &str) -> Option<u32> {
+    let end = name.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let digits = end.rsplit(|c: char| !c.is_ascii_digit()).next()?;
+    digits.parse().ok()
 }

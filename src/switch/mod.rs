@@ -7,6 +7,7 @@
 //!
 //! A SET's reply is never evidence here, only a read-back that began after it.
 
+pub mod change;
 pub mod client;
 pub mod confirm;
 pub mod credentials;
@@ -14,11 +15,12 @@ pub mod error;
 pub mod fence;
 pub mod guard;
 mod map;
+pub mod op;
 pub mod plan;
 pub mod port;
+pub mod portlist;
+pub mod ports;
 pub mod profile;
-mod profile_check;
-mod profile_rows;
 mod proof;
 mod prove;
 mod read;
@@ -33,12 +35,14 @@ mod tagging;
 pub mod unfence;
 pub mod value;
 
+pub use change::{ChangeError, ChangeProof, ChangeRequest, change};
 pub use client::Switch;
 pub use credentials::{AuthAlgorithm, Credentials, PrivAlgorithm, SwitchTarget};
 pub use error::SwitchError;
 pub use fence::{
     FenceError, FencePort, FenceProgress, FenceProof, FenceRequest, FenceState, fence, read_fence,
 };
+pub use op::Operation;
 pub use plan::{PlanOp, PlannedSet, plan};
 pub use port::{Admin, FdbEntry, Oper, PortIdentity, PortState, SystemInfo};
 pub use profile::Profile;

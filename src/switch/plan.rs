@@ -85,7 +85,7 @@ pub async fn plan(
             (PlanOp::Unfence, Some(alias)) if port.tag.is_some() => Some(split(alias).0.to_vec()),
             _ => None,
         };
-        let Some(new) = new.filter(|_| switch.profile().ops.contains_key("tag")) else {
+        let Some(new) = new.filter(|_| switch.profile().snmp_op("tag").is_some()) else {
             continue;
         };
         let pdus = render(switch.profile(), "tag", port.if_index, &new)?;
@@ -118,12 +118,12 @@ fn planned(target: &SwitchTarget, port: &PortState, var: &SetVar) -> PlannedSet 
     }
 }
 
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     value.text().unwrap_or_else(|| value.to_string())
 }
 
 /// A net-snmp command line that does the same.
-fn command(target: &SwitchTarget, var: &SetVar) -> String {
+pub(super) fn command(target: &SwitchTarget, var: &SetVar) -> String {
     let login = match &target.credentials {
         Credentials::V1 { .. } => "-v1 -c \"$COMMUNITY\"".to_owned(),
         Credentials::V2c { .. } => "-v2c -c \"$COMMUNITY\"".to_owned(),
@@ -131,6 +131,7 @@ fn command(target: &SwitchTarget, var: &SetVar) -> String {
             user,
             auth,
             privacy,
+            context,
         } => {
             let level = match (auth, privacy) {
                 (None, _) => "noAuthNoPriv",
@@ -144,6 +145,9 @@ fn command(target: &SwitchTarget, var: &SetVar) -> String {
             if let Some((p, _)) = privacy {
                 login += &format!(" -x {} -X \"$PRIV_PASSWORD\"", p.net_snmp());
             }
+            if !context.is_empty() {
+                login += &format!(" -n {}", quoted(context));
+            }
             login
         }
     };
@@ -152,8 +156,13 @@ fn command(target: &SwitchTarget, var: &SetVar) -> String {
         Kind::U32 => "u",
         Kind::Text => "s",
         Kind::Ticks => "t",
+        Kind::PortList | Kind::Octets => "x",
+        Kind::Ip => "a",
     };
     let value = match &var.value {
+        Value::Bytes(octets) if matches!(var.kind, Kind::PortList | Kind::Octets) => {
+            octets.iter().map(|b| format!("{b:02x}")).collect()
+        }
         Value::Bytes(_) => quoted(&text(&var.value)),
         other => other.to_string(),
     };

@@ -126,7 +126,7 @@ impl Switch {
             }
         };
         let profile = self.profile();
-        let status = profile.ops.get("port-status");
+        let status = profile.snmp_op("port-status");
         let mut oids: Vec<Oid> = status
             .into_iter()
             .flat_map(|op| &op.read)

@@ -1,6 +1,8 @@
 //! SNMP as this program needs it, and the one implementation of it. The only file that knows the SNMP crate.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, PoisonError};
 
 use async_snmp::v3::ReportStatus;
 use async_snmp::{
@@ -35,12 +37,16 @@ pub trait Snmp: Send + Sync {
     fn set_many<'a>(&'a self, vars: &'a [SetVar]) -> Answer<'a, ()>;
     /// Reads all instances below `column`.
     fn walk<'a>(&'a self, column: &'a Oid) -> Answer<'a, Vec<(Oid, Value)>>;
+    /// The same agent, asked about one VLAN by a community or context of its own (`[snmp.per_vlan]` of the profile).
+    /// `None` where the profile has no such rule.
+    fn of_vlan(&self, vlan: u16) -> Option<Arc<dyn Snmp>>;
 }
 
 /// SNMP over UDP. The socket is opened and the v3 keys are computed at the first request.
 pub struct UdpSnmp {
     target: SwitchTarget,
     client: Mutex<Option<Client<UdpHandle>>>,
+    vlans: std::sync::Mutex<BTreeMap<u16, Arc<UdpSnmp>>>,
 }
 
 impl UdpSnmp {
@@ -49,6 +55,7 @@ impl UdpSnmp {
         UdpSnmp {
             target,
             client: Mutex::default(),
+            vlans: std::sync::Mutex::default(),
         }
     }
 
@@ -239,6 +246,20 @@ impl UdpSnmp {
                     return Ok(values);
                 }
                 Err(e) => match e.exchange_source() {
+                    // An answer that does not fit: half as much, as often as it takes.
+                    Error::Snmp {
+                        status: ErrorStatus::TooBig,
+                        ..
+                    } if left.len() > 1 => {
+                        let asked: Vec<Oid> = left.iter().map(|i| oids[*i].clone()).collect();
+                        let (first, second) = asked.split_at(asked.len() / 2);
+                        let mut got = Box::pin(self.get_all(client, request, first)).await?;
+                        got.extend(Box::pin(self.get_all(client, request, second)).await?);
+                        for (i, value) in left.iter().zip(got) {
+                            values[*i] = value;
+                        }
+                        return Ok(values);
+                    }
                     Error::Snmp {
                         status: ErrorStatus::NoSuchName,
                         oid,
@@ -307,6 +328,18 @@ impl Snmp for UdpSnmp {
                 .collect())
         })
     }
+
+    fn of_vlan(&self, vlan: u16) -> Option<Arc<dyn Snmp>> {
+        let rule = self.target.profile.snmp.per_vlan.as_ref()?;
+        // A client is whole or not there: what a panic elsewhere left is usable.
+        let mut kept = self.vlans.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = kept.entry(vlan).or_insert_with(|| {
+            let mut target = self.target.clone();
+            target.credentials = target.credentials.of_vlan(rule, vlan);
+            Arc::new(UdpSnmp::new(target))
+        });
+        Some(Arc::<UdpSnmp>::clone(made))
+    }
 }
 
 /// `GET ifName.3, ifAlias.3 and 4 more`.
@@ -327,8 +360,9 @@ fn auth(credentials: &Credentials) -> Result<Auth, String> {
             user,
             auth,
             privacy,
+            context,
         } => {
-            let usm = UsmConfig::new(user.clone());
+            let usm = UsmConfig::new(user.clone()).context_name(context.clone());
             match (auth, privacy) {
                 (None, None) => Ok(usm),
                 (Some((a, key)), None) => usm.auth(auth_protocol(*a), key.expose_secret()),
@@ -378,7 +412,12 @@ fn wire(kind: Kind, value: &Value) -> Option<async_snmp::Value> {
     Some(match (kind, value) {
         (Kind::I32, v) => async_snmp::Value::Integer(v.number()?.try_into().ok()?),
         (Kind::U32, v) => async_snmp::Value::Gauge32(v.number()?.try_into().ok()?),
-        (Kind::Text, Value::Bytes(b)) => async_snmp::Value::OctetString(b.clone().into()),
+        (Kind::Ip, Value::Bytes(b)) => {
+            async_snmp::Value::IpAddress(<[u8; 4]>::try_from(b.as_slice()).ok()?)
+        }
+        (Kind::Text | Kind::PortList | Kind::Octets, Value::Bytes(b)) => {
+            async_snmp::Value::OctetString(b.clone().into())
+        }
         _ => return None,
     })
 }

@@ -67,6 +67,24 @@ const WELL_KNOWN: &[(&str, &[u32])] = &[
         "dot1qVlanStaticRowStatus",
         &[1, 3, 6, 1, 2, 1, 17, 7, 1, 4, 3, 1, 5],
     ),
+    (
+        "dot1qVlanStaticName",
+        &[1, 3, 6, 1, 2, 1, 17, 7, 1, 4, 3, 1, 1],
+    ),
+    (
+        "dot1qVlanStaticEgressPorts",
+        &[1, 3, 6, 1, 2, 1, 17, 7, 1, 4, 3, 1, 2],
+    ),
+    (
+        "dot1qVlanForbiddenEgressPorts",
+        &[1, 3, 6, 1, 2, 1, 17, 7, 1, 4, 3, 1, 3],
+    ),
+    (
+        "dot1qVlanStaticUntaggedPorts",
+        &[1, 3, 6, 1, 2, 1, 17, 7, 1, 4, 3, 1, 4],
+    ),
+    ("dot1qPvid", &[1, 3, 6, 1, 2, 1, 17, 7, 1, 4, 5, 1, 1]),
+    ("dot1dStpPortState", &[1, 3, 6, 1, 2, 1, 17, 2, 15, 1, 3]),
     ("snmpEngineBoots", &[1, 3, 6, 1, 6, 3, 10, 2, 1, 2]),
 ];
 

@@ -1,113 +1,37 @@
 //! Switch profiles: one TOML file per vendor family, checked as a whole before it is used. Pure, apart from reading
 //! the folder that overrides the built-in ones.
 
+mod check;
+mod model;
+mod rows;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use serde::Serialize;
+use regex::Regex;
 
-use super::profile_check::{check, key_at, place};
+use check::{check, key_at, place};
+pub use model::*;
+
 use super::schema::ProfileFile;
 use super::value::Oid;
 
 /// The profiles that are built in: name and text.
 pub const BUILT_IN: &[(&str, &str)] = &[(
     "generic-qbridge",
-    include_str!("../../switch-profiles/generic-qbridge.toml"),
+    include_str!("../../../switch-profiles/generic-qbridge.toml"),
 )];
 
-/// Whether a change survives a reboot of the switch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// How a switch is talked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Persistence {
-    /// Every change is kept at once.
-    Instant,
-    /// A change is kept only after it was saved.
-    Save,
-    /// Not known.
-    Unknown,
-}
-
-/// One part of an object's index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Index {
-    /// ifIndex.
-    IfIndex,
-    /// dot1dBasePort.
-    BasePort,
-    /// VLAN identifier.
-    Vlan,
-    /// Filtering database identifier.
-    FdbId,
-    /// MAC address, six arcs.
-    Mac,
-    /// TimeFilter, whatever value it has.
-    TimeMark,
-}
-
-/// The ASN.1 type that a SET of the object must carry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// INTEGER.
-    I32,
-    /// Gauge32/Unsigned32.
-    U32,
-    /// OCTET STRING of text.
-    Text,
-    /// TimeTicks (never written).
-    Ticks,
-}
-
-/// One MIB object of a profile.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Object {
-    /// The column, without an index.
-    pub oid: Oid,
-    /// What the index is made of.
-    pub index: Vec<Index>,
-    /// The type of its value.
-    pub kind: Kind,
-}
-
-/// One varbind of a SET.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SetRow {
-    /// Name of the object.
-    pub object: String,
-    /// Value, with `{alias}` still to be filled in.
-    pub value: String,
-}
-
-/// One thing that must be read back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProveRow {
-    /// Name of the object.
-    pub object: String,
-    /// Any of these values proves it.
-    pub any: Vec<String>,
-}
-
-/// One operation over SNMP.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Op {
-    /// Objects read together (`port-status`).
-    pub read: Vec<String>,
-    /// Ordered PDUs of ordered varbinds.
-    pub steps: Vec<Vec<SetRow>>,
-    /// What must be true afterwards.
-    pub prove: Vec<ProveRow>,
-}
-
-/// How the FDB id of a VLAN is found, and what an FDB entry's value is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fdb {
-    /// True if `vlan_fdb` is asked; else the FDB id is the VLAN itself.
-    pub by_table: bool,
-    /// True if an entry's value is an ifIndex; else it is a bridge port.
-    pub is_if_index: bool,
+pub enum Transport {
+    /// SNMP.
+    Snmp,
+    /// A command line over SSH.
+    Ssh,
 }
 
 /// A profile that was found to be whole.
@@ -121,14 +45,14 @@ pub struct Profile {
     pub persistence: Persistence,
     /// How old a value of `oper` may be when it is read.
     pub oper_staleness: Duration,
+    /// Transports in the order they are tried, per operation; `default` for the others.
+    pub prefer: BTreeMap<String, Vec<Transport>>,
     /// Prefixes of sysObjectID.
     pub sysobjectid: Vec<Oid>,
-    /// Rules of the forwarding table.
-    pub fdb: Fdb,
-    /// The objects by name; `name`, `admin` and `oper` are always there.
-    pub objects: BTreeMap<String, Object>,
-    /// The operations by name; `port-off`, `port-on` and `port-status` are always there.
-    pub ops: BTreeMap<String, Op>,
+    /// What sysDescr must match too.
+    pub sysdescr: Option<Regex>,
+    /// The SNMP side. Without an `[snmp]` table it has neither objects nor operations.
+    pub snmp: SnmpRules,
 }
 
 /// One thing that is wrong with a profile.
@@ -183,6 +107,14 @@ impl fmt::Display for Lines<'_> {
 }
 
 impl Profile {
+    /// The text of a built-in profile.
+    pub fn built_in_text(name: &str) -> Option<&'static str> {
+        BUILT_IN
+            .iter()
+            .find(|(n, _)| *n == name)
+            .map(|(_, text)| *text)
+    }
+
     /// Finds the profile `name`: `folder/name.toml` if it is there, else the built-in one.
     ///
     /// # Errors
@@ -236,9 +168,29 @@ impl Profile {
         check(name, file, text, raw).map_err(ProfileError::Invalid)
     }
 
-    /// The object `name`, if this family has it.
+    /// The SNMP object `name`, if this family has it.
     pub fn object(&self, name: &str) -> Option<&Object> {
-        self.objects.get(name)
+        self.snmp.objects.get(name)
+    }
+
+    /// The operation `name` over SNMP, if this family has it.
+    pub fn snmp_op(&self, name: &str) -> Option<&Op> {
+        self.snmp.ops.get(name)
+    }
+
+    /// The transports that can do `op`, in the order they are tried.
+    pub fn transports(&self, op: &str) -> Vec<Transport> {
+        let default = [Transport::Snmp, Transport::Ssh];
+        let wanted = self.prefer.get(op).or_else(|| self.prefer.get("default"));
+        wanted
+            .map_or(default.as_slice(), Vec::as_slice)
+            .iter()
+            .copied()
+            .filter(|t| match t {
+                Transport::Snmp => self.snmp_op(op).is_some(),
+                Transport::Ssh => false,
+            })
+            .collect()
     }
 }
 
@@ -327,7 +279,7 @@ mod tests {
             (
                 "set = \"admin\", value = \"2\"",
                 "get = \"admin\", value = \"2\"",
-                "exactly `set` and `value`",
+                "exactly `set` and one of `value` and `bit`",
             ),
             (
                 "prove = [{ get = \"admin\", is = \"2\" }, { get = \"oper\", any = [\"2\", \"6\", \"7\"] }]",
@@ -337,7 +289,7 @@ mod tests {
             (
                 "any = [\"2\", \"6\", \"7\"]",
                 "any = []",
-                "one of `is` and `any`",
+                "one of `is`, `any` and `bit`",
             ),
             (
                 "1.3.6.1.2.1.2.2.1.8\"",
@@ -356,8 +308,8 @@ mod tests {
             ),
             (
                 "value = \"{alias}\"",
-                "value = \"{vlan}\"",
-                "`{vlan}` does not fit `alias`",
+                "value = \"{vlam}\"",
+                "`{vlam}` does not fit `alias`",
             ),
         ] {
             let got = problems(from, to);

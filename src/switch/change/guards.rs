@@ -1,0 +1,93 @@
+//! What must hold before a change. Pure: a wrong port changed is worse than none.
+
+use super::super::guard::{Guard, HOST_MACS};
+use super::super::op::Operation;
+use super::super::profile::Need;
+use super::ChangeRequest;
+use super::scene::Before;
+use crate::types::MacAddr;
+
+/// What is known of the port besides what [`Before`] says.
+pub(super) struct Around<'a> {
+    /// ifNames that lead to other switches.
+    pub uplinks: &'a [String],
+    /// ifNames that lead to this machine.
+    pub own_ports: &'a [String],
+    /// MAC addresses learned on the port; `None` where the switch does not tell.
+    pub macs: Option<&'a [MacAddr]>,
+    /// What the profile wants.
+    pub needs: &'a [Need],
+}
+
+/// Every guard that refuses, in the order of their weight, without those that were overridden.
+pub(super) fn refusals(
+    request: &ChangeRequest,
+    before: &Before,
+    around: &Around<'_>,
+) -> Vec<Guard> {
+    let mut all = by_port(request, before, around);
+    all.extend(by_vlan(request.operation, before, around.needs));
+    all.retain(|g| !(g.may_be_overridden() && request.overrides.contains(g.name())));
+    all
+}
+
+fn by_port(request: &ChangeRequest, before: &Before, around: &Around<'_>) -> Vec<Guard> {
+    let mut all = Vec::new();
+    let Some(port) = &before.port else { return all };
+    let named = |list: &[String]| list.iter().any(|p| *p == port.if_name);
+    if named(around.uplinks) {
+        all.push(Guard::Uplink);
+    }
+    if named(around.own_ports) {
+        all.push(Guard::OwnPort);
+    }
+    let macs = around.macs.unwrap_or_default();
+    if let Some(mac) = request.own_macs.iter().find(|m| macs.contains(m)) {
+        all.push(Guard::OwnMac { mac: *mac });
+    }
+    let alias = port.if_alias.as_deref().unwrap_or("");
+    if let Some(expected) = request.expected_alias.as_deref().filter(|e| *e != alias) {
+        all.push(Guard::Alias {
+            expected: expected.to_owned(),
+            found: alias.to_owned(),
+        });
+    }
+    // To open a port changes nothing for those behind it.
+    if macs.len() > HOST_MACS && request.operation != Operation::PortOn {
+        all.push(Guard::TooManyMacs { count: macs.len() });
+    }
+    if let Some(peer) = request.expected_mac.filter(|m| !macs.contains(m)) {
+        let learned: Vec<String> = macs.iter().map(MacAddr::to_string).collect();
+        let learned = if learned.is_empty() {
+            "nothing".into()
+        } else {
+            learned.join(", ")
+        };
+        all.push(Guard::OtherHost { peer, learned });
+    }
+    all
+}
+
+fn by_vlan(operation: Operation, before: &Before, needs: &[Need]) -> Vec<Guard> {
+    let mut all = Vec::new();
+    let Some(vlan) = operation.vlan() else {
+        return all;
+    };
+    let tagged = before.tagged.as_ref().map(|t| !t.is_empty());
+    let is_trunk = before.says_trunk.or(tagged);
+    for need in needs {
+        match need {
+            Need::VlanExists if before.vlan_exists != Some(true) => {
+                all.push(Guard::NoVlan {
+                    vlan,
+                    known: before.vlan_exists.is_some(),
+                });
+            }
+            Need::NotForbidden if before.forbidden => all.push(Guard::Forbidden { vlan }),
+            Need::AccessPort if is_trunk == Some(true) => all.push(Guard::IsTrunk),
+            Need::TrunkPort if is_trunk == Some(false) => all.push(Guard::IsAccess),
+            Need::VlanExists | Need::NotForbidden | Need::AccessPort | Need::TrunkPort => {}
+        }
+    }
+    all
+}

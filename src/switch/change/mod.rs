@@ -1,0 +1,158 @@
+//! A change as a transaction: what is there is read and kept as the undo; guards; the plan; each PDU judged; read back
+//! until it is proven; a move that is only half done is undone in reverse and looked at again.
+//!
+//! It ends in exactly one of: proven, refused before anything was written, undone, unclear. An answer to a SET is none
+//! of these.
+
+mod guards;
+mod plan;
+mod run;
+mod scene;
+mod undo;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::client::Switch;
+use super::error::SwitchError;
+use super::guard::Guard;
+use super::op::Operation;
+use super::profile::Transport;
+use super::render::RenderError;
+use crate::types::MacAddr;
+
+pub use plan::{ChangePlan, PlanLine, plan_change};
+pub use undo::{UndoRecord, UndoVar, undo};
+
+/// A change that is asked for.
+#[derive(Clone, Debug)]
+pub struct ChangeRequest {
+    /// What is asked for.
+    pub operation: Operation,
+    /// ifName of the port, where it is about one.
+    pub port: Option<String>,
+    /// What ifAlias must say, without our tag; `None` is not compared.
+    pub expected_alias: Option<String>,
+    /// The MAC address that must be learned on the port; `None` is not asked for.
+    pub expected_mac: Option<MacAddr>,
+    /// This machine's MAC addresses: a port that has one of them is ours.
+    pub own_macs: Vec<MacAddr>,
+    /// Names of guards that a person has overridden.
+    pub overrides: BTreeSet<String>,
+    /// The whole time that it may take.
+    pub within: Duration,
+}
+
+impl ChangeRequest {
+    /// With all guards, and nothing known of the port.
+    pub fn new(operation: Operation, port: Option<&str>, within: Duration) -> ChangeRequest {
+        ChangeRequest {
+            operation,
+            port: port.map(str::to_owned),
+            expected_alias: None,
+            expected_mac: None,
+            own_macs: Vec::new(),
+            overrides: BTreeSet::new(),
+            within,
+        }
+    }
+}
+
+/// A change that is proven.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ChangeProof {
+    /// Name of the switch.
+    pub switch: String,
+    /// ifName.
+    pub port: Option<String>,
+    /// The operation, in words.
+    pub operation: String,
+    /// By which way.
+    pub transport: Transport,
+    /// True if all was so already, and nothing was written.
+    pub already: bool,
+    /// From the order until all of it was proven.
+    pub took: Duration,
+    /// What was read back, in words.
+    pub proven: Vec<String>,
+    /// What a person should know besides.
+    pub notes: Vec<String>,
+    /// How it is taken back; `None` where it cannot be, or where nothing was written.
+    pub undo: Option<UndoRecord>,
+}
+
+/// Why a change is not proven.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ChangeError {
+    /// A guard refused it; nothing was written.
+    #[error("switch {switch}, port {port}: refused by the guard `{}`, nothing was written: {guard}{}", guard.name(), guard.how_to_override())]
+    Guarded {
+        /// Name of the switch.
+        switch: String,
+        /// ifName, or `-`.
+        port: String,
+        /// Which guard.
+        guard: Guard,
+    },
+    /// What it rests on could not be read; nothing was written.
+    #[error("nothing was written: {0}")]
+    Unreadable(#[from] SwitchError),
+    /// The profile cannot do it; nothing was written.
+    #[error("nothing was written: {0}")]
+    Profile(#[from] RenderError),
+    /// The time was over before anything was written.
+    #[error("switch {switch}: nothing was written: it could not be read within {within:?}")]
+    TooLate {
+        /// Name of the switch.
+        switch: String,
+        /// The whole time that it had.
+        within: Duration,
+    },
+    /// It was not applied as a whole, and what was applied is taken back and reads as before.
+    #[error("switch {switch}: {operation} was undone, and all reads as before: {why}")]
+    Undone {
+        /// Name of the switch.
+        switch: String,
+        /// The operation, in words.
+        operation: String,
+        /// What went wrong.
+        why: String,
+    },
+    /// Something was, or may have been, written, and how things are is not known for certain.
+    #[error(
+        "switch {switch}: {operation} is unclear: {why}. {seen}Look at the port before anything else is done with it"
+    )]
+    Unclear {
+        /// Name of the switch.
+        switch: String,
+        /// The operation, in words.
+        operation: String,
+        /// What went wrong.
+        why: String,
+        /// What reads how, in words, or nothing.
+        seen: String,
+    },
+}
+
+impl ChangeError {
+    /// True if nothing was written.
+    pub fn is_untouched(&self) -> bool {
+        match self {
+            ChangeError::Guarded { .. }
+            | ChangeError::Unreadable(_)
+            | ChangeError::Profile(_)
+            | ChangeError::TooLate { .. } => true,
+            ChangeError::Undone { .. } | ChangeError::Unclear { .. } => false,
+        }
+    }
+}
+
+/// Does it, and proves it.
+///
+/// # Errors
+/// See [`ChangeError`]: what was written, if anything was, is part of it.
+pub async fn change(switch: &Switch, request: ChangeRequest) -> Result<ChangeProof, ChangeError> {
+    run::change(switch, &request).await
+}

@@ -1,0 +1,133 @@
+//! What a change would send, beside what is there now. Reads, and writes nothing.
+
+use serde::Serialize;
+
+use super::super::client::Switch;
+use super::super::plan::{command, text};
+use super::super::portlist;
+use super::super::profile::Kind;
+use super::super::render::{Rendered, Renderer, SetVar};
+use super::super::value::Value;
+use super::run::look;
+use super::{ChangeError, ChangeRequest};
+
+/// A change before it is done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ChangePlan {
+    /// Name of the switch.
+    pub switch: String,
+    /// ifName.
+    pub port: Option<String>,
+    /// The operation, in words.
+    pub operation: String,
+    /// Guards that refuse it, in words, each with its name.
+    pub refused: Vec<String>,
+    /// Everything that would be sent, in order.
+    pub lines: Vec<PlanLine>,
+    /// What must read back afterwards, by object and index.
+    pub proof: Vec<String>,
+}
+
+/// One thing that would be sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlanLine {
+    /// The request that it is part of, from 1; varbinds with the same number go in one PDU.
+    pub pdu: usize,
+    /// The object by name and index, or the command line.
+    pub what: String,
+    /// The same in numbers; `null` for a command line.
+    pub oid: Option<String>,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: Option<Kind>,
+    /// What is there now, where it can be read.
+    pub now: Option<String>,
+    /// What would be there.
+    pub value: String,
+    /// The same as a command for a person; secrets are shell variables.
+    pub command: Option<String>,
+}
+
+/// Everything that `request` would send, and which guards refuse it.
+///
+/// # Errors
+/// What it rests on could not be read, or the profile cannot do it.
+pub async fn plan_change(
+    switch: &Switch,
+    request: &ChangeRequest,
+) -> Result<ChangePlan, ChangeError> {
+    let (before, refusals) = look(switch, request).await?;
+    let renderer = Renderer::new(switch.profile(), request.operation.name(), &before.scene)?;
+    let mut lines = Vec::new();
+    for (i, step) in renderer.steps()?.iter().enumerate() {
+        match step {
+            Rendered::Pdu { vars, .. } => lines.extend(vars.iter().map(|var| {
+                let now = before.scene.now.get(&var.oid);
+                line(switch, i + 1, var, now)
+            })),
+            Rendered::Poll {
+                oid, until, within, ..
+            } => {
+                lines.push(words(
+                    i + 1,
+                    format!(
+                        "wait until {} reads {until:?}, {within:?} at most",
+                        oid.named()
+                    ),
+                ));
+            }
+            Rendered::Wait(pause) => lines.push(words(i + 1, format!("wait {pause:?}"))),
+        }
+    }
+    Ok(ChangePlan {
+        switch: switch.target().name.clone(),
+        port: request.port.clone(),
+        operation: request.operation.to_string(),
+        refused: refusals
+            .iter()
+            .map(|g| format!("{}: {g}", g.name()))
+            .collect(),
+        lines,
+        proof: renderer.proofs()?.iter().map(|p| p.oid.named()).collect(),
+    })
+}
+
+fn words(pdu: usize, what: String) -> PlanLine {
+    PlanLine {
+        pdu,
+        what,
+        oid: None,
+        kind: None,
+        now: None,
+        value: String::new(),
+        command: None,
+    }
+}
+
+fn line(switch: &Switch, pdu: usize, var: &SetVar, now: Option<&Value>) -> PlanLine {
+    let told = |v: &Value| match (var.kind, v) {
+        (Kind::PortList, Value::Bytes(octets)) => {
+            let numbers =
+                portlist::numbers(switch.profile().snmp.portlist, octets).unwrap_or_default();
+            let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
+            format!(
+                "ports {}",
+                if numbers.is_empty() {
+                    "none".into()
+                } else {
+                    numbers.join(",")
+                }
+            )
+        }
+        _ => text(v),
+    };
+    PlanLine {
+        pdu,
+        what: var.oid.named(),
+        oid: Some(var.oid.to_string()),
+        kind: Some(var.kind),
+        now: now.filter(|v| **v != Value::Absent).map(told),
+        value: told(&var.value),
+        command: Some(command(switch.target(), var)),
+    }
+}

@@ -1,0 +1,498 @@
+//! Sends a change over SNMP, judges it by what reads back, and takes a half-done move back.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+
+use super::super::client::Switch;
+use super::super::op::Operation;
+use super::super::portlist;
+use super::super::profile::{Kind, Need, Transport};
+use super::super::render::{Expected, Proof, Rendered, Renderer, SetVar};
+use super::super::value::{Oid, Value};
+use super::guards::{self, Around};
+use super::scene::{self, Before};
+use super::undo::{UndoRecord, put_back};
+use super::{ChangeError, ChangeProof, ChangeRequest};
+
+/// The first pause between two read-backs, and the longest.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(200));
+
+/// Does it, and proves it.
+pub(super) async fn change(
+    switch: &Switch,
+    request: &ChangeRequest,
+) -> Result<ChangeProof, ChangeError> {
+    let start = Instant::now();
+    let deadline = start + request.within;
+    let reading = async {
+        let writer = switch.writer().await;
+        let before = prepare(switch, request).await?;
+        Ok::<_, ChangeError>((writer, before))
+    };
+    let (writer, before) =
+        timeout_at(deadline, reading)
+            .await
+            .map_err(|_| ChangeError::TooLate {
+                switch: switch.target().name.clone(),
+                within: request.within,
+            })??;
+    let mut run = Run::new(switch, request, &before, start)?;
+    let done = run.run().await;
+    drop(writer);
+    done
+}
+
+/// Reads what the change rests on, and asks the guards.
+pub(super) async fn prepare(
+    switch: &Switch,
+    request: &ChangeRequest,
+) -> Result<Before, ChangeError> {
+    let (before, refusals) = look(switch, request).await?;
+    match refusals.into_iter().next() {
+        None => Ok(before),
+        Some(guard) => Err(ChangeError::Guarded {
+            switch: switch.target().name.clone(),
+            port: request.port.clone().unwrap_or_else(|| "-".into()),
+            guard,
+        }),
+    }
+}
+
+/// Reads what the change rests on, and says what every guard says.
+pub(super) async fn look(
+    switch: &Switch,
+    request: &ChangeRequest,
+) -> Result<(Before, Vec<super::super::guard::Guard>), ChangeError> {
+    let before = scene::read(switch, request).await?;
+    let macs = match &before.port {
+        // A switch that does not show its table must not stop what was ordered.
+        Some(port) => switch.macs_of(port).await.ok(),
+        None => None,
+    };
+    let target = switch.target();
+    let needs: &[Need] = switch
+        .profile()
+        .snmp_op(request.operation.name())
+        .map_or(&[], |op| op.need.as_slice());
+    let around = Around {
+        uplinks: &target.uplinks,
+        own_ports: &target.own_ports,
+        macs: macs.as_deref(),
+        needs,
+    };
+    let refusals = guards::refusals(request, &before, &around);
+    Ok((before, refusals))
+}
+
+struct Run<'a> {
+    switch: &'a Switch,
+    operation: Operation,
+    port: Option<String>,
+    before: &'a Before,
+    steps: Vec<Rendered>,
+    proofs: Vec<Proof>,
+    number: Option<u32>,
+    start: Instant,
+    deadline: Instant,
+    settle: Duration,
+    /// What was sent, or may have been received, in order.
+    sent: Vec<SetVar>,
+    /// When the fate of the last SET was known.
+    settled: Instant,
+    notes: Vec<String>,
+}
+
+/// Whether something reads as it should.
+enum Read {
+    Yes,
+    /// Not so, in words.
+    No(String),
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        switch: &'a Switch,
+        request: &ChangeRequest,
+        before: &'a Before,
+        start: Instant,
+    ) -> Result<Run<'a>, ChangeError> {
+        let profile = switch.profile();
+        let renderer = Renderer::new(profile, request.operation.name(), &before.scene)?;
+        let settle = profile
+            .snmp_op(request.operation.name())
+            .map_or(PAUSE.1, |op| op.settle);
+        Ok(Run {
+            switch,
+            operation: request.operation,
+            port: request.port.clone(),
+            before,
+            steps: renderer.steps()?,
+            proofs: renderer.proofs()?,
+            number: renderer.list_number().ok(),
+            start,
+            deadline: start + request.within,
+            settle,
+            sent: Vec::new(),
+            settled: start,
+            notes: Vec::new(),
+        })
+    }
+
+    async fn run(&mut self) -> Result<ChangeProof, ChangeError> {
+        if self.is_already() {
+            return Ok(self.proof(true));
+        }
+        let steps = std::mem::take(&mut self.steps);
+        for step in &steps {
+            if let Err(why) = self.step(step).await {
+                return Err(self.give_up(why).await);
+            }
+        }
+        match self.prove().await {
+            Read::Yes => Ok(self.proof(false)),
+            Read::No(why) => {
+                // Some switches acknowledge a PDU and apply only its first varbind: each on its own, once.
+                if self.resend_apart(&steps).await
+                    && let Read::Yes = self.prove().await
+                {
+                    self.notes.push(
+                        "the switch took only one object in a SET: each was sent on its own".into(),
+                    );
+                    return Ok(self.proof(false));
+                }
+                Err(self.give_up(why).await)
+            }
+        }
+    }
+
+    /// True if everything that would be written and proven is there already. A port that was down before may be so
+    /// for another reason than its configuration, so that only what is written counts there.
+    fn is_already(&self) -> bool {
+        let vars = self.steps.iter().flat_map(|s| match s {
+            Rendered::Pdu { vars, .. } => vars.as_slice(),
+            Rendered::Poll { .. } | Rendered::Wait(_) => &[],
+        });
+        let now = &self.before.scene.now;
+        let mut any = false;
+        for var in vars {
+            any = true;
+            if !now.get(&var.oid).is_some_and(|v| self.reads_as(var, v)) {
+                return false;
+            }
+        }
+        let proven = self.proofs.iter().all(|p| {
+            now.get(&p.oid)
+                .is_some_and(|v| p.want.is_met(self.switch.profile(), v))
+        });
+        let acts = matches!(
+            self.operation,
+            Operation::Save
+                | Operation::PoeCycle
+                | Operation::FlushMac(..)
+                | Operation::ClearArp(_)
+        );
+        any && proven && !acts
+    }
+
+    async fn step(&mut self, step: &Rendered) -> Result<(), String> {
+        match step {
+            Rendered::Wait(pause) => {
+                sleep(*pause).await;
+                Ok(())
+            }
+            Rendered::Poll {
+                oid,
+                until,
+                fail,
+                within,
+            } => self.poll(oid, until, fail, *within).await,
+            Rendered::Pdu { vars, reply_counts } => self.pdu(vars, *reply_counts).await,
+        }
+    }
+
+    async fn pdu(&mut self, vars: &[SetVar], reply_counts: bool) -> Result<(), String> {
+        self.sent.extend(vars.iter().cloned());
+        let answer = timeout_at(self.deadline, self.switch.snmp().set_many(vars)).await;
+        self.settled = Instant::now();
+        let why = match answer {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(_)) if !reply_counts => return Ok(()),
+            Ok(Err(e)) => e.to_string(),
+            Err(_) => "no answer to a SET in the time that was left".to_owned(),
+        };
+        // Some switches refuse and do it all the same, and an answer may be lost: what reads back decides.
+        let until = (self.settled + self.settle).min(self.deadline);
+        let targets: Vec<(Oid, &SetVar)> = vars.iter().map(|v| (v.oid.clone(), v)).collect();
+        let read = self
+            .until(until, |now| {
+                let wrong = targets
+                    .iter()
+                    .find(|(oid, var)| !now.get(oid).is_some_and(|v| self.reads_as(var, v)));
+                wrong.map_or(Read::Yes, |(oid, _)| {
+                    Read::No(format!("{} was not set", oid.named()))
+                })
+            })
+            .await;
+        match read {
+            Read::Yes => {
+                self.notes.push(format!(
+                    "a SET was not acknowledged, but reads back as done ({why})"
+                ));
+                Ok(())
+            }
+            Read::No(seen) => Err(format!("{why}; {seen}")),
+        }
+    }
+
+    async fn poll(
+        &self,
+        oid: &Oid,
+        until: &[i64],
+        fail: &[i64],
+        within: Duration,
+    ) -> Result<(), String> {
+        let end = (Instant::now() + within).min(self.deadline);
+        let asked = [oid.clone()];
+        let mut seen = "nothing".to_owned();
+        loop {
+            match timeout_at(end, self.switch.snmp().get(&asked)).await {
+                Ok(Ok(values)) => {
+                    let value = values.first().and_then(Value::number);
+                    if value.is_some_and(|v| until.contains(&v)) {
+                        return Ok(());
+                    }
+                    if value.is_some_and(|v| fail.contains(&v)) {
+                        return Err(format!(
+                            "{} reads {}: the switch says that it failed",
+                            oid.named(),
+                            values[0]
+                        ));
+                    }
+                    seen = values.first().map_or(seen, Value::to_string);
+                }
+                Ok(Err(e)) if e.is_silence() => seen = e.to_string(),
+                Ok(Err(e)) => return Err(e.to_string()),
+                Err(_) => {}
+            }
+            if Instant::now() >= end {
+                return Err(format!(
+                    "{} did not become {until:?} within {within:?}, it reads {seen}",
+                    oid.named()
+                ));
+            }
+            sleep(PAUSE.1).await;
+        }
+    }
+
+    /// Reads back until all is as it must be, or the time is over.
+    async fn prove(&self) -> Read {
+        let until = (self.settled + self.settle.max(self.stale_until())).min(self.deadline);
+        self.until(until, |now| self.judge(now)).await
+    }
+
+    /// How long an oper state that was so before may be an old value.
+    fn stale_until(&self) -> Duration {
+        if self.proofs.iter().any(|p| self.may_be_stale(p)) {
+            self.switch.target().staleness() + PAUSE.1
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    fn may_be_stale(&self, proof: &Proof) -> bool {
+        let was = self.before.scene.now.get(&proof.oid);
+        proof.object == "oper"
+            && !self.switch.target().staleness().is_zero()
+            && was.is_some_and(|v| proof.want.is_met(self.switch.profile(), v))
+    }
+
+    /// What one reading says: the profile's proof, and every object that was written and can be read.
+    fn judge(&self, now: &BTreeMap<Oid, Value>) -> Read {
+        let profile = self.switch.profile();
+        for p in &self.proofs {
+            let value = now.get(&p.oid).unwrap_or(&Value::Absent);
+            if !p.want.is_met(profile, value) {
+                return Read::No(format!(
+                    "{} reads {}",
+                    p.oid.named(),
+                    self.told(&p.want, value)
+                ));
+            }
+            if self.may_be_stale(p) && self.settled.elapsed() < self.switch.target().staleness() {
+                return Read::No(format!("{} may be an old value", p.oid.named()));
+            }
+        }
+        for var in self.last_writes() {
+            // What could not be read before (an action, a row that is made by being written) is no evidence after.
+            let was = self.before.scene.now.get(&var.oid);
+            let acts = matches!(self.operation, Operation::Save | Operation::PoeCycle);
+            if acts || matches!(was, None | Some(Value::Absent)) {
+                continue;
+            }
+            let value = now.get(&var.oid).unwrap_or(&Value::Absent);
+            if !self.reads_as(var, value) {
+                return Read::No(format!("{} was written and reads {value}", var.oid.named()));
+            }
+        }
+        Read::Yes
+    }
+
+    fn told(&self, want: &Expected, value: &Value) -> String {
+        match want {
+            Expected::Bit { on, .. } => {
+                format!("without it{}", if *on { "" } else { " having left" })
+            }
+            Expected::Numbers(_) | Expected::Octets(_) => value.to_string(),
+        }
+    }
+
+    /// The last value that was sent for each instance.
+    fn last_writes(&self) -> Vec<&SetVar> {
+        let mut last: BTreeMap<&Oid, &SetVar> = BTreeMap::new();
+        for var in &self.sent {
+            last.insert(&var.oid, var);
+        }
+        last.into_values().collect()
+    }
+
+    /// True if `value` is what `var` wrote; of a PortList only this port's bit, whatever length came back.
+    fn reads_as(&self, var: &SetVar, value: &Value) -> bool {
+        match (var.kind, &var.value, value) {
+            (Kind::PortList, Value::Bytes(sent), Value::Bytes(read)) => {
+                let rule = self.switch.profile().snmp.portlist;
+                let bit = |list: &[u8]| self.number.and_then(|n| portlist::contains(rule, list, n));
+                bit(sent) == bit(read)
+            }
+            (Kind::PortList, ..) => false,
+            (_, Value::Bytes(sent), _) => value.bytes() == Some(sent.as_slice()),
+            _ => var.value.number().is_some() && var.value.number() == value.number(),
+        }
+    }
+
+    /// Reads every instance again and again until `judge` is content.
+    async fn until(&self, end: Instant, judge: impl Fn(&BTreeMap<Oid, Value>) -> Read) -> Read {
+        let oids: Vec<Oid> = self.before.scene.now.keys().cloned().collect();
+        let mut pause = PAUSE.0;
+        let mut seen = Read::No("nothing could be read back".into());
+        loop {
+            match timeout_at(
+                end.max(self.settled + PAUSE.1),
+                scene::get(self.switch, &oids),
+            )
+            .await
+            {
+                Ok(Ok(now)) => match judge(&now) {
+                    Read::Yes => return Read::Yes,
+                    no => seen = no,
+                },
+                Ok(Err(e)) => seen = Read::No(format!("it could not be read back: {e}")),
+                Err(_) => return seen,
+            }
+            let now = Instant::now();
+            if now >= end {
+                return seen;
+            }
+            sleep_until((now + pause).min(end)).await;
+            pause = (pause * 2).min(PAUSE.1);
+        }
+    }
+
+    async fn resend_apart(&mut self, steps: &[Rendered]) -> bool {
+        let together = steps
+            .iter()
+            .any(|s| matches!(s, Rendered::Pdu { vars, .. } if vars.len() > 1));
+        if !together || !self.operation.is_move() {
+            return false;
+        }
+        for step in steps {
+            let Rendered::Pdu { vars, .. } = step else {
+                continue;
+            };
+            for var in vars {
+                let one = std::slice::from_ref(var);
+                if !matches!(
+                    timeout_at(self.deadline, self.switch.snmp().set_many(one)).await,
+                    Ok(Ok(()))
+                ) {
+                    return false;
+                }
+                self.settled = Instant::now();
+            }
+        }
+        true
+    }
+
+    /// Undoes a move; says how things are.
+    async fn give_up(&self, why: String) -> ChangeError {
+        let switch = self.switch.target().name.clone();
+        let operation = self.operation.to_string();
+        if !self.operation.is_move() {
+            let seen = "What was written stays as it is. ".to_owned();
+            return ChangeError::Unclear {
+                switch,
+                operation,
+                why,
+                seen,
+            };
+        }
+        match put_back(self.switch, &self.undo_record(), self.settle).await {
+            Ok(()) => ChangeError::Undone {
+                switch,
+                operation,
+                why,
+            },
+            Err(e) => {
+                let seen = format!("It could not be taken back either: {e}. ");
+                ChangeError::Unclear {
+                    switch,
+                    operation,
+                    why,
+                    seen,
+                }
+            }
+        }
+    }
+
+    fn undo_record(&self) -> UndoRecord {
+        UndoRecord::new(
+            self.switch,
+            self.operation,
+            self.port.as_deref(),
+            self.number,
+            &self.sent,
+            &self.before.scene.now,
+        )
+    }
+
+    fn proof(&self, already: bool) -> ChangeProof {
+        let told = |p: &Proof| match &p.want {
+            Expected::Numbers(any) => {
+                let any: Vec<String> = any.iter().map(i64::to_string).collect();
+                format!("{} = {}", p.oid.named(), any.join(" or "))
+            }
+            Expected::Octets(_) => format!("{} as written", p.oid.named()),
+            Expected::Bit { number, on } => {
+                format!(
+                    "{} {} port {number}",
+                    p.oid.named(),
+                    if *on { "has" } else { "is without" }
+                )
+            }
+        };
+        let undoable =
+            !already && self.operation.inverse(None).is_some() || self.operation.is_move();
+        ChangeProof {
+            switch: self.switch.target().name.clone(),
+            port: self.port.clone(),
+            operation: self.operation.to_string(),
+            transport: Transport::Snmp,
+            already,
+            took: self.start.elapsed(),
+            proven: self.proofs.iter().map(told).collect(),
+            notes: self.notes.clone(),
+            undo: (undoable && !already).then(|| self.undo_record()),
+        }
+    }
+}

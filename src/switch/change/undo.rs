@@ -1,0 +1,208 @@
+//! What was there before a change, kept so that it can be put back: at once when a move fails, or later by a person.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep};
+
+use super::super::client::Switch;
+use super::super::op::Operation;
+use super::super::portlist;
+use super::super::profile::Kind;
+use super::super::render::SetVar;
+use super::super::value::{Oid, Value};
+use super::scene;
+use crate::types::VlanId;
+
+/// A change, and the values that it replaced, in the order in which they were written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UndoRecord {
+    /// Name of the switch.
+    pub switch: String,
+    /// What was done.
+    pub operation: Operation,
+    /// ifName.
+    pub port: Option<String>,
+    /// The VLAN that the port left, where a command line takes it back by the inverse operation.
+    pub old: Option<VlanId>,
+    /// What was there; empty for a change over SSH.
+    pub vars: Vec<UndoVar>,
+}
+
+/// One object as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UndoVar {
+    /// Name of the object in the profile.
+    pub object: String,
+    /// Its instance.
+    pub oid: String,
+    /// The value before: a number, or hexadecimal octets as received.
+    pub value: String,
+    /// Of a PortList: the number that stands for the port. Only its bit is put back, because others may have moved
+    /// their ports since.
+    pub number: Option<u32>,
+}
+
+impl UndoRecord {
+    pub(super) fn new(
+        switch: &Switch,
+        operation: Operation,
+        port: Option<&str>,
+        number: Option<u32>,
+        sent: &[SetVar],
+        before: &std::collections::BTreeMap<Oid, Value>,
+    ) -> UndoRecord {
+        let mut vars: Vec<UndoVar> = Vec::new();
+        for var in sent {
+            let oid = var.oid.to_string();
+            // The first SET of an instance replaced what was there; the later ones replaced our own.
+            let value = before.get(&var.oid).and_then(|v| match v {
+                Value::Bytes(octets) => Some(octets.iter().map(|b| format!("{b:02x}")).collect()),
+                other => other.number().map(|n| n.to_string()),
+            });
+            if let Some(value) = value.filter(|_| vars.iter().all(|v| v.oid != oid)) {
+                let number = number.filter(|_| var.kind == Kind::PortList);
+                vars.push(UndoVar {
+                    object: var.object.clone(),
+                    oid,
+                    value,
+                    number,
+                });
+            }
+        }
+        UndoRecord {
+            switch: switch.target().name.clone(),
+            operation,
+            port: port.map(str::to_owned),
+            old: None,
+            vars,
+        }
+    }
+}
+
+/// Puts back what was there, in reverse, and reads it back.
+///
+/// # Errors
+/// What does not read as before, in words: how things are is then not known.
+pub async fn undo(switch: &Switch, record: &UndoRecord, within: Duration) -> Result<(), String> {
+    let writer = switch.writer().await;
+    let done = put_back(switch, record, within).await;
+    drop(writer);
+    done
+}
+
+pub(super) async fn put_back(
+    switch: &Switch,
+    record: &UndoRecord,
+    within: Duration,
+) -> Result<(), String> {
+    let wanted = parsed(switch, record)?;
+    let oids: Vec<Oid> = wanted.iter().map(|w| w.oid.clone()).collect();
+    let mut refused = None;
+    for want in wanted.iter().rev() {
+        let now = scene::get(switch, std::slice::from_ref(&want.oid))
+            .await
+            .map_err(|e| e.to_string())?;
+        let now = now.get(&want.oid).unwrap_or(&Value::Absent);
+        if want.is_met(switch, now) {
+            continue;
+        }
+        let var = SetVar {
+            object: want.object.clone(),
+            oid: want.oid.clone(),
+            kind: want.kind,
+            value: want.value_over(switch, now)?,
+        };
+        // Not the answer but what reads back at the end counts.
+        refused = switch.snmp().set_many(&[var]).await.err().or(refused);
+    }
+    let end = Instant::now() + within;
+    loop {
+        let seen = match scene::get(switch, &oids).await {
+            Ok(now) => {
+                let value = |w: &Wanted| now.get(&w.oid).cloned().unwrap_or(Value::Absent);
+                match wanted.iter().find(|w| !w.is_met(switch, &value(w))) {
+                    None => return Ok(()),
+                    Some(w) => format!("{} does not read as before", w.oid.named()),
+                }
+            }
+            Err(e) => e.to_string(),
+        };
+        if Instant::now() >= end {
+            return Err(refused.map_or(seen.clone(), |e| format!("{seen} ({e})")));
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+struct Wanted {
+    object: String,
+    oid: Oid,
+    kind: Kind,
+    value: Value,
+    number: Option<u32>,
+}
+
+fn parsed(switch: &Switch, record: &UndoRecord) -> Result<Vec<Wanted>, String> {
+    let bad = |v: &UndoVar| format!("the undo record is damaged at {}", v.oid);
+    record
+        .vars
+        .iter()
+        .map(|v| {
+            let object = switch
+                .profile()
+                .object(&v.object)
+                .ok_or_else(|| format!("the profile has no object `{}` any more", v.object))?;
+            let hex = || -> Option<Vec<u8>> {
+                (0..v.value.len())
+                    .step_by(2)
+                    .map(|i| u8::from_str_radix(v.value.get(i..i + 2)?, 16).ok())
+                    .collect()
+            };
+            let value = match object.kind {
+                Kind::I32 | Kind::U32 | Kind::Ticks => v.value.parse().ok().map(Value::Int),
+                Kind::Text | Kind::PortList | Kind::Octets | Kind::Ip => hex().map(Value::Bytes),
+            };
+            Ok(Wanted {
+                object: v.object.clone(),
+                oid: v.oid.parse().map_err(|_| bad(v))?,
+                kind: object.kind,
+                value: value.ok_or_else(|| bad(v))?,
+                number: v.number,
+            })
+        })
+        .collect()
+}
+
+impl Wanted {
+    fn bit(&self, switch: &Switch, value: &Value) -> Option<bool> {
+        match value {
+            Value::Bytes(octets) => {
+                portlist::contains(switch.profile().snmp.portlist, octets, self.number?)
+            }
+            _ => None,
+        }
+    }
+
+    fn is_met(&self, switch: &Switch, now: &Value) -> bool {
+        match (self.number, self.kind) {
+            (Some(_), Kind::PortList) => self.bit(switch, now) == self.bit(switch, &self.value),
+            _ => match &self.value {
+                Value::Bytes(was) => matches!(now, Value::Bytes(is) if is == was),
+                was => was.number() == now.number(),
+            },
+        }
+    }
+
+    /// The value to write, given what is there now.
+    fn value_over(&self, switch: &Switch, now: &Value) -> Result<Value, String> {
+        let (Some(number), Kind::PortList, Value::Bytes(octets)) = (self.number, self.kind, now)
+        else {
+            return Ok(self.value.clone());
+        };
+        let on = self.bit(switch, &self.value).unwrap_or(false);
+        portlist::with(switch.profile().snmp.portlist, octets, number, on)
+            .map(Value::Bytes)
+            .ok_or_else(|| format!("{} cannot name port {number}", self.oid.named()))
+    }
+}

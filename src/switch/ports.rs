@@ -1,0 +1,234 @@
+//! Every port of a switch in one table, as far as the switch tells: `standin switch ports`.
+//!
+//! Columns are walked whole, a few requests each. What a switch does not have is `null`, never a guess.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::client::{Switch, small};
+use super::error::SwitchError;
+use super::map::Map;
+use super::port::{Admin, Oper};
+use super::portlist;
+use super::profile::{BitOf, FdbId, Index};
+use super::tag;
+use super::value::{Value, mac_of};
+use crate::types::MacAddr;
+
+/// One MAC address learned on a port.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct LearnedMac {
+    /// The address.
+    pub mac: MacAddr,
+    /// The VLAN, where it can be told.
+    pub vlan: Option<u32>,
+}
+
+/// One port, as far as the switch tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PortRow {
+    /// ifName.
+    pub if_name: String,
+    /// ifIndex.
+    pub if_index: u32,
+    /// dot1dBasePort.
+    pub bridge_port: Option<u32>,
+    /// ifAlias without our tag.
+    pub if_alias: Option<String>,
+    /// ifAdminStatus.
+    pub admin: Option<Admin>,
+    /// ifOperStatus.
+    pub oper: Option<Oper>,
+    /// The VLAN of untagged frames that come in.
+    pub pvid: Option<u32>,
+    /// VLANs that leave it untagged, sorted.
+    pub untagged: Option<Vec<u32>>,
+    /// VLANs that leave it tagged, sorted.
+    pub tagged: Option<Vec<u32>>,
+    /// What was learned on it, sorted.
+    pub macs: Option<Vec<LearnedMac>>,
+}
+
+/// VLAN to the numbers of the ports in it.
+type Members = BTreeMap<u32, BTreeSet<u32>>;
+
+impl Switch {
+    /// Every interface that has a name, by ifIndex. Reads, and writes nothing.
+    ///
+    /// # Errors
+    /// A request failed.
+    pub async fn port_table(&self) -> Result<Vec<PortRow>, SwitchError> {
+        let map = self.learn_map().await?;
+        let (alias, admin, oper) =
+            futures_util::try_join!(self.walk("alias"), self.walk("admin"), self.walk("oper"))?;
+        let (pvid, egress, untagged) = futures_util::try_join!(
+            self.pvids(),
+            self.members("egress"),
+            self.members("untagged")
+        )?;
+        let macs = self.learned(&map).await?;
+        let by_index = |rows: Vec<(Vec<u32>, Value)>| -> BTreeMap<u32, Value> {
+            rows.into_iter()
+                .filter_map(|(i, v)| Some((*i.first()?, v)))
+                .collect()
+        };
+        let (alias, admin, oper) = (by_index(alias), by_index(admin), by_index(oper));
+        let rows = map.ports().map(|(if_index, name)| {
+            let bridge_port = map.bridge_port(if_index);
+            let number = self.list_number(name, if_index, bridge_port);
+            let vlans = |members: &Members| -> Option<BTreeSet<u32>> {
+                let number = number?;
+                Some(
+                    members
+                        .iter()
+                        .filter(|(_, m)| m.contains(&number))
+                        .map(|(v, _)| *v)
+                        .collect(),
+                )
+            };
+            let untagged_in = untagged.as_ref().and_then(vlans);
+            let tagged = egress.as_ref().and_then(vlans).zip(untagged_in.as_ref());
+            let place = self.place_number(name, if_index, bridge_port);
+            PortRow {
+                if_name: name.to_owned(),
+                if_index,
+                bridge_port,
+                if_alias: alias
+                    .get(&if_index)
+                    .and_then(Value::bytes)
+                    .map(|octets| String::from_utf8_lossy(tag::split(octets).0).into_owned()),
+                admin: admin
+                    .get(&if_index)
+                    .and_then(Value::number)
+                    .map(Admin::from),
+                oper: oper.get(&if_index).and_then(Value::number).map(Oper::from),
+                pvid: pvid.as_ref().and_then(|(by_base, of)| {
+                    of.get(&if *by_base { bridge_port? } else { if_index })
+                        .copied()
+                }),
+                tagged: tagged.map(|(all, plain)| all.difference(plain).copied().collect()),
+                untagged: untagged_in.map(|v| v.into_iter().collect()),
+                // Nothing learned on a port is an answer; a port outside the bridge has none.
+                macs: macs.as_ref().zip(place).map(|(m, place)| {
+                    m.get(&place)
+                        .cloned()
+                        .unwrap_or_default()
+                        .into_iter()
+                        .collect()
+                }),
+            }
+        });
+        Ok(rows.collect())
+    }
+
+    /// The VLANs of the ports, and whether they are found by bridge port (else by ifIndex).
+    async fn pvids(&self) -> Result<Option<(bool, BTreeMap<u32, u32>)>, SwitchError> {
+        let Some(object) = self.profile().object("pvid") else {
+            return Ok(None);
+        };
+        let rows = self.walk("pvid").await?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let found = rows
+            .into_iter()
+            .filter_map(|(i, v)| Some((*i.first()?, small(&v)?)));
+        Ok(Some((object.index == [Index::BasePort], found.collect())))
+    }
+
+    /// The members of every VLAN: as they are in force where the switch tells, else as configured.
+    async fn members(&self, what: &str) -> Result<Option<Members>, SwitchError> {
+        for object in [format!("{what}_now"), what.to_owned()] {
+            let rows = self.walk(&object).await?;
+            let rule = self.profile().snmp.portlist;
+            let decoded: Members = rows
+                .iter()
+                .filter_map(|(index, value)| {
+                    let Value::Bytes(octets) = value else {
+                        return None;
+                    };
+                    Some((
+                        self.vlan_of_row(&object, index)?,
+                        portlist::numbers(rule, octets)?,
+                    ))
+                })
+                .collect();
+            if !decoded.is_empty() {
+                return Ok(Some(decoded));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The VLAN that a row of a VLAN table is about.
+    fn vlan_of_row(&self, object: &str, index: &[u32]) -> Option<u32> {
+        let by_interface = self
+            .profile()
+            .object(object)
+            .is_some_and(|o| o.index.contains(&Index::VlanIf));
+        let last = *index.last()?;
+        if !by_interface {
+            return Some(last);
+        }
+        let map = self.map();
+        let name = map.name(last)?;
+        let digits = name.trim_start_matches(|c: char| !c.is_ascii_digit());
+        digits.parse().ok()
+    }
+
+    /// What was learned, by the number that the forwarding table gives its ports; `None` if there is no such table.
+    async fn learned(
+        &self,
+        map: &Map,
+    ) -> Result<Option<BTreeMap<u32, BTreeSet<LearnedMac>>>, SwitchError> {
+        let mut internal = BTreeMap::new();
+        if self.profile().snmp.fdb.id == FdbId::Shift16 {
+            for (index, value) in self.walk("fdb_vlan").await? {
+                if let (Some(id), Some(tag)) = (index.last(), small(&value)) {
+                    internal.insert(*id, tag);
+                }
+            }
+        }
+        let vlan_of = |fdb_id: u32| match self.profile().snmp.fdb.id {
+            FdbId::Vlan => Some(fdb_id),
+            FdbId::Table => map.vlan_of_table(fdb_id),
+            FdbId::Shift16 => internal.get(&(fdb_id >> 16)).copied(),
+        };
+        let mut out: BTreeMap<u32, BTreeSet<LearnedMac>> = BTreeMap::new();
+        let mut there = false;
+        for object in ["fdb", "fdb_1d"] {
+            for (index, value) in self.walk(object).await? {
+                there = true;
+                let at = index.len().saturating_sub(6);
+                let mac = index.get(at..).and_then(mac_of);
+                let vlan = index
+                    .get(..at)
+                    .and_then(<[u32]>::last)
+                    .and_then(|id| vlan_of(*id));
+                if let (Some(mac), Some(place)) = (mac, small(&value)) {
+                    out.entry(place)
+                        .or_default()
+                        .insert(LearnedMac { mac, vlan });
+                }
+            }
+            if there {
+                return Ok(Some(out));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The number that stands for a port in PortLists.
+    fn list_number(&self, name: &str, if_index: u32, bridge_port: Option<u32>) -> Option<u32> {
+        let rules = &self.profile().snmp;
+        match rules.portlist.bit {
+            BitOf::BasePort => bridge_port,
+            BitOf::IfIndex => Some(if_index),
+            BitOf::SlotPort => {
+                let found = rules.slot_port.as_ref()?.captures(name)?;
+                found.name("port")?.as_str().parse().ok()
+            }
+        }
+    }
+}
