@@ -425,10 +425,16 @@ async fn silence_and_wrong_credentials_are_told_apart_where_the_protocol_tells()
             target(
                 fake.address,
                 match v3(AUTH, PRIVACY) {
-                    Credentials::V3 { auth, privacy, .. } => Credentials::V3 {
+                    Credentials::V3 {
+                        auth,
+                        privacy,
+                        context,
+                        ..
+                    } => Credentials::V3 {
                         user: "nobody".into(),
                         auth,
                         privacy,
+                        context,
                     },
                     other => other,
                 },

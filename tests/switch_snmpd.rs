@@ -28,6 +28,7 @@ fn switch() -> Switch {
             user,
             auth: Some((AuthAlgorithm::Sha256, secret("_AUTH"))),
             privacy: Some((PrivAlgorithm::Aes128, secret("_PRIV"))),
+            context: String::new(),
         },
         None => Credentials::V2c {
             community: secret("_COMMUNITY"),

@@ -29,6 +29,7 @@ pub mod schema;
 mod shut;
 pub mod snmp;
 mod snmp_error;
+mod snmp_wire;
 mod state;
 pub mod tag;
 mod tagging;

@@ -419,6 +419,7 @@ pub fn v3(auth: &str, privacy: &str) -> Credentials {
         user: "ops".into(),
         auth: Some((AuthAlgorithm::Sha256, SecretString::from(auth))),
         privacy: Some((PrivAlgorithm::Aes128, SecretString::from(privacy))),
+        context: String::new(),
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn refusals(
 fn by_port(request: &ChangeRequest, before: &Before, around: &Around<'_>) -> Vec<Guard> {
     let mut all = Vec::new();
     let Some(port) = &before.port else { return all };
-    let named = |list: &[String]| list.iter().any(|p| *p == port.if_name);
+    let named = |list: &[String]| list.contains(&port.if_name);
     if named(around.uplinks) {
         all.push(Guard::Uplink);
     }

@@ -322,7 +322,9 @@ impl Check<'_> {
             Kind::I32 => whole || value.parse::<i32>().is_ok(),
             Kind::U32 | Kind::Ticks => whole || value.parse::<u32>().is_ok(),
             Kind::Text | Kind::PortList => !plain.contains(['{', '}']),
-            Kind::Octets => plain.len() % 2 == 0 && plain.bytes().all(|b| b.is_ascii_hexdigit()),
+            Kind::Octets => {
+                plain.len().is_multiple_of(2) && plain.bytes().all(|b| b.is_ascii_hexdigit())
+            }
             Kind::Ip => whole || value.parse::<std::net::Ipv4Addr>().is_ok(),
         };
         if !fits {

@@ -1,0 +1,92 @@
+//! Between this program's SNMP values and credentials and those of the SNMP crate.
+
+use async_snmp::{Auth, AuthProtocol, PrivProtocol, UsmConfig};
+use secrecy::ExposeSecret;
+
+use super::credentials::{AuthAlgorithm, Credentials, PrivAlgorithm};
+use super::profile::Kind;
+use super::value::{Oid, Value};
+
+pub(super) fn auth(credentials: &Credentials) -> Result<Auth, String> {
+    Ok(match credentials {
+        Credentials::V1 { community } => Auth::v1(community.expose_secret().as_bytes().to_vec()),
+        Credentials::V2c { community } => Auth::v2c(community.expose_secret().as_bytes().to_vec()),
+        Credentials::V3 {
+            user,
+            auth,
+            privacy,
+            context,
+        } => {
+            let usm = UsmConfig::new(user.clone()).context_name(context.clone());
+            match (auth, privacy) {
+                (None, None) => Ok(usm),
+                (Some((a, key)), None) => usm.auth(auth_protocol(*a), key.expose_secret()),
+                (Some((a, key)), Some((p, priv_key))) => usm.auth_priv(
+                    auth_protocol(*a),
+                    key.expose_secret(),
+                    priv_protocol(*p),
+                    priv_key.expose_secret(),
+                ),
+                (None, Some(_)) => return Err("SNMPv3 encryption needs authentication too".into()),
+            }
+            .map_err(|e| format!("SNMPv3 user {user}: {e}"))?
+            .into()
+        }
+    })
+}
+
+fn auth_protocol(a: AuthAlgorithm) -> AuthProtocol {
+    match a {
+        AuthAlgorithm::Sha1 => AuthProtocol::Sha1,
+        AuthAlgorithm::Sha224 => AuthProtocol::Sha224,
+        AuthAlgorithm::Sha256 => AuthProtocol::Sha256,
+        AuthAlgorithm::Sha384 => AuthProtocol::Sha384,
+        AuthAlgorithm::Sha512 => AuthProtocol::Sha512,
+    }
+}
+
+fn priv_protocol(p: PrivAlgorithm) -> PrivProtocol {
+    match p {
+        PrivAlgorithm::Aes128 => PrivProtocol::Aes128,
+        PrivAlgorithm::Aes192 => PrivProtocol::Aes192Blumenthal,
+        PrivAlgorithm::Aes256 => PrivProtocol::Aes256Blumenthal,
+        PrivAlgorithm::Aes192Cisco => PrivProtocol::Aes192Reeder,
+        PrivAlgorithm::Aes256Cisco => PrivProtocol::Aes256Reeder,
+    }
+}
+
+pub(super) fn theirs(oid: &Oid) -> async_snmp::Oid {
+    async_snmp::Oid::from_slice(oid.arcs())
+}
+
+pub(super) fn ours(oid: &async_snmp::Oid) -> Oid {
+    Oid::new(oid.arcs())
+}
+
+pub(super) fn wire(kind: Kind, value: &Value) -> Option<async_snmp::Value> {
+    Some(match (kind, value) {
+        (Kind::I32, v) => async_snmp::Value::Integer(v.number()?.try_into().ok()?),
+        (Kind::U32, v) => async_snmp::Value::Gauge32(v.number()?.try_into().ok()?),
+        (Kind::Ip, Value::Bytes(b)) => {
+            async_snmp::Value::IpAddress(<[u8; 4]>::try_from(b.as_slice()).ok()?)
+        }
+        (Kind::Text | Kind::PortList | Kind::Octets, Value::Bytes(b)) => {
+            async_snmp::Value::OctetString(b.clone().into())
+        }
+        _ => return None,
+    })
+}
+
+pub(super) fn value(v: &async_snmp::Value) -> Value {
+    use async_snmp::Value as V;
+    match v {
+        V::Integer(n) => Value::Int(i64::from(*n)),
+        V::Counter32(n) | V::Gauge32(n) | V::UInteger32(n) => Value::Uint(u64::from(*n)),
+        V::Counter64(n) => Value::Uint(*n),
+        V::TimeTicks(n) => Value::Ticks(*n),
+        V::OctetString(b) => Value::Bytes(b.to_vec()),
+        V::ObjectIdentifier(o) => Value::Oid(ours(o)),
+        V::NoSuchObject | V::NoSuchInstance | V::EndOfMibView => Value::Absent,
+        other => Value::Other(other.kind().to_string()),
+    }
+}
