@@ -5,6 +5,7 @@
 //! of these.
 
 mod guards;
+mod judge;
 mod plan;
 mod run;
 mod scene;

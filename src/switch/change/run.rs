@@ -1,14 +1,12 @@
 //! Sends a change over SNMP, judges it by what reads back, and takes a half-done move back.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::super::client::Switch;
 use super::super::op::Operation;
-use super::super::portlist;
-use super::super::profile::{Kind, Need, Transport};
+use super::super::profile::{Need, Transport};
 use super::super::render::{Expected, Proof, Rendered, Renderer, SetVar};
 use super::super::value::{Oid, Value};
 use super::guards::{self, Around};
@@ -17,7 +15,8 @@ use super::undo::{UndoRecord, put_back};
 use super::{ChangeError, ChangeProof, ChangeRequest};
 
 /// The first pause between two read-backs, and the longest.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(200));
+pub(super) const PAUSE: (Duration, Duration) =
+    (Duration::from_millis(5), Duration::from_millis(200));
 
 /// Does it, and proves it.
 pub(super) async fn change(
@@ -86,26 +85,26 @@ pub(super) async fn look(
     Ok((before, refusals))
 }
 
-struct Run<'a> {
-    switch: &'a Switch,
-    operation: Operation,
+pub(super) struct Run<'a> {
+    pub(super) switch: &'a Switch,
+    pub(super) operation: Operation,
     port: Option<String>,
-    before: &'a Before,
+    pub(super) before: &'a Before,
     steps: Vec<Rendered>,
-    proofs: Vec<Proof>,
-    number: Option<u32>,
+    pub(super) proofs: Vec<Proof>,
+    pub(super) number: Option<u32>,
     start: Instant,
-    deadline: Instant,
-    settle: Duration,
+    pub(super) deadline: Instant,
+    pub(super) settle: Duration,
     /// What was sent, or may have been received, in order.
-    sent: Vec<SetVar>,
+    pub(super) sent: Vec<SetVar>,
     /// When the fate of the last SET was known.
-    settled: Instant,
+    pub(super) settled: Instant,
     notes: Vec<String>,
 }
 
 /// Whether something reads as it should.
-enum Read {
+pub(super) enum Read {
     Yes,
     /// Not so, in words.
     No(String),
@@ -283,119 +282,6 @@ impl<'a> Run<'a> {
                 ));
             }
             sleep(PAUSE.1).await;
-        }
-    }
-
-    /// Reads back until all is as it must be, or the time is over.
-    async fn prove(&self) -> Read {
-        let until = (self.settled + self.settle.max(self.stale_until())).min(self.deadline);
-        self.until(until, |now| self.judge(now)).await
-    }
-
-    /// How long an oper state that was so before may be an old value.
-    fn stale_until(&self) -> Duration {
-        if self.proofs.iter().any(|p| self.may_be_stale(p)) {
-            self.switch.target().staleness() + PAUSE.1
-        } else {
-            Duration::ZERO
-        }
-    }
-
-    fn may_be_stale(&self, proof: &Proof) -> bool {
-        let was = self.before.scene.now.get(&proof.oid);
-        proof.object == "oper"
-            && !self.switch.target().staleness().is_zero()
-            && was.is_some_and(|v| proof.want.is_met(self.switch.profile(), v))
-    }
-
-    /// What one reading says: the profile's proof, and every object that was written and can be read.
-    fn judge(&self, now: &BTreeMap<Oid, Value>) -> Read {
-        let profile = self.switch.profile();
-        for p in &self.proofs {
-            let value = now.get(&p.oid).unwrap_or(&Value::Absent);
-            if !p.want.is_met(profile, value) {
-                return Read::No(format!(
-                    "{} reads {}",
-                    p.oid.named(),
-                    self.told(&p.want, value)
-                ));
-            }
-            if self.may_be_stale(p) && self.settled.elapsed() < self.switch.target().staleness() {
-                return Read::No(format!("{} may be an old value", p.oid.named()));
-            }
-        }
-        for var in self.last_writes() {
-            // What could not be read before (an action, a row that is made by being written) is no evidence after.
-            let was = self.before.scene.now.get(&var.oid);
-            let acts = matches!(self.operation, Operation::Save | Operation::PoeCycle);
-            if acts || matches!(was, None | Some(Value::Absent)) {
-                continue;
-            }
-            let value = now.get(&var.oid).unwrap_or(&Value::Absent);
-            if !self.reads_as(var, value) {
-                return Read::No(format!("{} was written and reads {value}", var.oid.named()));
-            }
-        }
-        Read::Yes
-    }
-
-    fn told(&self, want: &Expected, value: &Value) -> String {
-        match want {
-            Expected::Bit { on, .. } => {
-                format!("without it{}", if *on { "" } else { " having left" })
-            }
-            Expected::Numbers(_) | Expected::Octets(_) => value.to_string(),
-        }
-    }
-
-    /// The last value that was sent for each instance.
-    fn last_writes(&self) -> Vec<&SetVar> {
-        let mut last: BTreeMap<&Oid, &SetVar> = BTreeMap::new();
-        for var in &self.sent {
-            last.insert(&var.oid, var);
-        }
-        last.into_values().collect()
-    }
-
-    /// True if `value` is what `var` wrote; of a PortList only this port's bit, whatever length came back.
-    fn reads_as(&self, var: &SetVar, value: &Value) -> bool {
-        match (var.kind, &var.value, value) {
-            (Kind::PortList, Value::Bytes(sent), Value::Bytes(read)) => {
-                let rule = self.switch.profile().snmp.portlist;
-                let bit = |list: &[u8]| self.number.and_then(|n| portlist::contains(rule, list, n));
-                bit(sent) == bit(read)
-            }
-            (Kind::PortList, ..) => false,
-            (_, Value::Bytes(sent), _) => value.bytes() == Some(sent.as_slice()),
-            _ => var.value.number().is_some() && var.value.number() == value.number(),
-        }
-    }
-
-    /// Reads every instance again and again until `judge` is content.
-    async fn until(&self, end: Instant, judge: impl Fn(&BTreeMap<Oid, Value>) -> Read) -> Read {
-        let oids: Vec<Oid> = self.before.scene.now.keys().cloned().collect();
-        let mut pause = PAUSE.0;
-        let mut seen = Read::No("nothing could be read back".into());
-        loop {
-            match timeout_at(
-                end.max(self.settled + PAUSE.1),
-                scene::get(self.switch, &oids),
-            )
-            .await
-            {
-                Ok(Ok(now)) => match judge(&now) {
-                    Read::Yes => return Read::Yes,
-                    no => seen = no,
-                },
-                Ok(Err(e)) => seen = Read::No(format!("it could not be read back: {e}")),
-                Err(_) => return seen,
-            }
-            let now = Instant::now();
-            if now >= end {
-                return seen;
-            }
-            sleep_until((now + pause).min(end)).await;
-            pause = (pause * 2).min(PAUSE.1);
         }
     }
 

@@ -4,6 +4,7 @@
 mod check;
 mod model;
 mod rows;
+mod snmp;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,5 +1,6 @@
 //! From a profile's operation and what was read to the varbinds that are sent and to what must read back. Pure.
 
+mod instance;
 mod renderer;
 
 use std::collections::BTreeMap;

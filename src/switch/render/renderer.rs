@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use super::super::portlist;
-use super::super::profile::{BitOf, Index, Kind, Object, Op, Profile, Row, Step, VlanOf, Want};
-use super::super::value::{Oid, Value, mac_index};
+use super::super::profile::{Kind, Object, Op, Profile, Row, Step, VlanOf, Want};
+use super::super::value::{Oid, Value};
 use super::{Expected, PortNumbers, Proof, RenderError, Rendered, Scene, SetVar};
 
 /// Renders one operation of one profile for one scene.
 pub struct Renderer<'a> {
-    profile: &'a Profile,
+    pub(super) profile: &'a Profile,
     name: &'a str,
     op: &'a Op,
-    scene: &'a Scene,
+    pub(super) scene: &'a Scene,
 }
 
 impl<'a> Renderer<'a> {
@@ -39,7 +39,7 @@ impl<'a> Renderer<'a> {
         })
     }
 
-    fn error(&self, why: impl Into<String>) -> RenderError {
+    pub(super) fn error(&self, why: impl Into<String>) -> RenderError {
         RenderError {
             profile: self.profile.name.clone(),
             op: self.name.to_owned(),
@@ -47,7 +47,7 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    fn port(&self) -> Result<&'a PortNumbers, RenderError> {
+    pub(super) fn port(&self) -> Result<&'a PortNumbers, RenderError> {
         self.scene
             .port
             .as_ref()
@@ -74,95 +74,6 @@ impl<'a> Renderer<'a> {
         self.profile
             .object(name)
             .ok_or_else(|| self.error(format!("it has no object `{name}`")))
-    }
-
-    /// The instance of an object for this scene.
-    fn instance(&self, object: &Object, vlan: Option<u16>) -> Result<Oid, RenderError> {
-        let vlan_or = |what: &str| vlan.ok_or_else(|| self.error(format!("{what} needs a VLAN")));
-        let mut index = Vec::new();
-        for part in &object.index {
-            match part {
-                Index::IfIndex => index.push(self.port()?.if_index.0),
-                Index::BasePort => index.push(self.port()?.bridge_port.ok_or_else(|| {
-                    self.error(
-                        "the switch does not tell the port's number in the bridge (dot1dBasePort)",
-                    )
-                })?),
-                Index::Vlan => index.push(u32::from(vlan_or("its index")?)),
-                Index::VlanIf => {
-                    let vlan = vlan_or("its index")?;
-                    let found = self.scene.vlan_if.get(&vlan).copied();
-                    index.push(found.ok_or_else(|| {
-                        self.error(format!("the switch has no interface for VLAN {vlan}"))
-                    })?);
-                }
-                Index::Slot => index.push(self.slot_port()?.0),
-                Index::Mac => {
-                    let mac = self
-                        .scene
-                        .mac
-                        .ok_or_else(|| self.error("it needs a MAC address"))?;
-                    index.extend(mac_index(mac));
-                }
-                Index::Ip => {
-                    let ip = self
-                        .scene
-                        .ip
-                        .ok_or_else(|| self.error("it needs an IPv4 address"))?;
-                    index.extend(ip.octets().map(u32::from));
-                }
-                Index::Poe => {
-                    let (group, port) = self.captured(self.profile.snmp.poe.as_ref(), "group")?;
-                    index.extend([group, port]);
-                }
-                Index::Random => index.push(self.scene.random),
-                Index::Fixed(n) => index.push(*n),
-                Index::FdbId | Index::TimeMark => {
-                    return Err(self.error(
-                        "a row cannot be indexed by fdbid or timemark: these are only read",
-                    ));
-                }
-            }
-        }
-        if index.is_empty() {
-            index.push(0);
-        }
-        Ok(object.oid.at(&index))
-    }
-
-    fn slot_port(&self) -> Result<(u32, u32), RenderError> {
-        self.captured(self.profile.snmp.slot_port.as_ref(), "slot")
-    }
-
-    fn captured(
-        &self,
-        rule: Option<&regex::Regex>,
-        first: &str,
-    ) -> Result<(u32, u32), RenderError> {
-        let name = &self.port()?.if_name;
-        let found = rule.and_then(|r| r.captures(name)).and_then(|c| {
-            let number = |of: &str| c.name(of).map_or(Some(1), |m| m.as_str().parse().ok());
-            Some((number(first)?, number("port")?))
-        });
-        found.ok_or_else(|| {
-            self.error(format!(
-                "{first} and port cannot be read from the name `{name}`"
-            ))
-        })
-    }
-
-    /// The number that stands for the port in a PortList.
-    pub fn list_number(&self) -> Result<u32, RenderError> {
-        let port = self.port()?;
-        match self.profile.snmp.portlist.bit {
-            BitOf::IfIndex => Ok(port.if_index.0),
-            BitOf::SlotPort => Ok(self.slot_port()?.1),
-            BitOf::BasePort => port.bridge_port.ok_or_else(|| {
-                self.error(
-                    "the switch does not tell the port's number in the bridge (dot1dBasePort)",
-                )
-            }),
-        }
     }
 
     /// Every instance that is written or must read back, with the object's name; read them into [`Scene::now`].
