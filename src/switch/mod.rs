@@ -33,6 +33,7 @@ mod snmp_wire;
 mod state;
 pub mod tag;
 mod tagging;
+pub mod traps;
 pub mod unfence;
 pub mod value;
 

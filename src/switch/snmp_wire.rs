@@ -35,7 +35,7 @@ pub(super) fn auth(credentials: &Credentials) -> Result<Auth, String> {
     })
 }
 
-fn auth_protocol(a: AuthAlgorithm) -> AuthProtocol {
+pub(super) fn auth_protocol(a: AuthAlgorithm) -> AuthProtocol {
     match a {
         AuthAlgorithm::Sha1 => AuthProtocol::Sha1,
         AuthAlgorithm::Sha224 => AuthProtocol::Sha224,
@@ -45,7 +45,7 @@ fn auth_protocol(a: AuthAlgorithm) -> AuthProtocol {
     }
 }
 
-fn priv_protocol(p: PrivAlgorithm) -> PrivProtocol {
+pub(super) fn priv_protocol(p: PrivAlgorithm) -> PrivProtocol {
     match p {
         PrivAlgorithm::Aes128 => PrivProtocol::Aes128,
         PrivAlgorithm::Aes192 => PrivProtocol::Aes192Blumenthal,
