@@ -27,6 +27,7 @@ pub mod schema;
 mod shut;
 pub mod snmp;
 mod snmp_error;
+pub mod ssh;
 mod state;
 pub mod tag;
 mod tagging;
