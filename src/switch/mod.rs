@@ -30,6 +30,7 @@ mod shut;
 pub mod snmp;
 mod snmp_error;
 mod snmp_wire;
+pub mod ssh;
 mod state;
 pub mod tag;
 mod tagging;

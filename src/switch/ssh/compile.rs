@@ -1,0 +1,513 @@
+//! Checks `[ssh]` of a profile and compiles it; all problems at once. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::time::Duration;
+
+use regex::{Regex, RegexBuilder};
+use toml::Spanned;
+
+use super::rules::{
+    Answer, AuthMethod, ChannelKind, CliRules, Layout, Line, Meaning, Mode, Reply, RuleProblem,
+    SecretName, Show, Transaction, WITHIN, When,
+};
+use super::vars::{KNOWN, MacFormat, placeholders};
+use crate::switch::schema;
+
+type Text = Spanned<String>;
+
+pub(super) struct Compiler<'a> {
+    pub(super) problems: &'a mut Vec<RuleProblem>,
+}
+
+impl Compiler<'_> {
+    pub(super) fn rules(&mut self, raw: &schema::Ssh) -> Option<CliRules> {
+        let channel = self.channel(raw);
+        let exec = channel == Some(ChannelKind::Exec);
+        if raw.refuse.is_empty() {
+            let span = raw.channel.span();
+            self.problem(span, "ssh.refuse", "there is none: a command line whose refusals cannot be recognised cannot be judged. Give the lines that mean a refusal, such as `refuse = ['^% Invalid input']`");
+        }
+        if exec {
+            for (name, _) in &raw.mode {
+                self.problem(name.span(), &format!("ssh.mode.{}", name.get_ref()), "modes are of `channel = \"shell\"`; a command on a channel of its own has none. Take it out, or use `shell`");
+            }
+        } else if raw.mode.is_empty() {
+            self.problem(
+                raw.channel.span(),
+                "ssh.mode",
+                "there is none: an interactive session needs at least one mode with its prompt",
+            );
+        }
+        self.cycles(raw);
+        let modes = raw
+            .mode
+            .iter()
+            .filter_map(|(name, mode)| Some((name.get_ref().clone(), self.mode(name, mode, raw)?)))
+            .collect();
+        let shows = raw
+            .show
+            .iter()
+            .filter_map(|(name, show)| {
+                let key = format!("ssh.show.{}", name.get_ref());
+                Some((name.get_ref().clone(), self.show(name, &key, show, raw)?))
+            })
+            .collect();
+        let user = raw.user.as_ref().map(|u| {
+            if !u.get_ref().contains("{user}") {
+                self.problem(u.span(), "ssh.user", "has no `{user}`: the name from the configuration would be lost. Write for example `{user}+ct511w4098h`");
+            }
+            u.get_ref().clone()
+        });
+        Some(CliRules {
+            channel: channel?,
+            eol: self.eol(raw.eol.as_ref()),
+            mac: self.mac(raw.mac.as_ref()),
+            user,
+            auth: self.auth(&raw.auth),
+            login: self.answers(&raw.login, "ssh.login"),
+            port_name: self.port_names(&raw.port_name),
+            pager: self.answers(&raw.pager, "ssh.pager"),
+            refuse: self.regexes(&raw.refuse, "ssh.refuse"),
+            allow: self.regexes(&raw.allow, "ssh.allow"),
+            noise: self.regexes(&raw.noise, "ssh.noise"),
+            busy: self.regexes(&raw.busy, "ssh.busy"),
+            within: self
+                .duration(raw.within.as_ref(), "ssh.within")
+                .unwrap_or(WITHIN),
+            modes,
+            shows,
+            transaction: raw.transaction.as_ref().map(|t| self.transaction(t, raw)),
+        })
+    }
+
+    fn problem(&mut self, span: Range<usize>, key: &str, message: impl Into<String>) {
+        self.problems.push(RuleProblem {
+            span,
+            key: key.to_owned(),
+            message: message.into(),
+        });
+    }
+
+    fn channel(&mut self, raw: &schema::Ssh) -> Option<ChannelKind> {
+        match raw.channel.get_ref().as_str() {
+            "shell" => Some(ChannelKind::Shell),
+            "exec" => Some(ChannelKind::Exec),
+            other => {
+                self.problem(raw.channel.span(), "ssh.channel", format!("`{other}` is neither `shell` (one interactive session) nor `exec` (each command on a channel of its own)"));
+                None
+            }
+        }
+    }
+
+    fn eol(&mut self, eol: Option<&Text>) -> String {
+        let Some(eol) = eol else { return "\n".into() };
+        if !matches!(eol.get_ref().as_str(), "\n" | "\r" | "\r\n") {
+            self.problem(eol.span(), "ssh.eol", "is none of \"\\n\", \"\\r\" and \"\\r\\n\" (in double quotes, so that TOML reads the escape)");
+        }
+        eol.get_ref().clone()
+    }
+
+    fn mac(&mut self, mac: Option<&Text>) -> MacFormat {
+        let Some(mac) = mac else {
+            return MacFormat::default();
+        };
+        MacFormat::parse(mac.get_ref()).unwrap_or_else(|| {
+            self.problem(mac.span(), "ssh.mac", format!("`{}` is not how a MAC address is written: twelve `x` (or `X` for upper case) with `:`, `-` or `.` between them, such as `xxxx.xxxx.xxxx`", mac.get_ref()));
+            MacFormat::default()
+        })
+    }
+
+    fn auth(&mut self, auth: &[Text]) -> Vec<AuthMethod> {
+        if auth.is_empty() {
+            return vec![
+                AuthMethod::PublicKey,
+                AuthMethod::KeyboardInteractive,
+                AuthMethod::Password,
+            ];
+        }
+        let mut methods = Vec::new();
+        for (i, name) in auth.iter().enumerate() {
+            let all = [
+                AuthMethod::PublicKey,
+                AuthMethod::KeyboardInteractive,
+                AuthMethod::Password,
+                AuthMethod::None,
+            ];
+            match all.into_iter().find(|m| m.name() == name.get_ref()) {
+                Some(method) => methods.push(method),
+                None => self.problem(
+                    name.span(),
+                    &format!("ssh.auth.{i}"),
+                    format!(
+                        "`{}` is none of publickey, keyboard-interactive, password, none",
+                        name.get_ref()
+                    ),
+                ),
+            }
+        }
+        methods
+    }
+
+    fn port_names(&mut self, raw: &[Spanned<schema::Replace>]) -> Vec<(Regex, String)> {
+        let mut out = Vec::new();
+        for (i, replace) in raw.iter().enumerate() {
+            let replace = replace.get_ref();
+            let key = format!("ssh.port_name.{i}.from");
+            if let Some(from) = self.whole(&replace.from, &key) {
+                out.push((from, replace.to.clone()));
+            }
+        }
+        out
+    }
+
+    /// Compiles a pattern so that it matches without case, `^` and `$` at line ends too.
+    pub(super) fn regex(&mut self, pattern: &Text, key: &str) -> Option<Regex> {
+        self.build(pattern, key, pattern.get_ref())
+    }
+
+    fn whole(&mut self, pattern: &Text, key: &str) -> Option<Regex> {
+        self.build(pattern, key, &format!(r"\A(?:{})\z", pattern.get_ref()))
+    }
+
+    fn build(&mut self, at: &Text, key: &str, pattern: &str) -> Option<Regex> {
+        let built = RegexBuilder::new(pattern)
+            .case_insensitive(true)
+            .multi_line(true)
+            .build();
+        match built {
+            Ok(regex)
+                if at.get_ref().is_empty() || pattern == at.get_ref() && regex.is_match("") =>
+            {
+                self.problem(
+                    at.span(),
+                    key,
+                    "matches an empty text, and so everything: say what must be there",
+                );
+                None
+            }
+            Ok(regex) => Some(regex),
+            Err(e) => {
+                self.problem(at.span(), key, format!("is not a regular expression (there is no look-around and no back-reference): {e}"));
+                None
+            }
+        }
+    }
+
+    fn regexes(&mut self, raw: &[Text], key: &str) -> Vec<Regex> {
+        raw.iter()
+            .enumerate()
+            .filter_map(|(i, r)| self.regex(r, &format!("{key}.{i}")))
+            .collect()
+    }
+
+    fn answers(&mut self, raw: &[Spanned<schema::Answer>], key: &str) -> Vec<Answer> {
+        raw.iter()
+            .enumerate()
+            .filter_map(|(i, a)| self.answer(a, &format!("{key}.{i}")))
+            .collect()
+    }
+
+    pub(super) fn answer(&mut self, raw: &Spanned<schema::Answer>, key: &str) -> Option<Answer> {
+        let span = raw.span();
+        let raw = raw.get_ref();
+        let see = self.regex(&raw.see, &format!("{key}.see"));
+        let reply = match (&raw.key, &raw.say, &raw.secret) {
+            (Some(k), None, None) => Some(Reply::Key(k.clone())),
+            (None, Some(say), None) => Some(Reply::Say(say.clone())),
+            (None, None, Some(secret)) => match secret.get_ref().as_str() {
+                "password" => Some(Reply::Secret(SecretName::Password)),
+                "enable" => Some(Reply::Secret(SecretName::Enable)),
+                other => {
+                    self.problem(secret.span(), &format!("{key}.secret"), format!("`{other}` is neither `password` nor `enable`; a secret itself never stands in a profile"));
+                    None
+                }
+            },
+            _ => {
+                self.problem(span, key, "needs exactly one of `key` (sent as it is), `say` (sent with an end of line) and `secret` (`password` or `enable`)");
+                None
+            }
+        };
+        Some(Answer {
+            see: see?,
+            reply: reply?,
+        })
+    }
+
+    fn duration(&mut self, text: Option<&Text>, key: &str) -> Option<Duration> {
+        let text = text?;
+        let parsed = parse_duration(text.get_ref()).filter(|d| !d.is_zero());
+        if parsed.is_none() {
+            self.problem(
+                text.span(),
+                key,
+                format!(
+                    "`{}` is not a time such as `10s`, `500ms` or `2m`",
+                    text.get_ref()
+                ),
+            );
+        }
+        parsed
+    }
+
+    /// Checks that a mode that is named is there.
+    fn known_mode(&mut self, name: Option<&Text>, key: &str, raw: &schema::Ssh) -> Option<String> {
+        let name = name?;
+        if !raw.mode.keys().any(|m| m.get_ref() == name.get_ref()) {
+            let there: Vec<_> = raw.mode.keys().map(|m| m.get_ref().as_str()).collect();
+            let there = if there.is_empty() {
+                "none".into()
+            } else {
+                there.join(", ")
+            };
+            self.problem(
+                name.span(),
+                key,
+                format!("there is no mode `{}`; there is: {there}", name.get_ref()),
+            );
+        }
+        Some(name.get_ref().clone())
+    }
+
+    fn cycles(&mut self, raw: &schema::Ssh) {
+        for (name, mode) in &raw.mode {
+            let mut seen = BTreeSet::from([name.get_ref()]);
+            let mut at = mode;
+            while let Some(from) = &at.from {
+                if from.get_ref() == name.get_ref() {
+                    let span = mode.from.as_ref().map_or(name.span(), Spanned::span);
+                    self.problem(span, &format!("ssh.mode.{}.from", name.get_ref()), "leads back to itself: no session could ever get into it. One mode must be without `from`");
+                }
+                if !seen.insert(from.get_ref()) {
+                    break;
+                }
+                match raw.mode.iter().find(|(n, _)| n.get_ref() == from.get_ref()) {
+                    Some((_, above)) => at = above,
+                    None => break,
+                }
+            }
+        }
+    }
+
+    fn mode(&mut self, name: &Text, mode: &schema::Mode, raw: &schema::Ssh) -> Option<Mode> {
+        let key = format!("ssh.mode.{}", name.get_ref());
+        let prompt = self.regex(&mode.prompt, &format!("{key}.prompt"));
+        let prompt_not = mode
+            .prompt_not
+            .as_ref()
+            .and_then(|p| self.regex(p, &format!("{key}.prompt_not")));
+        let from = self.known_mode(mode.from.as_ref(), &format!("{key}.from"), raw);
+        if from.is_some() != mode.enter.is_some() {
+            self.problem(name.span(), &key, "needs both `from` (the mode it is entered from) and `enter` (the command that enters it), or neither if the session starts in it");
+        }
+        if mode.leave.is_some() && from.is_none() {
+            self.problem(
+                name.span(),
+                &key,
+                "has `leave` but no `from`: there is nothing to go back to",
+            );
+        }
+        Some(Mode {
+            prompt: prompt?,
+            prompt_not,
+            from,
+            enter: mode.enter.clone(),
+            ask: self.answers(&mode.ask, &format!("{key}.ask")),
+            leave: mode.leave.clone(),
+            first: mode.first.clone(),
+        })
+    }
+
+    fn show(
+        &mut self,
+        name: &Text,
+        key: &str,
+        show: &schema::Show,
+        raw: &schema::Ssh,
+    ) -> Option<Show> {
+        let mode = self.known_mode(show.mode.as_ref(), &format!("{key}.mode"), raw);
+        for word in placeholders(show.send.get_ref()) {
+            if !KNOWN.contains(&word) {
+                self.problem(
+                    show.send.span(),
+                    &format!("{key}.send"),
+                    format!("`{{{word}}}` is not known; there is: {}", KNOWN.join(", ")),
+                );
+            }
+        }
+        let ways = [
+            show.row.is_some(),
+            !show.fields.is_empty(),
+            !show.json.is_empty(),
+            show.raw,
+        ];
+        if ways.iter().filter(|w| **w).count() != 1 {
+            self.problem(name.span(), key, "needs exactly one of `row` (a record per line), `fields` (one record), `json` and `raw = true`");
+            return None;
+        }
+        let layout = if let Some(row) = &show.row {
+            let regex = self.regex(row, &format!("{key}.row"))?;
+            if regex.capture_names().flatten().next().is_none() {
+                self.problem(row.span(), &format!("{key}.row"), "has no named capture, so that nothing would be read: name them, such as `(?<port>\\S+)`");
+            }
+            Layout::Row(regex)
+        } else if !show.json.is_empty() {
+            self.json(key, show)
+        } else if show.raw {
+            Layout::Raw
+        } else {
+            let mut fields = BTreeMap::new();
+            for (field, pattern) in &show.fields {
+                let key = format!("{key}.fields.{}", field.get_ref());
+                let Some(regex) = self.regex(pattern, &key) else {
+                    continue;
+                };
+                if regex.captures_len() < 2 {
+                    self.problem(
+                        pattern.span(),
+                        &key,
+                        "has no capture: put what is the field into ( )",
+                    );
+                }
+                fields.insert(field.get_ref().clone(), regex);
+            }
+            Layout::Fields(fields)
+        };
+        let map = show
+            .map
+            .iter()
+            .map(|(field, texts)| {
+                let field = field.get_ref();
+                let key = format!("{key}.map.{field}");
+                (field.clone(), self.meaning(field, &key, texts))
+            })
+            .collect();
+        Some(Show {
+            mode,
+            send: show.send.get_ref().clone(),
+            layout,
+            map,
+        })
+    }
+
+    fn json(&mut self, key: &str, show: &schema::Show) -> Layout {
+        let (mut list, mut fields) = (String::new(), BTreeMap::new());
+        for (field, pointer) in &show.json {
+            let text = pointer.get_ref();
+            let fine = text.is_empty()
+                || text.starts_with('/')
+                || (text == "*" && field.get_ref() != "list");
+            if !fine {
+                self.problem(pointer.span(), &format!("{key}.json.{}", field.get_ref()), format!("`{text}` is not a pointer (RFC 6901): it is empty or begins with `/`; a field may also be `*`, the key of its record"));
+            }
+            if field.get_ref() == "list" {
+                list.clone_from(text);
+            } else {
+                fields.insert(field.get_ref().clone(), text.clone());
+            }
+        }
+        if fields.is_empty() {
+            let span = show.send.span();
+            self.problem(span, &format!("{key}.json"), "names no field, so that nothing would be read: give at least one, such as `port = \"/ifname\"`");
+        }
+        Layout::Json { list, fields }
+    }
+
+    fn meaning(
+        &mut self,
+        field: &str,
+        key: &str,
+        texts: &BTreeMap<Text, Spanned<toml::Value>>,
+    ) -> Meaning {
+        let mut meaning = Meaning::new();
+        for (text, value) in texts {
+            let mut set = BTreeMap::new();
+            match value.get_ref() {
+                toml::Value::String(s) => {
+                    set.insert(field.to_owned(), s.clone());
+                }
+                toml::Value::Table(table) if table.values().all(toml::Value::is_str) => {
+                    for (other, value) in table {
+                        set.extend(value.as_str().map(|v| (other.clone(), v.to_owned())));
+                    }
+                }
+                _ => self.problem(value.span(), &format!("{key}.{}", text.get_ref()), "is neither a text nor a table of texts, such as `{ admin = \"down\", oper = \"down\" }`"),
+            }
+            meaning.insert(text.get_ref().trim().to_lowercase(), set);
+        }
+        meaning
+    }
+
+    fn transaction(
+        &mut self,
+        raw: &Spanned<schema::Transaction>,
+        ssh: &schema::Ssh,
+    ) -> Transaction {
+        let span = raw.span();
+        let raw = raw.get_ref();
+        let key = "ssh.transaction";
+        if raw.arm.is_some() && raw.confirm.is_none() && raw.commit.is_none() {
+            self.problem(span.clone(), key, "has `arm` but neither `confirm` nor `commit`: an armed change would always undo itself");
+        }
+        if raw.arm.is_none() && !raw.arm_for.is_empty() {
+            self.problem(span, key, "has `arm_for` but no `arm`");
+        }
+        for name in &raw.arm_for {
+            if name.get_ref() == "port-off" {
+                self.problem(name.span(), "ssh.transaction.arm_for", "`port-off` is never armed: a fence that lifts itself would let the dead machine back. Take it out");
+            }
+        }
+        let mut line = |name: &str, line: &Option<schema::Line>| {
+            let line = line.as_ref()?;
+            Some(self.line(line, &format!("{key}.{name}"), ssh))
+        };
+        Transaction {
+            commit: line("commit", &raw.commit),
+            arm: line("arm", &raw.arm),
+            confirm: line("confirm", &raw.confirm),
+            abort: raw.abort.clone(),
+            arm_for: raw.arm_for.iter().map(|n| n.get_ref().clone()).collect(),
+        }
+    }
+
+    fn line(&mut self, raw: &schema::Line, key: &str, ssh: &schema::Ssh) -> Line {
+        let when = match raw.when.as_ref().map(|w| (w, w.get_ref().as_str())) {
+            None | Some((_, "after")) => When::After,
+            Some((_, "before")) => When::Before,
+            Some((w, other)) => {
+                self.problem(
+                    w.span(),
+                    &format!("{key}.when"),
+                    format!("`{other}` is neither `before` nor `after`"),
+                );
+                When::After
+            }
+        };
+        Line {
+            send: raw.send.clone(),
+            see: raw
+                .see
+                .as_ref()
+                .and_then(|s| self.regex(s, &format!("{key}.see"))),
+            within: self.duration(raw.within.as_ref(), &format!("{key}.within")),
+            mode: self.known_mode(raw.mode.as_ref(), &format!("{key}.mode"), ssh),
+            lands: self.known_mode(raw.lands.as_ref(), &format!("{key}.lands"), ssh),
+            when,
+        }
+    }
+}
+
+/// Reads `10s`, `500ms`, `2m` or `0`.
+pub fn parse_duration(s: &str) -> Option<Duration> {
+    if s == "0" {
+        return Some(Duration::ZERO);
+    }
+    if let Some(ms) = s.strip_suffix("ms") {
+        return ms.parse().ok().map(Duration::from_millis);
+    }
+    if let Some(minutes) = s.strip_suffix('m') {
+        let minutes: u32 = minutes.parse().ok()?;
+        return Some(Duration::from_secs(u64::from(minutes) * 60));
+    }
+    s.strip_suffix('s')?.parse().ok().map(Duration::from_secs)
+}
