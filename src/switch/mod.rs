@@ -9,6 +9,7 @@
 
 pub mod change;
 pub mod client;
+mod commands;
 pub mod confirm;
 pub mod credentials;
 pub mod error;
@@ -16,6 +17,7 @@ pub mod fence;
 pub mod guard;
 mod map;
 pub mod op;
+mod over_ssh;
 pub mod plan;
 pub mod port;
 pub mod portlist;

@@ -9,6 +9,7 @@ use super::value::{Oid, Value};
 
 pub(super) fn auth(credentials: &Credentials) -> Result<Auth, String> {
     Ok(match credentials {
+        Credentials::Off => return Err("SNMP is not configured for this switch".into()),
         Credentials::V1 { community } => Auth::v1(community.expose_secret().as_bytes().to_vec()),
         Credentials::V2c { community } => Auth::v2c(community.expose_secret().as_bytes().to_vec()),
         Credentials::V3 {

@@ -9,6 +9,7 @@ use super::super::op::Operation;
 use super::super::profile::{Need, Transport};
 use super::super::render::{Expected, Proof, Rendered, Renderer, SetVar};
 use super::super::value::{Oid, Value};
+use super::cli;
 use super::guards::{self, Around};
 use super::scene::{self, Before};
 use super::undo::{UndoRecord, put_back};
@@ -18,29 +19,59 @@ use super::{ChangeError, ChangeProof, ChangeRequest};
 pub(super) const PAUSE: (Duration, Duration) =
     (Duration::from_millis(5), Duration::from_millis(200));
 
-/// Does it, and proves it.
+/// Does it, and proves it, by the first transport that answers.
 pub(super) async fn change(
     switch: &Switch,
     request: &ChangeRequest,
 ) -> Result<ChangeProof, ChangeError> {
     let start = Instant::now();
     let deadline = start + request.within;
-    let reading = async {
-        let writer = switch.writer().await;
-        let before = prepare(switch, request).await?;
-        Ok::<_, ChangeError>((writer, before))
+    let late = || ChangeError::TooLate {
+        switch: switch.target().name.clone(),
+        within: request.within,
     };
-    let (writer, before) =
-        timeout_at(deadline, reading)
-            .await
-            .map_err(|_| ChangeError::TooLate {
-                switch: switch.target().name.clone(),
-                within: request.within,
-            })??;
-    let mut run = Run::new(switch, request, &before, start)?;
-    let done = run.run().await;
+    let writer = timeout_at(deadline, switch.writer())
+        .await
+        .map_err(|_| late())?;
+    let mut failed = None;
+    for transport in switch.route(request.operation.name()) {
+        let done = match transport {
+            Transport::Snmp => over_snmp(switch, request, start).await,
+            Transport::Ssh => cli::change(switch, request, start).await,
+        };
+        match done {
+            // Nothing was written, and nobody answered: the other way may do.
+            Err(ChangeError::Unreadable(e)) if e.is_silence() => {
+                failed = failed.or(Some(ChangeError::Unreadable(e)));
+            }
+            Ok(proof) if failed.is_some() => {
+                switch.answered_over(transport);
+                drop(writer);
+                return Ok(proof);
+            }
+            done => {
+                drop(writer);
+                return done;
+            }
+        }
+    }
     drop(writer);
-    done
+    let what = request.operation.to_string();
+    Err(failed.unwrap_or_else(|| ChangeError::Unreadable(switch.no_way(&what))))
+}
+
+async fn over_snmp(
+    switch: &Switch,
+    request: &ChangeRequest,
+    start: Instant,
+) -> Result<ChangeProof, ChangeError> {
+    let deadline = start + request.within;
+    let before = timeout_at(deadline, prepare(switch, request)).await;
+    let before = before.map_err(|_| ChangeError::TooLate {
+        switch: switch.target().name.clone(),
+        within: request.within,
+    })??;
+    Run::new(switch, request, &before, start)?.run().await
 }
 
 /// Reads what the change rests on, and asks the guards.

@@ -2,6 +2,7 @@
 //! the folder that overrides the built-in ones.
 
 mod check;
+mod cli;
 mod model;
 mod rows;
 mod snmp;
@@ -9,6 +10,7 @@ mod snmp;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
@@ -17,6 +19,7 @@ use check::{check, key_at, place};
 pub use model::*;
 
 use super::schema::ProfileFile;
+use super::ssh::rules::CliRules;
 use super::value::Oid;
 
 /// The profiles that are built in: name and text.
@@ -54,6 +57,10 @@ pub struct Profile {
     pub sysdescr: Option<Regex>,
     /// The SNMP side. Without an `[snmp]` table it has neither objects nor operations.
     pub snmp: SnmpRules,
+    /// The rules of the command line, where there is an `[ssh]` table.
+    pub cli: Option<Arc<CliRules>>,
+    /// The operations over SSH by name.
+    pub ssh_ops: BTreeMap<String, SshOp>,
 }
 
 /// One thing that is wrong with a profile.
@@ -179,6 +186,15 @@ impl Profile {
         self.snmp.ops.get(name)
     }
 
+    /// True if `op` can be done, or a port be looked at, over SSH.
+    fn can_ssh(&self, op: &str) -> bool {
+        match &self.cli {
+            Some(cli) if op == "port-status" => cli.shows.contains_key("port"),
+            Some(_) => self.ssh_ops.contains_key(op),
+            None => false,
+        }
+    }
+
     /// The transports that can do `op`, in the order they are tried.
     pub fn transports(&self, op: &str) -> Vec<Transport> {
         let default = [Transport::Snmp, Transport::Ssh];
@@ -189,7 +205,7 @@ impl Profile {
             .copied()
             .filter(|t| match t {
                 Transport::Snmp => self.snmp_op(op).is_some(),
-                Transport::Ssh => false,
+                Transport::Ssh => self.can_ssh(op),
             })
             .collect()
     }

@@ -10,7 +10,7 @@ use super::check::Check;
 use super::model::*;
 
 /// How long the switch may take until what was set reads back, where the profile does not say.
-const SETTLE: Duration = Duration::from_secs(2);
+pub(super) const SETTLE: Duration = Duration::from_secs(2);
 /// How long an object is polled, where the profile does not say.
 const POLL: Duration = Duration::from_secs(60);
 /// What a row's value may be filled in with.
