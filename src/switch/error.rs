@@ -10,8 +10,8 @@ pub enum SwitchError {
     #[error(transparent)]
     Snmp(#[from] SnmpError),
     /// The command line.
-    #[error(transparent)]
-    Cli(#[from] CliError),
+    #[error("{0}")]
+    Cli(Box<CliError>),
     /// Neither transport can do it.
     #[error(
         "switch {switch}: {what} cannot be done: the profile {profile} has no way for it, or the configuration has no [switch.{switch}.snmp] or [switch.{switch}.ssh] that it needs"
@@ -84,6 +84,12 @@ pub enum SwitchError {
         /// What was there instead.
         came_back: String,
     },
+}
+
+impl From<CliError> for SwitchError {
+    fn from(e: CliError) -> SwitchError {
+        SwitchError::Cli(Box::new(e))
+    }
 }
 
 impl SwitchError {

@@ -10,6 +10,7 @@ mod judge;
 mod plan;
 mod run;
 mod scene;
+mod shown;
 mod undo;
 
 use std::collections::BTreeSet;

@@ -22,11 +22,21 @@ use super::schema::ProfileFile;
 use super::ssh::rules::CliRules;
 use super::value::Oid;
 
+macro_rules! built_in {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../../switch-profiles/", $name, ".toml")))),*]
+    };
+}
+
 /// The profiles that are built in: name and text.
-pub const BUILT_IN: &[(&str, &str)] = &[(
+pub const BUILT_IN: &[(&str, &str)] = built_in![
+    "aruba-aos-s",
+    "cisco-ios",
     "generic-qbridge",
-    include_str!("../../../switch-profiles/generic-qbridge.toml"),
-)];
+    "juniper-junos",
+    "linux-bridge",
+    "openvswitch",
+];
 
 /// How a switch is talked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -216,7 +226,7 @@ mod tests {
     use super::*;
 
     fn problems(from: &str, to: &str) -> Vec<String> {
-        let text = BUILT_IN[0].1;
+        let text = Profile::built_in_text("generic-qbridge").unwrap();
         assert!(text.contains(from), "the test's own text is gone: {from}");
         match Profile::parse("x", "x.toml", &text.replacen(from, to, 1)) {
             Err(ProfileError::Invalid(p)) => p.iter().map(ToString::to_string).collect(),
@@ -249,15 +259,14 @@ mod tests {
     #[test]
     fn a_profile_in_the_folder_comes_before_the_built_in_one_of_its_name() {
         let dir = tempfile::tempdir().unwrap();
-        let text = BUILT_IN[0].1.replace("\"3s\"", "\"250ms\"");
+        let text = Profile::built_in_text("generic-qbridge")
+            .unwrap()
+            .replace("\"3s\"", "\"250ms\"");
         std::fs::write(dir.path().join("generic-qbridge.toml"), text).unwrap();
         let p = Profile::find("generic-qbridge", Some(dir.path())).unwrap();
         assert_eq!(p.oper_staleness, Duration::from_millis(250));
         let err = Profile::find("../etc/passwd", Some(dir.path())).unwrap_err();
-        assert!(
-            err.to_string().contains("there are: generic-qbridge"),
-            "{err}"
-        );
+        assert!(err.to_string().contains("there are: aruba-aos-s"), "{err}");
     }
 
     #[test]
@@ -336,8 +345,8 @@ mod tests {
 
     #[test]
     fn all_mistakes_are_told_at_once() {
-        let text = BUILT_IN[0]
-            .1
+        let text = Profile::built_in_text("generic-qbridge")
+            .unwrap()
             .replace("\"unknown\"", "\"no\"")
             .replace("\"3s\"", "\"x\"");
         let Err(ProfileError::Invalid(p)) = Profile::parse("x", "x.toml", &text) else {
@@ -349,7 +358,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_text_makes_the_loader_panic(cut in 0usize..3000, add in ".{0,20}") {
-            let text = BUILT_IN[0].1;
+            let text = Profile::built_in_text("generic-qbridge").unwrap();
             let cut = (0..=cut.min(text.len())).rev().find(|c| text.is_char_boundary(*c)).unwrap();
             let _ = Profile::parse("x", "x", &format!("{}{add}{}", &text[..cut], &text[cut..]));
         }
