@@ -10,55 +10,47 @@ use russh::keys::{Algorithm, HashAlg, PublicKey};
 
 use super::target::same_type;
 
+/// A key that a host showed, and where it was looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// The name of the switch.
+    pub switch: String,
+    /// Host as it is in the file.
+    pub host: String,
+    /// Type of the key it showed.
+    pub algorithm: String,
+    /// `SHA256:...` of the key it showed.
+    pub fingerprint: String,
+    /// The file.
+    pub file: PathBuf,
+}
+
 /// Why a host is not the one that is known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HostKeyError {
     /// No key, or none of this type, is known of it.
     #[error(
-        "nothing says whose key {algorithm} {fingerprint} is: {file} has no {algorithm} key of {host}. If the switch itself shows this fingerprint: standin switch trust {switch}"
+        "nothing says whose key {} {} is: {} has no {} key of {}. If the switch itself shows this fingerprint: standin switch trust {}",
+        .0.algorithm, .0.fingerprint, .0.file.display(), .0.algorithm, .0.host, .0.switch
     )]
-    Unknown {
-        /// The name of the switch.
-        switch: String,
-        /// Host as it would be in the file.
-        host: String,
-        /// Type of the key it showed.
-        algorithm: String,
-        /// `SHA256:...` of the key it showed.
-        fingerprint: String,
-        /// The file.
-        file: PathBuf,
-    },
+    Unknown(Box<Sighting>),
     /// Another key of the same type is known of it.
     #[error(
-        "its key has CHANGED: it shows {algorithm} {fingerprint}, and {file} has {known} for {host}. Somebody may be in between, or the switch was replaced or reset. If it was, and the switch itself shows the new fingerprint: ssh-keygen -f {file} -R '{host}', then standin switch trust {switch}"
+        "its key has CHANGED: it shows {} {}, and {} has {known} for {}. Somebody may be in between, or the switch was replaced or reset. If it was, and the switch itself shows the new fingerprint: ssh-keygen -f {} -R '{}', then standin switch trust {}",
+        .shown.algorithm, .shown.fingerprint, .shown.file.display(), .shown.host, .shown.file.display(), .shown.host, .shown.switch
     )]
     Changed {
-        /// The name of the switch.
-        switch: String,
-        /// Host as it is in the file.
-        host: String,
-        /// Type of the key it showed.
-        algorithm: String,
-        /// `SHA256:...` of the key it showed.
-        fingerprint: String,
+        /// What it shows now.
+        shown: Box<Sighting>,
         /// `SHA256:...` of the keys that are known.
         known: String,
-        /// The file.
-        file: PathBuf,
     },
     /// The file says that this key must not be trusted any more.
     #[error(
-        "it shows {algorithm} {fingerprint}, which {file} marks as @revoked: it is not trusted"
+        "it shows {} {}, which {} marks as @revoked: it is not trusted",
+        .0.algorithm, .0.fingerprint, .0.file.display()
     )]
-    Revoked {
-        /// Type of the key it showed.
-        algorithm: String,
-        /// `SHA256:...` of the key it showed.
-        fingerprint: String,
-        /// The file.
-        file: PathBuf,
-    },
+    Revoked(Box<Sighting>),
     /// The file cannot be used.
     #[error("{file} cannot be used: {why}")]
     File {
@@ -150,13 +142,17 @@ pub fn check(
     port: u16,
     shown: &PublicKey,
 ) -> Result<(), HostKeyError> {
-    let algorithm = shown.algorithm().to_string();
-    if revoked(file, shown)? {
-        return Err(HostKeyError::Revoked {
-            algorithm,
+    let sighting = || {
+        Box::new(Sighting {
+            switch: switch.to_owned(),
+            host: label(host, port),
+            algorithm: shown.algorithm().to_string(),
             fingerprint: fingerprint(shown),
             file: file.to_owned(),
-        });
+        })
+    };
+    if revoked(file, shown)? {
+        return Err(HostKeyError::Revoked(sighting()));
     }
     let known = known(file, host, port)?;
     if known.iter().any(|k| k.key_data() == shown.key_data()) {
@@ -167,24 +163,12 @@ pub fn check(
         .filter(|k| same_type(&k.algorithm(), &shown.algorithm()))
         .map(fingerprint)
         .collect();
-    let (switch, host) = (switch.to_owned(), label(host, port));
-    let (file, fingerprint) = (file.to_owned(), fingerprint(shown));
     Err(if same.is_empty() {
-        HostKeyError::Unknown {
-            switch,
-            host,
-            algorithm,
-            fingerprint,
-            file,
-        }
+        HostKeyError::Unknown(sighting())
     } else {
         HostKeyError::Changed {
-            switch,
-            host,
-            algorithm,
-            fingerprint,
+            shown: sighting(),
             known: same.join(", "),
-            file,
         }
     })
 }
@@ -227,7 +211,7 @@ pub fn trust(
 ) -> Result<Trusted, HostKeyError> {
     match check(file, switch, host, port, key) {
         Ok(()) => return Ok(Trusted::Already),
-        Err(HostKeyError::Unknown { .. }) => {}
+        Err(HostKeyError::Unknown(_)) => {}
         Err(e) => return Err(e),
     }
     let mut text = read(file)?.unwrap_or_default();

@@ -10,6 +10,7 @@ mod auth;
 mod change;
 mod cli;
 mod compile;
+mod compile_show;
 mod error;
 mod exec;
 pub mod known_hosts;

@@ -16,9 +16,12 @@ use super::known_hosts::{self, HostKeyError, ShownKey};
 use super::rules::CliRules;
 use super::target::{Legacy, SshTarget};
 
+/// Judges a host's key.
+type Check = Box<dyn Fn(&PublicKey) -> Result<(), HostKeyError> + Send + Sync>;
+
 /// Decides about the host's key; what it decided is left in `verdict`, because the library's errors do not carry it.
 pub(super) struct Guard {
-    check: Box<dyn Fn(&PublicKey) -> Result<(), HostKeyError> + Send + Sync>,
+    check: Check,
     verdict: Arc<Mutex<Option<HostKeyError>>>,
 }
 
@@ -134,7 +137,7 @@ fn config(target: &SshTarget, known: &[Algorithm]) -> Result<client::Config, rus
 async fn connect(
     target: &SshTarget,
     known: &[Algorithm],
-    check: Box<dyn Fn(&PublicKey) -> Result<(), HostKeyError> + Send + Sync>,
+    check: Check,
 ) -> Result<Handle<Guard>, CliError> {
     let stream = match timeout(target.timeout, dial(target)).await {
         Ok(Ok(stream)) => stream,
