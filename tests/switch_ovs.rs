@@ -28,7 +28,9 @@ impl Host {
         on_a_thread(|| {
             unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace of our own (root)");
             let host = Host(File::open("/proc/thread-self/ns/net").unwrap());
-            sh("ip link set lo up; sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1");
+            sh(
+                "ip link set lo up; sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1",
+            );
             host
         })
     }

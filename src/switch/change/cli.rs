@@ -211,6 +211,9 @@ impl CliRun<'_> {
                         "a command was not accepted, but it shows as done ({why})"
                     ));
                 }
+                if self.op.prove.is_empty() {
+                    notes.push("accepted by the command line; this family shows nothing that could be read back".into());
+                }
                 if report.armed {
                     self.confirm().await?;
                     notes.push(format!(

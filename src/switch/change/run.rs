@@ -180,6 +180,11 @@ impl<'a> Run<'a> {
                 return Err(self.give_up(why).await);
             }
         }
+        let polled = steps.iter().any(|s| matches!(s, Rendered::Poll { .. }));
+        if self.proofs.is_empty() && !polled {
+            let why = "the switch acknowledged it, and this family shows nothing by which it could be proven";
+            return Err(self.give_up(why.into()).await);
+        }
         match self.prove().await {
             Read::Yes => Ok(self.proof(false)),
             Read::No(why) => {

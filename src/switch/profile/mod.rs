@@ -30,12 +30,25 @@ macro_rules! built_in {
 
 /// The profiles that are built in: name and text.
 pub const BUILT_IN: &[(&str, &str)] = built_in![
+    "arista-eos",
     "aruba-aos-s",
+    "aruba-cx",
     "cisco-ios",
+    "cisco-nxos",
+    "cisco-smb",
+    "dell-os10",
+    "dell-os9",
+    "dlink-dgs",
     "generic-qbridge",
+    "hpe-comware",
+    "huawei-vrp",
+    "huawei-vrp8",
     "juniper-junos",
     "linux-bridge",
+    "netgear-fastpath",
     "openvswitch",
+    "tplink-jetstream",
+    "ubiquiti-edgeswitch",
 ];
 
 /// How a switch is talked to.
@@ -266,7 +279,7 @@ mod tests {
         let p = Profile::find("generic-qbridge", Some(dir.path())).unwrap();
         assert_eq!(p.oper_staleness, Duration::from_millis(250));
         let err = Profile::find("../etc/passwd", Some(dir.path())).unwrap_err();
-        assert!(err.to_string().contains("there are: aruba-aos-s"), "{err}");
+        assert!(err.to_string().contains("there are: arista-eos"), "{err}");
     }
 
     #[test]
