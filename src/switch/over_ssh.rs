@@ -51,10 +51,23 @@ impl Switch {
         })
     }
 
-    /// The record of one port, as the show `port` has it.
+    /// The record of one port, as the show `port` has it, with what the shows `port_...` add: some families show the
+    /// link, the configuration and the VLANs apart.
     pub(crate) async fn shown_port(&self, port: &str) -> Result<Record, SwitchError> {
+        let mut record = self.shown_by("port", port).await?;
+        let more = self.cli()?.rules().shows.keys();
+        let more: Vec<String> = more.filter(|n| n.starts_with("port_")).cloned().collect();
+        for name in more {
+            for (field, value) in self.shown_by(&name, port).await? {
+                record.entry(field).or_insert(value);
+            }
+        }
+        Ok(record)
+    }
+
+    async fn shown_by(&self, show: &str, port: &str) -> Result<Record, SwitchError> {
         let cli = self.cli()?;
-        let records = cli.show("port", &Vars::new().port(port)).await?;
+        let records = cli.show(show, &Vars::new().port(port)).await?;
         // A show of one port need not name it; one that names several must name this one.
         let named = |r: &Record| r.get("port").is_none_or(|p| cli.rules().same_port(port, p));
         let mut fitting = records.into_iter().filter(named);

@@ -97,7 +97,9 @@ impl Check<'_> {
             .iter()
             .filter_map(|p| self.show_row(p, &key, rules))
             .collect();
-        if name == "port-off" && !prove.iter().any(|p| p.admin.is_some() && p.oper.is_some()) {
+        let shows_both =
+            prove.iter().any(|p| p.admin.is_some()) && prove.iter().any(|p| p.oper.is_some());
+        if name == "port-off" && !shows_both {
             self.wrong(
                 raw,
                 &key,

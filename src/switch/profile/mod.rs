@@ -250,12 +250,14 @@ mod tests {
     #[test]
     fn every_shipped_profile_loads_and_is_built_in() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("switch-profiles");
-        let mut seen = 0;
+        let (mut seen, mut wrong) = (0, Vec::new());
         for entry in std::fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|e| e == "toml") {
                 let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-                Profile::find(&name, Some(&folder)).unwrap();
+                if let Err(e) = Profile::find(&name, Some(&folder)) {
+                    wrong.push(e.to_string());
+                }
                 assert!(
                     BUILT_IN.iter().any(|(n, _)| *n == name),
                     "{name} is not built in"
@@ -263,6 +265,7 @@ mod tests {
                 seen += 1;
             }
         }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
         assert_eq!(seen, BUILT_IN.len());
         for (name, _) in BUILT_IN {
             assert_eq!(Profile::find(name, None).unwrap().name, *name);
