@@ -323,6 +323,7 @@ fn a_switch_behind_ssh_is_fenced_moved_and_put_back_and_the_frames_show_it() {
     a_move_and_its_undo(&site);
     a_trunk(&site);
     the_guards(&site);
+    found_by_itself(&site);
     found_and_flushed(&site);
 }
 
@@ -521,4 +522,20 @@ fn found_and_flushed(site: &Site) {
     site.change(Operation::FlushMac(mac(1), Some(VlanId(10))), "p1", |_| {})
         .unwrap();
     assert_eq!(find(), [], "it was flushed, and is still known");
+}
+
+/// `port = "auto"` over SSH: the forwarding table alone knows.
+fn found_by_itself(site: &Site) {
+    let find = |n: u8| {
+        let target = site.target();
+        site.switch.block_on(|| async move {
+            standin::switch::auto::find_port(&Switch::new(target), mac(n)).await
+        })
+    };
+    assert!(site.hosts[1].reaches("10.9.0.1"));
+    let found = find(2).unwrap();
+    assert_eq!(found.port, "p2");
+    assert!(found.how.contains("learned there"), "{}", found.how);
+    let nowhere = find(77).unwrap_err().to_string();
+    assert!(nowhere.contains("learned on no port"), "{nowhere}");
 }

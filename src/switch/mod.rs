@@ -7,6 +7,7 @@
 //!
 //! A SET's reply is never evidence here, only a read-back that began after it.
 
+pub mod auto;
 pub mod change;
 pub mod client;
 mod commands;
