@@ -31,10 +31,10 @@ send = "printf '%s\n' 'name {port}' end"
 row = '^name (?<port>\S+)$'
 [show.nothing]
 send = "echo one | grep two"
-row = '(?<any>.*)'
+row = '(?<any>.+)'
 [show.links]
 send = "ls /nonexistent"
-row = '(?<any>.*)'
+row = '(?<any>.+)'
 [show.numbers]
 send = "echo '[{\"ifname\":\"lo\",\"vlans\":[10,20]}]'"
 json = { list = "", name = "/ifname", vlans = "/vlans" }
@@ -194,6 +194,8 @@ async fn commands_on_channels_of_their_own() {
     let records = cli.show("names", &Vars::new().port("swp5")).await.unwrap();
     assert_eq!(records[0]["port"], "swp5");
     assert_eq!(cli.show("nothing", &Vars::new()).await, Ok(Vec::new()));
+    let numbers = cli.show("numbers", &Vars::new()).await.unwrap();
+    assert_eq!(numbers[0]["vlans"], "10,20");
     let refused = cli.show("links", &Vars::new()).await.unwrap_err();
     assert!(matches!(refused, CliError::Refused { .. }), "{refused}");
     let report = send(&cli, "exit 3").await;

@@ -366,7 +366,8 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_panics(bytes in proptest::collection::vec(any::<u8>(), 0..400), cut in 0usize..400) {
-            let rules = rules();
+            static RULES: std::sync::LazyLock<CliRules> = std::sync::LazyLock::new(rules);
+            let rules = &*RULES;
             let (mut whole, mut parts) = (Screen::default(), Screen::default());
             whole.push(&bytes);
             let (a, b) = bytes.split_at(cut.min(bytes.len()));
@@ -377,8 +378,8 @@ mod tests {
             let mut prompts = Prompts::default();
             prompts.learn(&text);
             let asks: Vec<&Answer> = rules.pager.iter().collect();
-            let _ = end(&whole.tail(0, 64), &rules, &asks, &prompts, &["exec"]);
-            judge(&output(&text, &text, &text, &rules.noise, &prompts), &rules);
+            let _ = end(&whole.tail(0, 64), rules, &asks, &prompts, &["exec"]);
+            judge(&output(&text, &text, &text, &rules.noise, &prompts), rules);
         }
     }
 }
