@@ -337,3 +337,154 @@ pub fn parse_duration(s: &str) -> Option<Duration> {
     }
     s.strip_suffix('s')?.parse().ok().map(Duration::from_secs)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::rules::Move;
+    use super::*;
+
+    fn problems(text: &str) -> Vec<(String, String, String)> {
+        let raw = toml::from_str(text).unwrap();
+        let found = CliRules::compile(&raw).unwrap_err();
+        let at = |p: &RuleProblem| text.get(p.span.clone()).unwrap().to_owned();
+        found
+            .iter()
+            .map(|p| (p.key.clone(), at(p), p.message.clone()))
+            .collect()
+    }
+
+    #[test]
+    fn every_problem_is_found_at_once_with_its_place() {
+        let text = r#"
+channel = "shell"
+eol = "x"
+mac = "xx:xx"
+user = "admin"
+auth = ["password", "magic"]
+login = [{ see = 'a', key = "1", say = "2" }, { see = 'b', secret = "root" }]
+port_name = [{ from = '(', to = "" }]
+allow = ['(?=x)']
+within = "soon"
+[mode.a]
+prompt = 'a#'
+from = "b"
+enter = "a"
+[mode.b]
+prompt = ''
+from = "a"
+enter = "b"
+[mode.c]
+prompt = 'c#'
+from = "nowhere"
+[show.none]
+send = "x {colour}"
+[show.two]
+send = "x"
+raw = true
+row = '(?<a>b)'
+[show.row]
+mode = "z"
+send = "x"
+row = 'no capture'
+[show.fields]
+send = "x"
+fields = { a = 'b' }
+[show.json]
+send = "x"
+json = { list = "ports" }
+[transaction]
+arm = { send = "x", when = "never" }
+arm_for = ["port-off"]
+"#;
+        let found = problems(text);
+        for (key, place) in [
+            ("ssh.refuse", "\"shell\""),
+            ("ssh.eol", "\"x\""),
+            ("ssh.mac", "\"xx:xx\""),
+            ("ssh.user", "\"admin\""),
+            ("ssh.auth.1", "\"magic\""),
+            ("ssh.login.0", "{ see = 'a', key = \"1\", say = \"2\" }"),
+            ("ssh.login.1.secret", "\"root\""),
+            ("ssh.port_name.0.from", "'('"),
+            ("ssh.allow.0", "'(?=x)'"),
+            ("ssh.within", "\"soon\""),
+            ("ssh.mode.a.from", "\"b\""),
+            ("ssh.mode.b.from", "\"a\""),
+            ("ssh.mode.b.prompt", "''"),
+            ("ssh.mode.c", "c"),
+            ("ssh.mode.c.from", "\"nowhere\""),
+            ("ssh.show.none", "none"),
+            ("ssh.show.none.send", "\"x {colour}\""),
+            ("ssh.show.two", "two"),
+            ("ssh.show.row.mode", "\"z\""),
+            ("ssh.show.row.row", "'no capture'"),
+            ("ssh.show.fields.fields.a", "'b'"),
+            ("ssh.show.json.json.list", "\"ports\""),
+            ("ssh.show.json.json", "\"x\""),
+            ("ssh.transaction.arm.when", "\"never\""),
+            ("ssh.transaction.arm_for", "\"port-off\""),
+        ] {
+            let hit = found.iter().any(|(k, p, _)| k == key && p == place);
+            assert!(hit, "{key} at {place} is missing in {found:#?}");
+        }
+        // And the transaction that is armed, and can never be confirmed.
+        assert!(found.iter().any(|(k, _, _)| k == "ssh.transaction"));
+        assert_eq!(found.len(), 26, "{found:#?}");
+        let look = found.iter().find(|(k, _, _)| k == "ssh.allow.0").unwrap();
+        assert!(look.2.contains("look-around"), "{}", look.2);
+    }
+
+    #[test]
+    fn other_channels_and_modes_are_refused() {
+        let found = problems("channel = \"telnet\"\nrefuse = ['x']\n");
+        assert_eq!(found[0].0, "ssh.channel");
+        let found = problems("channel = \"exec\"\nrefuse = ['x']\n[mode.a]\nprompt = 'a'\n");
+        assert_eq!((found.len(), found[0].0.as_str()), (1, "ssh.mode.a"));
+    }
+
+    #[test]
+    fn the_way_between_modes_and_names_of_ports() {
+        let raw = toml::from_str(
+            r#"
+            channel = "shell"
+            refuse = ['x']
+            port_name = [{ from = 'Gi(\d.*)', to = 'GigabitEthernet$1' }]
+            [mode.user]
+            prompt = '>'
+            [mode.exec]
+            prompt = '#'
+            from = "user"
+            enter = "enable"
+            [mode.config]
+            prompt = 'c#'
+            from = "exec"
+            enter = "conf t"
+            leave = "end"
+            [mode.vlan]
+            prompt = 'v#'
+            from = "exec"
+            enter = "vlan database"
+            leave = "exit"
+            "#,
+        )
+        .unwrap();
+        let rules = CliRules::compile(&raw).unwrap();
+        let enter = |m: &str| Move::Enter(m.into());
+        assert_eq!(
+            rules.path("user", "config"),
+            Some(vec![enter("exec"), enter("config")])
+        );
+        assert_eq!(
+            rules.path("config", "vlan"),
+            Some(vec![Move::Leave("config".into()), enter("vlan")])
+        );
+        assert_eq!(rules.path("exec", "user"), None);
+        assert_eq!(rules.path("exec", "exec"), Some(Vec::new()));
+        assert_eq!(rules.resting("config"), "exec");
+        assert_eq!(rules.resting("exec"), "exec");
+        assert_eq!(rules.port_name("Gi1/0/2"), "GigabitEthernet1/0/2");
+        assert_eq!(rules.port_name("XGi1/0/2"), "XGi1/0/2");
+        assert!(rules.same_port("Gi1/0/2", "gigabitethernet1/0/2"));
+        assert!(!rules.same_port("Gi1/0/2", "Gi1/0/22"));
+    }
+}

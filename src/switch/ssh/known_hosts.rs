@@ -256,3 +256,41 @@ fn replace(file: &Path, text: &str) -> io::Result<()> {
     }
     fs::File::open(folder)?.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use russh::keys::PrivateKey;
+    use russh::keys::key::safe_rng;
+
+    use super::*;
+
+    fn key() -> PublicKey {
+        let key = PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519).unwrap();
+        key.public_key().clone()
+    }
+
+    #[test]
+    fn any_of_several_known_keys_is_fine_and_a_revoked_one_never() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("known");
+        let (old, new, stranger) = (key(), key(), key());
+        let line = |k: &PublicKey| format!("sw {}\n", k.to_openssh().unwrap());
+        fs::write(&file, format!("# two\n{}{}", line(&old), line(&new))).unwrap();
+        let checked = |k| check(&file, "core", "sw", 22, k);
+        assert_eq!((checked(&old), checked(&new)), (Ok(()), Ok(())));
+        let changed = checked(&stranger).unwrap_err();
+        assert!(matches!(changed, HostKeyError::Changed { .. }), "{changed}");
+        assert!(trust(&file, "core", "sw", 22, &stranger).is_err());
+        // The same host on another port is another host.
+        let other = check(&file, "core", "sw", 2222, &old).unwrap_err();
+        assert!(matches!(other, HostKeyError::Unknown(_)), "{other}");
+        let text = format!(
+            "{}@revoked * {}",
+            line(&old),
+            line(&old).trim_start_matches("sw ")
+        );
+        fs::write(&file, text).unwrap();
+        let revoked = check(&file, "core", "sw", 22, &old).unwrap_err();
+        assert!(matches!(revoked, HostKeyError::Revoked(_)), "{revoked}");
+    }
+}

@@ -234,3 +234,34 @@ impl Screen {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_codes_do_what_a_terminal_does() {
+        for (bytes, text) in [
+            ("a\r\r\nb", "a\nb"),
+            ("\x1b[24;1H\x1b[2Ksw# \x1b[24;1H\x1b[24;5H\x1b[?25h", "sw# "),
+            ("one\x1bEtwo\x1b7\x07\0", "one\ntwo"),
+            ("42 \x1b[1Dx", "42x"),
+            ("\x1b]0;title\x07sw\x1b(B#", "sw#"),
+            (
+                "--More--\x08\x08\x08\x08\x08\x08\x08\x08        \x08\x08\x08\x08\x08\x08\x08\x08next\n",
+                "next\n",
+            ),
+            ("[ops@sw] > \r\x1b[K[ops@sw] > ", "[ops@sw] > "),
+            ("\u{fc}ml", "\u{fc}ml"),
+        ] {
+            let mut screen = Screen::default();
+            for byte in bytes.as_bytes() {
+                screen.push(&[*byte]);
+            }
+            assert_eq!(screen.text(), text, "{bytes:?}");
+        }
+        let mut screen = Screen::default();
+        screen.push(b"a\xffb");
+        assert_eq!(screen.text(), "a\u{fffd}b");
+    }
+}

@@ -185,3 +185,106 @@ pub fn vlan_list(text: &str) -> Option<BTreeSet<u16>> {
     }
     Some(vlans)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::rules::CliRules;
+    use super::*;
+
+    fn show(rules: &str) -> Show {
+        let text = format!("channel = \"exec\"\nrefuse = ['x']\n[show.it]\nsend = \"x\"\n{rules}");
+        let rules = CliRules::compile(&toml::from_str(&text).unwrap()).unwrap();
+        rules.shows["it"].clone()
+    }
+
+    fn read(rules: &str, text: &str) -> Vec<String> {
+        let records = parse(&show(rules), text).unwrap();
+        records.iter().map(|r| format!("{r:?}")).collect()
+    }
+
+    #[test]
+    fn rows_with_meanings_and_addresses_in_any_notation() {
+        let rules = r#"
+row = '^(?<mac>[\da-f.:-]+)\s+(?<state>\w+)$'
+map = { state = { Disabled = { admin = "down" }, "*" = { admin = "up" } } }"#;
+        assert_eq!(
+            read(
+                rules,
+                "MAC state\n0012.e160.12ad disabled\n500000-b70008 other"
+            ),
+            [
+                r#"{"admin": "down", "mac": "00:12:e1:60:12:ad", "state": "disabled"}"#,
+                r#"{"admin": "up", "mac": "50:00:00:b7:00:08", "state": "other"}"#,
+            ]
+        );
+        assert!(read(rules, "nothing here\n").is_empty());
+    }
+
+    #[test]
+    fn fields_are_one_record_and_none_of_them_is_an_error() {
+        let rules = r"fields = { pvid = '^Access Mode VLAN: (\d+)', mode = 'Mode: (\w+)$' }";
+        assert_eq!(
+            read(rules, "x\nAccess Mode VLAN: 20 (a)\n"),
+            [r#"{"pvid": "20"}"#]
+        );
+        assert!(
+            parse(&show(rules), "gone")
+                .unwrap_err()
+                .contains("mode, pvid")
+        );
+    }
+
+    #[test]
+    fn json_of_arista_iproute2_and_open_vswitch() {
+        assert_eq!(
+            read(
+                r#"json = { list = "/ports", port = "*", state = "/link/state", vlans = "/vlans/*/id" }"#,
+                r#"{"ports":{"Et3":{"link":{"state":"down"},"vlans":[{"id":1},{"id":2}]}}}"#,
+            ),
+            [r#"{"port": "Et3", "state": "down", "vlans": "1,2"}"#]
+        );
+        assert_eq!(
+            read(
+                r#"json = { list = "", port = "/ifname", up = "/up" }"#,
+                r#"[{"ifname":"swp5","up":true},{}]"#,
+            ),
+            [r#"{"port": "swp5", "up": "true"}"#]
+        );
+        assert_eq!(
+            read(
+                r#"json = { list = "/data", port = "/0", tag = "/1", trunks = "/2" }"#,
+                r#"{"data":[["p1",["set",[]],["set",[10,20]]]],"headings":[]}"#,
+            ),
+            [r#"{"port": "p1", "tag": "", "trunks": "10,20"}"#]
+        );
+        let one = show(r#"json = { list = "/x", a = "/b" }"#);
+        for text in ["", "oops", "{}"] {
+            assert!(parse(&one, text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn lists_of_vlans() {
+        let list = |t| vlan_list(t).map(|v| v.into_iter().collect::<Vec<_>>());
+        assert_eq!(list("10,20-22"), Some(vec![10, 20, 21, 22]));
+        assert_eq!(list("1 3 to 4"), Some(vec![1, 3, 4]));
+        assert_eq!(list("none"), Some(vec![]));
+        assert_eq!(list("all").map(|v| v.len()), Some(4094));
+        for wrong in ["x", "0", "4095", "9-3", "10-"] {
+            assert_eq!(list(wrong), None, "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(text in ".{0,200}") {
+            vlan_list(&text);
+            parse_mac(&text);
+            static JSON: std::sync::LazyLock<Show> =
+                std::sync::LazyLock::new(|| show(r#"json = { list = "/*", a = "*", b = "/0/*" }"#));
+            let _ = parse(&JSON, &text);
+        }
+    }
+}

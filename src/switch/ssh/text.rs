@@ -248,9 +248,10 @@ fn echo_end(text: &str, command: &str, prompts: &Prompts) -> Option<usize> {
     end
 }
 
-/// True if the echo of `command` is in `text`.
-pub fn echoed(text: &str, command: &str, prompts: &Prompts) -> bool {
-    echo_end(text, command, prompts).is_some()
+/// True if `text` begins with the echo of `command`, apart from log lines.
+pub fn echoed(text: &str, command: &str, noise: &[Regex], prompts: &Prompts) -> bool {
+    let quiet = without_noise(text, noise, prompts);
+    echo_end(quiet.as_deref().unwrap_or(text), command, prompts).is_some()
 }
 
 /// The output proper: without the echo, the prompt at its end and log lines.
@@ -282,4 +283,103 @@ pub fn judge(output: &str, rules: &CliRules) -> Judgement {
         }
     }
     refused.map_or(Judgement::Accepted, Judgement::Refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::rules::CliRules;
+    use super::super::screen::Screen;
+    use super::*;
+
+    fn rules() -> CliRules {
+        let raw = toml::from_str(
+            r#"
+            channel = "shell"
+            pager = [{ see = '--More--', key = " " }]
+            refuse = ['^%', '^error:']
+            allow = ['^% Access VLAN does not exist']
+            busy = ['locked by']
+            noise = ['^%\S+-\d-\S+:']
+            [mode.exec]
+            prompt = '^(\* )?[\w.\-]{1,63}[#>]\s*$'
+            [mode.config]
+            prompt = '\[edit[^\]]*\]\s+\S+@\S+#\s*$'
+            from = "exec"
+            enter = "configure"
+            "#,
+        )
+        .unwrap();
+        CliRules::compile(&raw).unwrap()
+    }
+
+    fn mode(tail: &str) -> Option<String> {
+        match end(tail, &rules(), &[], &Prompts::default(), &[])? {
+            End::Prompt { mode, .. } => Some(mode),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_prompt_is_at_the_very_end_or_before_log_lines() {
+        assert_eq!(mode("x\nsw#").as_deref(), Some("exec"));
+        assert_eq!(mode("[edit]\nops@sw# ").as_deref(), Some("config"));
+        assert_eq!(mode("sw#\n%LINK-5-UP: x\n").as_deref(), Some("exec"));
+        assert_eq!(mode("sw#\n"), None);
+        assert_eq!(mode("sw# sh"), None);
+        assert_eq!(mode(""), None);
+    }
+
+    #[test]
+    fn an_echo_is_taken_away_in_every_form() {
+        let mut prompts = Prompts::default();
+        prompts.learn("sw#");
+        for text in [
+            "show clock\n12:00\nsw#",
+            "show clock\nshow clock\n12:00\nsw#",
+            "show cl\nock\n12:00\nsw#",
+            "sw#show clock\n12:00\nsw#",
+            "12:00\nsw#",
+            "%LINK-5-UP: x\nshow clock\n12:00\n%LINK-5-UP: y\nsw#",
+        ] {
+            let out = output(text, "show clock", "sw#", &rules().noise, &prompts);
+            assert_eq!(out, "12:00", "{text:?}");
+        }
+    }
+
+    #[test]
+    fn busy_comes_before_refused_and_allowed_is_accepted() {
+        let judged = |text| judge(text, &rules());
+        assert_eq!(judged("fine"), Judgement::Accepted);
+        assert_eq!(
+            judged("% Access VLAN does not exist. Creating"),
+            Judgement::Accepted
+        );
+        assert_eq!(judged("a\n% Bad\n"), Judgement::Refused("% Bad".into()));
+        assert_eq!(
+            judged("error: database locked by:\n ops"),
+            Judgement::Busy("error: database locked by:".into())
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(bytes in proptest::collection::vec(any::<u8>(), 0..400), cut in 0usize..400) {
+            static RULES: std::sync::LazyLock<CliRules> = std::sync::LazyLock::new(rules);
+            let rules = &*RULES;
+            let (mut whole, mut parts) = (Screen::default(), Screen::default());
+            whole.push(&bytes);
+            let (a, b) = bytes.split_at(cut.min(bytes.len()));
+            parts.push(a);
+            parts.push(b);
+            prop_assert_eq!(whole.text(), parts.text());
+            let text = whole.text();
+            let mut prompts = Prompts::default();
+            prompts.learn(&text);
+            let asks: Vec<&Answer> = rules.pager.iter().collect();
+            let _ = end(&whole.tail(0, 64), rules, &asks, &prompts, &["exec"]);
+            judge(&output(&text, &text, &text, &rules.noise, &prompts), rules);
+        }
+    }
 }

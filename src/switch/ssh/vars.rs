@@ -225,3 +225,42 @@ impl CliRules {
 fn harmless(c: char) -> bool {
     c.is_ascii_alphanumeric() || " _-./:,+()[]@#=".contains(c)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_written_and_read_in_every_notation() {
+        let mac = MacAddr([0, 0x12, 0xe1, 0x60, 0x12, 0xad]);
+        for (pattern, text) in [
+            ("xxxx.xxxx.xxxx", "0012.e160.12ad"),
+            ("xxxxxx-xxxxxx", "0012e1-6012ad"),
+            ("XX-XX-XX-XX-XX-XX", "00-12-E1-60-12-AD"),
+            ("xxxx-xxxx-xxxx", "0012-e160-12ad"),
+            ("xxxxxxxxxxxx", "0012e16012ad"),
+        ] {
+            let format = MacFormat::parse(pattern).unwrap();
+            assert_eq!(format.write(mac), text);
+            assert_eq!(parse_mac(text), Some(mac), "{text}");
+        }
+        assert_eq!(parse_mac("0:12:e1:60:12:ad"), Some(mac));
+        for wrong in [
+            "",
+            "0012.e160.12",
+            "0012.e160.12ag",
+            "1:2:3:4:5:6:7",
+            "\u{e9}012e16012a",
+        ] {
+            assert_eq!(parse_mac(wrong), None, "{wrong}");
+        }
+        assert_eq!(MacFormat::parse("xx"), None);
+    }
+
+    #[test]
+    fn only_names_in_braces_are_placeholders() {
+        let all = |t| placeholders(t).collect::<Vec<_>>();
+        assert_eq!(all("x {port} {new.name}{old}"), ["port", "new.name", "old"]);
+        assert!(all("awk '{print $1}' {} { {\"a\":1} ${X}").is_empty());
+    }
+}

@@ -190,7 +190,12 @@ impl Wire {
         }
         if self.habits.echoes == Some(true)
             && !wait.command.is_empty()
-            && !text::echoed(&self.screen.text(), wait.command, &self.habits.prompts)
+            && !text::echoed(
+                &self.screen.text(),
+                wait.command,
+                &self.rules.noise,
+                &self.habits.prompts,
+            )
         {
             return QUIET_NO_ECHO;
         }
@@ -201,7 +206,12 @@ impl Wire {
         let shown = self.screen.text();
         let prompts = &self.habits.prompts;
         if wait.patience != Patience::Login && self.habits.echoes.is_none() {
-            self.habits.echoes = Some(text::echoed(&shown, wait.command, prompts));
+            self.habits.echoes = Some(text::echoed(
+                &shown,
+                wait.command,
+                &self.rules.noise,
+                prompts,
+            ));
         }
         let output = text::output(&shown, wait.command, prompt, &self.rules.noise, prompts);
         self.habits.prompts.learn(prompt);
