@@ -1,6 +1,9 @@
 //! `port = "auto"` over SNMP: found where the MAC address was learned, and refused where that proves nothing.
 
-#[expect(dead_code, reason = "one agent for several tests, each of which needs a part of it")]
+#[expect(
+    dead_code,
+    reason = "one agent for several tests, each of which needs a part of it"
+)]
 mod switch_agent;
 
 use standin::switch::auto::{AutoError, find_port};

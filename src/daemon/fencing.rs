@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::saving;
 use crate::config;
 use crate::switch::unfence::Lift;
 use crate::switch::{
@@ -167,6 +168,9 @@ impl Fencing {
         let result = fence(&level.switch, request).await;
         match result {
             Ok(proof) => {
+                if level.fence.persist {
+                    saving::save(&level.switch);
+                }
                 let ports: Vec<String> = proof
                     .ports
                     .iter()
@@ -191,12 +195,13 @@ impl Fencing {
         for level in &self.levels {
             let ports: Vec<&str> = level.fence.ports.iter().map(String::as_str).collect();
             match unfence(&level.switch, &ports, how, within).await {
-                Ok(proof) => done.extend(
-                    proof
-                        .ports
-                        .iter()
-                        .map(|p| format!("{}:{} admin up", proof.switch, p.port)),
-                ),
+                Ok(proof) => {
+                    if level.fence.persist {
+                        saving::save(&level.switch);
+                    }
+                    let up = proof.ports.iter();
+                    done.extend(up.map(|p| format!("{}:{} admin up", proof.switch, p.port)));
+                }
                 Err(e) => return Outcome::Failed(e.to_string()),
             }
         }
