@@ -1,5 +1,7 @@
 //! A switch in the test's own process, on loopback, that misbehaves as it is told.
 
+pub mod bridge;
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -9,15 +11,17 @@ use std::time::{Duration, Instant};
 use async_snmp::agent::Agent;
 use async_snmp::handler::{
     BoxFuture, GetNextResult, GetResult, HandlerResult, MibHandler, OidTable, PreparedSet,
-    RequestContext, SetCommitResult, SetTestError, SetTestResult, SetUndoResult,
+    RequestContext, SetCommitError, SetCommitResult, SetTestError, SetTestResult, SetUndoResult,
 };
 use async_snmp::pdu::PduType;
-use async_snmp::v3::AuthoritativeEngine;
+use async_snmp::v3::{AuthoritativeEngine, PersistedAuthoritativeEngine};
 use async_snmp::{AuthProtocol, Oid, PrivProtocol, Value, VarBind, oid};
 use secrecy::SecretString;
 use standin::switch::{AuthAlgorithm, Credentials, PrivAlgorithm, Profile, Switch, SwitchTarget};
 use standin::types::MacAddr;
 use tokio::net::UdpSocket;
+
+use bridge::Bridge;
 
 pub const COMMUNITY: &str = "SENTINEL-community";
 pub const AUTH: &str = "SENTINEL-auth-password";
@@ -61,7 +65,29 @@ pub struct Faults {
     pub hides_down_ports: bool,
     /// When a port goes down, this MAC is learned on that bridge port.
     pub moves: Option<(MacAddr, u32)>,
+    /// Applies a PDU as a whole, and says that it failed.
+    pub fails_after_doing: bool,
+    /// Refuses varbinds of this column for their type.
+    pub wrong_type: Option<Vec<u32>>,
+    /// Is as it was before this long after each SET.
+    pub forgets: Option<Duration>,
+    /// Answers SETs this late.
+    pub set_delay: Duration,
 }
+
+/// When a [`Hook`] is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Before the first varbind of the n-th SET (from 1) is looked at.
+    SetComes(usize),
+    /// After the last varbind of the n-th SET was applied, before its answer.
+    SetDone(usize),
+    /// A walk has begun or goes on.
+    Walk,
+}
+
+/// What happens at a moment.
+pub type Hook = Box<dyn FnMut(&mut State, Moment) + Send>;
 
 /// ifIndex, ifOperStatus and ifLastChange of each port.
 type Shown = Vec<(u32, i32, u32)>;
@@ -72,6 +98,9 @@ pub struct State {
     /// FDB: (filtering database, MAC, bridge port).
     pub fdb: Vec<(u32, MacAddr, u32)>,
     pub faults: Faults,
+    /// Its VLANs, where it tells them.
+    pub bridge: Option<Bridge>,
+    pub hook: Option<Hook>,
     /// Every SET that was tried: OID and value.
     pub sets: Vec<(String, Value)>,
     /// GET requests and walks (GETNEXT and GETBULK), counted by request.
@@ -82,9 +111,22 @@ pub struct State {
     cache: Option<(Instant, Shown)>,
     tested: HashMap<i32, usize>,
     committed: HashMap<i32, usize>,
+    pdus: usize,
 }
 
 impl State {
+    fn at(&mut self, moment: Moment) {
+        if let Some(mut hook) = self.hook.take() {
+            hook(self, moment);
+            self.hook.get_or_insert(hook);
+        }
+    }
+
+    /// Starts again: sysUpTime is near zero.
+    pub fn reboot(&mut self) {
+        (self.start, self.uptime_offset) = (Instant::now(), 0);
+    }
+
     pub fn uptime(&self) -> u32 {
         self.uptime_offset + (self.start.elapsed().as_millis() / 10) as u32
     }
@@ -172,11 +214,16 @@ impl State {
                 Value::Integer(*port as i32),
             ));
         }
-        for (vlan, fdb) in [(10, 1), (20, 2)] {
-            t.push((
-                column(&[1, 3, 6, 1, 2, 1, 17, 7, 1, 4, 2, 1, 3], &[0, vlan]),
-                Value::Gauge32(fdb),
-            ));
+        match &self.bridge {
+            Some(bridge) => t.extend(bridge.rows()),
+            None => {
+                for (vlan, fdb) in [(10, 1), (20, 2)] {
+                    t.push((
+                        column(&[1, 3, 6, 1, 2, 1, 17, 7, 1, 4, 2, 1, 3], &[0, vlan]),
+                        Value::Gauge32(fdb),
+                    ));
+                }
+            }
         }
         t.into_iter().collect()
     }
@@ -191,6 +238,10 @@ impl State {
         let (now, faults) = (self.uptime(), self.faults.clone());
         let index = *oid.arcs().last().unwrap();
         if faults.ignores.contains(&index) || faults.ignores.contains(&0) {
+            return;
+        }
+        if let (Some(bridge), true) = (&mut self.bridge, Bridge::has(oid)) {
+            bridge.apply(oid, value);
             return;
         }
         let Some(p) = self.ports.iter_mut().find(|p| p.index == index) else {
@@ -230,8 +281,25 @@ impl PreparedSet for Prepared {
         value: &'a Value,
     ) -> BoxFuture<'a, SetCommitResult> {
         Box::pin(async move {
-            self.0.lock().unwrap().apply(ctx.request_id(), oid, value);
-            Ok(())
+            let (delay, done) = {
+                let mut s = self.0.lock().unwrap();
+                let id = ctx.request_id();
+                s.apply(id, oid, value);
+                let last = s.committed.get(&id) == s.tested.get(&id);
+                if last {
+                    let n = s.pdus;
+                    s.at(Moment::SetDone(n));
+                }
+                let done = match s.faults.fails_after_doing {
+                    true => Err(SetCommitError::Failed),
+                    false => Ok(()),
+                };
+                (s.faults.set_delay, if last { done } else { Ok(()) })
+            };
+            if !delay.is_zero() {
+                tokio::time::sleep(delay).await;
+            }
+            done
         })
     }
 
@@ -278,6 +346,7 @@ impl MibHandler for Handler {
                 PduType::GetNextRequest | PduType::GetBulkRequest
             ) {
                 s.walks += 1;
+                s.at(Moment::Walk);
             }
             Ok(match s.table().get_next(oid) {
                 Some((o, v)) => GetNextResult::Value(VarBind::new(o.clone(), v.clone())),
@@ -297,7 +366,32 @@ impl MibHandler for Handler {
             s.sets.push((oid.to_string(), value.clone()));
             let nth = s.tested.entry(ctx.request_id()).or_default();
             *nth += 1;
-            if *nth > 1 && s.faults.one_per_pdu {
+            let nth = *nth;
+            if nth == 1 {
+                s.pdus += 1;
+                let n = s.pdus;
+                if let Some(after) = s.faults.forgets {
+                    let (ports, bridge, state) =
+                        (s.ports.clone(), s.bridge.clone(), self.0.clone());
+                    tokio::spawn(async move {
+                        tokio::time::sleep(after).await;
+                        let mut s = state.lock().unwrap();
+                        (s.ports, s.bridge) = (ports, bridge);
+                    });
+                }
+                s.at(Moment::SetComes(n));
+            }
+            if s.faults
+                .wrong_type
+                .as_ref()
+                .is_some_and(|c| oid.arcs().starts_with(c))
+            {
+                return Err(SetTestError::WrongType);
+            }
+            if let (Some(bridge), true) = (&s.bridge, Bridge::has(oid)) {
+                bridge.test(oid, value)?;
+            }
+            if nth > 1 && s.faults.one_per_pdu {
                 return Err(SetTestError::ResourceUnavailable);
             }
             let admin = matches!(value, Value::Integer(_));
@@ -359,9 +453,28 @@ impl Fake {
             cache: None,
             tested: HashMap::new(),
             committed: HashMap::new(),
+            pdus: 0,
+            bridge: None,
+            hook: None,
         }));
-        let engine =
-            AuthoritativeEngine::install(ENGINE.to_vec(), |_| Ok::<(), Infallible>(())).unwrap();
+        Fake::serve(state, 1).await
+    }
+
+    /// The same switch with VLANs.
+    pub async fn with_vlans() -> Fake {
+        let fake = Fake::start().await;
+        fake.with(|s| s.bridge = Some(Bridge::new()));
+        fake
+    }
+
+    /// The same switch's agent after a restart: its SNMPv3 engine counts one boot more, and its clock is at zero.
+    pub async fn restarted(&self) -> Fake {
+        Fake::serve(self.state.clone(), 2).await
+    }
+
+    async fn serve(state: Arc<Mutex<State>>, boots: u32) -> Fake {
+        let before = PersistedAuthoritativeEngine::new(ENGINE.to_vec(), boots).unwrap();
+        let engine = AuthoritativeEngine::restart(before, |_| Ok::<(), Infallible>(())).unwrap();
         let agent = Agent::builder()
             .bind("127.0.0.1:0")
             .community(COMMUNITY)
@@ -473,20 +586,75 @@ pub async fn proxy(to: SocketAddr, mut rule: Rule) -> SocketAddr {
     address
 }
 
+/// A UDP proxy before the switch whose messages hold only so many varbinds: a request with more is answered with
+/// tooBig and goes no further (v1 and v2c only).
+pub async fn small_messages(to: SocketAddr, most: usize) -> SocketAddr {
+    let front = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let back = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = front.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut a, mut b) = (vec![0; 65536], vec![0; 65536]);
+        let mut client = None;
+        loop {
+            tokio::select! {
+                Ok((n, from)) = front.recv_from(&mut a) => {
+                    client = Some(from);
+                    let request = &a[..n];
+                    match too_big(request, most) {
+                        Some(answer) => { let _ = front.send_to(&answer, from).await; }
+                        None => { let _ = back.send_to(request, to).await; }
+                    }
+                }
+                Ok((n, _)) = back.recv_from(&mut b) => {
+                    let _ = front.send_to(&b[..n], client.unwrap()).await;
+                }
+            }
+        }
+    });
+    address
+}
+
+/// The request as a response with error-status tooBig(1), if it is a GET or SET with more varbinds than `most`.
+fn too_big(request: &[u8], most: usize) -> Option<Vec<u8>> {
+    let (_, message, _) = enter(request);
+    let (_, _, rest) = enter(message);
+    let (_, _, rest) = enter(rest);
+    let (tag, body, _) = enter(rest);
+    let (_, _, after_id) = enter(body);
+    let (_, status, after_status) = enter(after_id);
+    let (_, _, binds) = enter(after_status);
+    let (_, mut list, _) = enter(binds);
+    let mut count = 0;
+    while !list.is_empty() {
+        (_, _, list) = enter(list);
+        count += 1;
+    }
+    if count <= most || !matches!(tag, 0xa0 | 0xa3) {
+        return None;
+    }
+    let at = |part: &[u8]| part.as_ptr() as usize - request.as_ptr() as usize;
+    let mut answer = request.to_vec();
+    answer[at(rest)] = 0xa2;
+    answer[at(status)] = 1;
+    Some(answer)
+}
+
+/// Tag, content and what follows of one BER element.
+fn enter(d: &[u8]) -> (u8, &[u8], &[u8]) {
+    let (len, head) = if d[1] & 0x80 == 0 {
+        (usize::from(d[1]), 2)
+    } else {
+        let n = usize::from(d[1] & 0x7f);
+        (
+            d[2..2 + n].iter().fold(0, |l, b| l << 8 | usize::from(*b)),
+            2 + n,
+        )
+    };
+    (d[0], &d[head..head + len], &d[head + len..])
+}
+
 /// PDU tag and request-id of a community message.
 fn pdu(data: &[u8]) -> (u8, Vec<u8>) {
-    fn enter(d: &[u8]) -> (u8, &[u8], &[u8]) {
-        let (len, head) = if d[1] & 0x80 == 0 {
-            (usize::from(d[1]), 2)
-        } else {
-            let n = usize::from(d[1] & 0x7f);
-            (
-                d[2..2 + n].iter().fold(0, |l, b| l << 8 | usize::from(*b)),
-                2 + n,
-            )
-        };
-        (d[0], &d[head..head + len], &d[head + len..])
-    }
     let (_, message, _) = enter(data);
     let (_, _, rest) = enter(message);
     let (_, _, rest) = enter(rest);

@@ -1,0 +1,174 @@
+//! The VLANs of the switch in the test's process: static and current rows of Q-BRIDGE-MIB as agents serve them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_snmp::handler::SetTestError;
+use async_snmp::{Oid, Value};
+
+const QBRIDGE: [u32; 8] = [1, 3, 6, 1, 2, 1, 17, 7];
+/// dot1qVlanCurrentTable's first index is a TimeFilter: anything but zero, as several families send it.
+const TIME_MARK: u32 = 117_070;
+/// Octets that hold every port.
+const NEEDED: usize = 6;
+
+/// One VLAN.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vlan {
+    pub name: String,
+    pub fdb: u32,
+    pub egress: BTreeSet<u32>,
+    pub untagged: BTreeSet<u32>,
+    pub forbidden: BTreeSet<u32>,
+}
+
+/// How long the agent's PortLists are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lists {
+    /// As long as the ports need; takes any length.
+    #[default]
+    Plain,
+    /// Without trailing zero octets; takes any length.
+    Trimmed,
+    /// This long, and refuses any other length.
+    Exactly(usize),
+}
+
+/// All VLANs, and the PVID of each bridge port.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bridge {
+    pub vlans: BTreeMap<u16, Vlan>,
+    pub pvid: BTreeMap<u32, u16>,
+    pub lists: Lists,
+}
+
+impl Bridge {
+    /// VLANs 10 (ports 1 to 4 untagged), 20 (empty), 30 (2 and the uplink 48 tagged), 40 (48 tagged), each with a
+    /// filtering database of another number.
+    pub fn new() -> Bridge {
+        let vlan = |name: &str, fdb, egress: &[u32], untagged: &[u32]| Vlan {
+            name: name.into(),
+            fdb,
+            egress: egress.iter().copied().collect(),
+            untagged: untagged.iter().copied().collect(),
+            forbidden: BTreeSet::new(),
+        };
+        Bridge {
+            vlans: BTreeMap::from([
+                (10, vlan("cameras", 1, &[1, 2, 3, 4, 48], &[1, 2, 3, 4])),
+                (20, vlan("quarantine", 2, &[48], &[])),
+                (30, vlan("voice", 7, &[2, 48], &[])),
+                (40, vlan("backup", 9, &[48], &[])),
+            ]),
+            pvid: BTreeMap::from([(1, 10), (2, 10), (3, 10), (4, 10), (48, 1)]),
+            lists: Lists::Plain,
+        }
+    }
+
+    /// What one port is in: PVID, egress, untagged.
+    pub fn of(&self, port: u32) -> (u16, BTreeSet<u16>, BTreeSet<u16>) {
+        let of = |list: fn(&Vlan) -> &BTreeSet<u32>| {
+            let there = self.vlans.iter().filter(|(_, v)| list(v).contains(&port));
+            there.map(|(id, _)| *id).collect()
+        };
+        (self.pvid[&port], of(|v| &v.egress), of(|v| &v.untagged))
+    }
+
+    fn octets(&self, ports: &BTreeSet<u32>) -> Value {
+        let length = match self.lists {
+            Lists::Exactly(n) => n,
+            Lists::Plain | Lists::Trimmed => NEEDED,
+        };
+        let mut out = vec![0u8; length];
+        for p in ports {
+            out[(*p as usize - 1) / 8] |= 0x80 >> ((p - 1) % 8);
+        }
+        if self.lists == Lists::Trimmed {
+            out.truncate(out.iter().rposition(|o| *o != 0).map_or(0, |at| at + 1));
+        }
+        Value::OctetString(out.into())
+    }
+
+    pub fn rows(&self) -> Vec<(Oid, Value)> {
+        let at = |arcs: &[u32]| Oid::from_slice(&[&QBRIDGE[..], arcs].concat());
+        let mut out = Vec::new();
+        for (id, v) in &self.vlans {
+            let i = u32::from(*id);
+            let now = |column| at(&[1, 4, 2, 1, column, TIME_MARK, i]);
+            let row = |column| at(&[1, 4, 3, 1, column, i]);
+            out.push((now(3), Value::Gauge32(v.fdb)));
+            out.push((now(4), self.octets(&v.egress)));
+            out.push((now(5), self.octets(&v.untagged)));
+            out.push((row(1), Value::from(v.name.as_str())));
+            out.push((row(2), self.octets(&v.egress)));
+            out.push((row(3), self.octets(&v.forbidden)));
+            out.push((row(4), self.octets(&v.untagged)));
+            out.push((row(5), Value::Integer(1)));
+        }
+        for (port, vlan) in &self.pvid {
+            out.push((
+                at(&[1, 4, 5, 1, 1, *port]),
+                Value::Gauge32(u32::from(*vlan)),
+            ));
+            let stp = Oid::from_slice(&[1, 3, 6, 1, 2, 1, 17, 2, 15, 1, 3, *port]);
+            out.push((stp, Value::Integer(5)));
+        }
+        out
+    }
+
+    /// Column and index below Q-BRIDGE-MIB's VLAN objects.
+    fn place(oid: &Oid) -> Option<(&[u32], u32)> {
+        let rest = oid.arcs().strip_prefix(&QBRIDGE)?.strip_prefix(&[1, 4])?;
+        let (index, column) = rest.split_last()?;
+        Some((column, *index))
+    }
+
+    /// True if it is one of its objects.
+    pub fn has(oid: &Oid) -> bool {
+        Self::place(oid).is_some()
+    }
+
+    /// What an agent checks before it applies anything.
+    pub fn test(&self, oid: &Oid, value: &Value) -> Result<(), SetTestError> {
+        match (Self::place(oid), value) {
+            (Some(([5, 1, 1], port)), Value::Gauge32(vlan)) => {
+                let there = u16::try_from(*vlan).is_ok_and(|v| self.vlans.contains_key(&v));
+                match there && self.pvid.contains_key(&port) {
+                    true => Ok(()),
+                    false => Err(SetTestError::InconsistentValue),
+                }
+            }
+            (Some(([3, 1, 2 | 4], vlan)), Value::OctetString(octets)) => {
+                if !u16::try_from(vlan).is_ok_and(|v| self.vlans.contains_key(&v)) {
+                    return Err(SetTestError::NoCreation);
+                }
+                match self.lists {
+                    Lists::Exactly(n) if octets.len() != n => Err(SetTestError::WrongLength),
+                    _ => Ok(()),
+                }
+            }
+            (Some(([5, 1, 1] | [3, 1, 2 | 4], _)), _) => Err(SetTestError::WrongType),
+            _ => Err(SetTestError::NotWritable),
+        }
+    }
+
+    pub fn apply(&mut self, oid: &Oid, value: &Value) {
+        match (Self::place(oid), value) {
+            (Some(([5, 1, 1], port)), Value::Gauge32(vlan)) => {
+                self.pvid.insert(port, *vlan as u16);
+            }
+            (Some(([3, 1, column], vlan)), Value::OctetString(octets)) => {
+                let ports = (1..=octets.len() as u32 * 8)
+                    .filter(|p| octets[(*p as usize - 1) / 8] & (0x80 >> ((p - 1) % 8)) != 0)
+                    .collect();
+                let Some(row) = self.vlans.get_mut(&(vlan as u16)) else {
+                    return;
+                };
+                match column {
+                    2 => row.egress = ports,
+                    _ => row.untagged = ports,
+                }
+            }
+            _ => {}
+        }
+    }
+}
