@@ -13,6 +13,7 @@ pub mod evidence;
 pub mod flow;
 mod observed;
 mod outcome;
+mod parking;
 pub mod policy;
 mod probing;
 mod recover;
@@ -90,6 +91,12 @@ struct Timers {
     service_pending: bool,
     poll: BootTime,
     poll_pending: bool,
+    /// Port takeover: when our own port is put back to the parking VLAN.
+    #[serde(default)]
+    park: Option<BootTime>,
+    /// A person was told that it is not back.
+    #[serde(default)]
+    park_told: bool,
 }
 
 /// What our heartbeats say beside what the adapters know.
@@ -299,6 +306,7 @@ impl Machine {
                 due.extend([r.deadline, r.next_probe]);
             }
         }
+        due.extend(self.park_due());
         if let Some(own) = &self.own {
             due.extend([own.renew, own.fence_check].into_iter().flatten());
         }
@@ -322,6 +330,7 @@ impl Machine {
                 break;
             }
         }
+        self.park_timers(now);
         self.watch(now);
     }
 
