@@ -96,9 +96,7 @@ impl Machine {
             | Step::Lift
             | Step::Handback
             | Step::Prove
-            | Step::Precheck => {
-                self.release_step_done(now, step)
-            }
+            | Step::Precheck => self.release_step_done(now, step),
             Step::Watch
             | Step::Gate
             | Step::Service
