@@ -53,6 +53,8 @@ pub struct PeerRun {
     pub engine_boots: Option<u64>,
     /// Reads of its switch in a row that failed.
     pub switch_fails: u32,
+    /// What was last wrong with the settings of our legs.
+    pub leg_faults: Vec<String>,
     /// Why the last one failed.
     pub switch_fault: Option<String>,
 }
@@ -135,7 +137,7 @@ impl Loop {
                 self.event(i, Event::Tick);
             }
             let p = &mut self.peers[i];
-            p.hands.pump(now, &mut self.interfaces[p.interface]);
+            p.hands.pump(now, &mut self.interfaces);
         }
         self.beat(now);
     }
@@ -187,6 +189,7 @@ impl Loop {
                     p.hands.identities.extend(identities);
                 }
             }
+            Input::Legs(peer, faults) => self.legs_read(peer, faults),
             Input::OwnService(peer, ok) => {
                 if let Some(p) = self.peers.get_mut(peer) {
                     p.service_ok = ok;
@@ -206,7 +209,7 @@ impl Loop {
             Input::AddressGone(index, address) => {
                 for i in 0..self.peers.len() {
                     let p = &self.peers[i];
-                    let here = self.interfaces[p.interface].index == index;
+                    let here = self.interfaces[p.hands.serving].index == index;
                     if here && p.hands.peer.vip.addr == address {
                         self.event(i, Event::AddressLost);
                     }
@@ -245,9 +248,9 @@ impl Loop {
             .record(now, prior.as_ref(), &event, &p.machine, &actions);
         let changed = actions.iter().any(|a| matches!(a, Action::Changed { .. }));
         for action in actions {
-            let interface = &mut self.interfaces[p.interface];
+            let interfaces = &mut self.interfaces;
             p.hands
-                .perform(now, action, ticket.as_ref(), interface, &self.shared);
+                .perform(now, action, ticket.as_ref(), interfaces, &self.shared);
         }
         let flags_changed = p.machine.flags() != flags;
         if changed {
@@ -266,26 +269,26 @@ impl Loop {
             self.interfaces[interface].mac,
             self.interfaces[interface].own,
         );
-        if frame.sha == mac {
+        // With port takeover two legs of ours hear each other.
+        if self.interfaces.iter().any(|i| i.mac == frame.sha) {
             return;
         }
         for i in 0..self.peers.len() {
             let p = &mut self.peers[i];
-            if p.interface != interface {
-                continue;
-            }
             let vip = p.hands.peer.vip.addr;
-            if frame.spa == vip {
+            let listens = p.interface == interface;
+            if listens && frame.spa == vip {
                 self.event(i, Event::VipSeen { mac: frame.sha });
                 continue;
             }
-            if frame.op == ArpOp::Reply && frame.is_receipt(vip, mac) {
+            let speaks = p.hands.announcing_on == interface;
+            if speaks && frame.op == ArpOp::Reply && frame.is_receipt(vip, mac) {
                 let now = clock::now();
                 if let Some(announcer) = &mut p.hands.announcer {
                     announcer.receipt(frame.spa, now);
                 }
             }
-            if let Some(witness) = p.hands.witnesses.answer(frame, mac, own) {
+            if listens && let Some(witness) = p.hands.witnesses.answer(frame, mac, own) {
                 self.event(i, Event::Witness(witness));
             }
         }
@@ -296,7 +299,11 @@ impl Loop {
             return;
         }
         for i in 0..self.peers.len() {
-            if self.peers[i].interface == interface {
+            let p = &self.peers[i];
+            if p.interface == interface || p.hands.serving == interface {
+                // Without both legs there is nothing to take over with.
+                let both = [p.interface, p.hands.serving];
+                let up = both.iter().all(|leg| self.interfaces[*leg].carrier);
                 self.event(i, Event::Carrier { up });
             }
         }
@@ -379,9 +386,9 @@ impl Loop {
             match p.machine.ownership().map(|o| o.grounds) {
                 Some(grounds) => {
                     if grounds != Grounds::Fenced {
-                        let interface = &mut self.interfaces[p.interface];
                         let stay = Action::Restore { lifetime: None };
-                        p.hands.perform(now, stay, None, interface, &self.shared);
+                        let interfaces = &mut self.interfaces;
+                        p.hands.perform(now, stay, None, interfaces, &self.shared);
                     }
                     tracing::warn!(peer = %name, "stopping while active: {} stays on this machine for ever, and the fence stays, because the cameras are here; the next start goes on from there", p.hands.peer.vip);
                 }

@@ -119,8 +119,9 @@ pub async fn way_out(
             source: std::io::Error::other(e.to_string()),
         })?
         .build();
-    let answer = netlink.handle.route().get(question).execute().try_next();
-    let answer = answer
+    let mut answers = Box::pin(netlink.handle.route().get(question).execute());
+    let answer = answers
+        .try_next()
         .await
         .map_err(|e| NetlinkError::new(format!("ask for the route from {from} to {to}"), e))?;
     Ok(answer.and_then(|m| {
