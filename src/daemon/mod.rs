@@ -27,6 +27,7 @@ pub mod parked;
 mod perform;
 mod policy;
 pub mod privilege;
+pub mod quarantine;
 mod record;
 pub mod recorder;
 mod reload;

@@ -61,6 +61,11 @@ fn try_reload(l: &mut Loop, config: &Config, secrets: &Secrets) -> Result<(), St
         );
         run.recorder.set_fence(fencing.ports());
         run.hands.witnesses = super::start::witnesses(config, peer, &inventory);
+        if let (Some(parked), Some(takeover)) = (&mut run.hands.parked, &peer.port_takeover)
+            && let Some(switch) = switches.get(&takeover.switch)
+        {
+            parked.switch = switch.clone();
+        }
         run.hands.fencing = fencing;
         run.hands.inventory = inventory;
         run.hands.peer = Arc::new(peer.clone());

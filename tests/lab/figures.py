@@ -26,7 +26,7 @@ def figures(run, since_us, at="standby", before_us=None, start_us=None):
     `at` between `start_us` (default: since_us) and `before_us` (for example
     the time the fence was proven; default: since_us, so nothing).
     """
-    mac = next(l.mac for l in run.legs_of(at) if l.ifname == "eth0")
+    mac = next(l.mac for l in run.legs_of(at) if l.ifname == run.vip_leg(at))
     start_us = since_us if start_us is None else start_us
     before_us = since_us if before_us is None else before_us
     cameras = {c.address for c in topology.cameras(run.state["cameras"])}
