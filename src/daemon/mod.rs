@@ -10,6 +10,7 @@
 
 mod announcing;
 pub mod around;
+mod asking;
 mod beats;
 pub mod boot_counter;
 mod chores;

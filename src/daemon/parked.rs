@@ -161,6 +161,36 @@ pub async fn drop_and_prove(mute: &Mute) -> Outcome {
     }
 }
 
+/// By which of our legs a step speaks, where they are two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leg {
+    /// The one in production, with our own address.
+    Listening,
+    /// The one that has the VIP.
+    Serving,
+}
+
+/// The leg of a step.
+pub(super) fn step_leg(step: Step) -> Leg {
+    match step {
+        Step::Watch | Step::Claim | Step::Rewire | Step::Announce | Step::Drop | Step::Park => {
+            Leg::Serving
+        }
+        Step::Gate
+        | Step::Service
+        | Step::Yield
+        | Step::Fence
+        | Step::Silence
+        | Step::Open
+        | Step::Verify
+        | Step::Precheck
+        | Step::Lift
+        | Step::Return
+        | Step::Handback
+        | Step::Prove => Leg::Listening,
+    }
+}
+
 impl Hands {
     /// Moves our own port: to the production VLAN for `Rewire`, back to the parking VLAN for `Park`.
     pub(super) fn move_own_port(

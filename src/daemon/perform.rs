@@ -14,17 +14,15 @@ use super::fencing::Fencing;
 use super::hub::{Input, Tx};
 use super::interfaces::Interface;
 use super::journal::Ticket;
-use super::parked::{self, Parked};
+use super::parked::{self, Leg, Parked, step_leg};
 use super::tasks::Tasks;
 use super::watch::Watch;
 use super::witnesses::Witnesses;
 use super::{claim, clock, steps};
 use crate::config;
 use crate::detect::icmp::IcmpProbe;
-use crate::detect::rtmp::From;
 use crate::net::announce::Announcer;
 use crate::net::arp::ArpFrame;
-use crate::net::gate;
 use crate::net::netlink::Netlink;
 use crate::switch::PortIdentity;
 use crate::switch::unfence::Lift;
@@ -132,7 +130,7 @@ impl Hands {
         self.peer.vip
     }
 
-    fn service_at(&self, address: Ipv4Addr) -> SocketAddrV4 {
+    pub(super) fn service_at(&self, address: Ipv4Addr) -> SocketAddrV4 {
         SocketAddrV4::new(address, self.peer.service.port)
     }
 
@@ -224,58 +222,6 @@ impl Hands {
                 tracing::info!(peer = %self.name, "{from} -> {to}: {why}");
             }
         }
-    }
-
-    /// Removes the gate of a takeover that is over, if one was closed.
-    fn open_gate(&mut self, shared: &Shared) {
-        if self.gate_closed.take().is_some() {
-            let (name, turn) = (self.name.clone(), self.gate_turn.clone());
-            shared.slow.spawn(async move {
-                let _turn = turn.lock().await;
-                if let Err(e) = gate::open(&name).await {
-                    tracing::error!(peer = %name, error = %e, "the gate could not be removed");
-                }
-            });
-        }
-    }
-
-    /// From where the peer's VIP is reached. An address that is ours too is reached only by naming the interface.
-    fn from(&self, interface: &Interface) -> From {
-        match self.parked {
-            Some(_) => From::Interface(interface.name.clone()),
-            None => From::Address(interface.own),
-        }
-    }
-
-    fn probe_service(&self, interface: &Interface, shared: &Shared) {
-        let (at, me, tx) = (self.service_at(self.vip().addr), self.me, shared.tx.clone());
-        let from = self.from(interface);
-        let within = self.peer.detect.service_timeout;
-        shared.slow.spawn(async move {
-            let result = steps::ask_peer(at, &from, within).await;
-            let event = Event::Service {
-                ok: result.is_ok(),
-                fault: result.err().unwrap_or_default(),
-            };
-            let _ = tx.send(Input::Event(me, event));
-        });
-    }
-
-    fn poll_port(&self, shared: &Shared) {
-        let (fencing, me, tx) = (self.fencing.clone(), self.me, shared.tx.clone());
-        shared.slow.spawn(async move {
-            let event = match fencing.poll().await {
-                Ok(read) => {
-                    let _ = tx.send(Input::Switch(me, Ok(read.sys_uptime_cs)));
-                    Event::PeerPort { up: read.up }
-                }
-                Err(fault) => {
-                    let _ = tx.send(Input::Switch(me, Err(fault)));
-                    Event::SwitchSilent
-                }
-            };
-            let _ = tx.send(Input::Event(me, event));
-        });
     }
 
     fn run(
@@ -439,50 +385,6 @@ impl Hands {
             outcome,
         };
         let _ = shared.tx.send(Input::Event(self.me, event));
-    }
-
-    fn put_address(&self, lifetime: Option<Duration>, interface: &Interface, shared: &Shared) {
-        let (netlink, index, vip) = (shared.netlink.clone(), interface.index, self.vip());
-        let name = interface.name.clone();
-        if self.parked.is_some() {
-            tokio::spawn(async move {
-                if let Err(e) = parked::ensure(&netlink, (&name, index), vip).await {
-                    tracing::error!(%vip, error = %e, "the VIP could not be put back");
-                }
-            });
-            return;
-        }
-        tokio::spawn(async move {
-            if let Outcome::Failed(e) = claim::claim(&netlink, &name, index, vip, lifetime).await {
-                tracing::error!(%vip, error = %e, "the VIP could not be renewed");
-            }
-        });
-    }
-}
-
-/// By which of our legs a step speaks, where they are two.
-enum Leg {
-    Listening,
-    Serving,
-}
-
-fn step_leg(step: Step) -> Leg {
-    match step {
-        Step::Watch | Step::Claim | Step::Rewire | Step::Announce | Step::Drop | Step::Park => {
-            Leg::Serving
-        }
-        Step::Gate
-        | Step::Service
-        | Step::Yield
-        | Step::Fence
-        | Step::Silence
-        | Step::Open
-        | Step::Verify
-        | Step::Precheck
-        | Step::Lift
-        | Step::Return
-        | Step::Handback
-        | Step::Prove => Leg::Listening,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The loop: inputs in, events to the cores, actions to `perform`.
 //!
-//! It runs on the fast path's thread. It ends on [`Input::Stop`]; what it started on the slow runtime is then
-//! abandoned (a step's task that is cut off is found again from the journal at the next start).
+//! It runs on the fast path's thread, and ends on [`Input::Stop`]; what still runs on the slow runtime is then left
+//! (a step's task that is cut off is found again from the journal at the next start).
 
 use std::time::Duration;
 
@@ -281,8 +281,10 @@ impl Loop {
                 self.event(i, Event::VipSeen { mac: frame.sha });
                 continue;
             }
-            let speaks = p.hands.announcing_on == interface;
-            if speaks && frame.op == ArpOp::Reply && frame.is_receipt(vip, mac) {
+            if p.hands.announcing_on == interface
+                && frame.op == ArpOp::Reply
+                && frame.is_receipt(vip, mac)
+            {
                 let now = clock::now();
                 if let Some(announcer) = &mut p.hands.announcer {
                     announcer.receipt(frame.spa, now);

@@ -166,8 +166,26 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         let fence_ports = fencing.ports();
         let mut recorder = Recorder::new(&peer.name, journal.clone(), fence_ports);
         let parked = hands.parked.as_ref();
-        let spoke = may_have_spoken(&peer, parked, kept.as_ref()).await?;
         let legs = (interface, &interfaces[serving]);
+        let cameras = hands.inventory.cameras().iter().map(|c| c.address);
+        let neighbour = cameras
+            .clone()
+            .find(|a| peer.vip.on_link(*a))
+            .or_else(|| cameras.clone().next());
+        if let (Some(_), Some(to)) = (parked, neighbour) {
+            let faults = legs::route_faults(
+                &netlink,
+                (&legs.0.name, legs.0.own),
+                (&legs.1.name, peer.vip.addr),
+                to,
+            )
+            .await;
+            let faults = faults.map_err(|e| adapter(&peer)(Box::new(e)))?;
+            if let Some(fault) = faults.first() {
+                return Err(adapter(&peer)(fault.to_string().into()));
+            }
+        }
+        let spoke = may_have_spoken(&peer, parked, kept.as_ref()).await?;
         let found = look(&netlink, legs, (&peer, spoke), &fencing, &slow).await?;
         hands.adopt = found.address_here;
         if let Some((kept, _)) = &kept {

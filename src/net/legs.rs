@@ -132,6 +132,33 @@ pub async fn way_out(
     }))
 }
 
+/// Everything about routes that is not as it must be: what comes from the parked address must leave by `parked`, what
+/// comes from `own` by `listening`. `to` is any neighbour in their network.
+///
+/// # Errors
+/// [`NetlinkError`] where an interface cannot be looked up.
+pub async fn route_faults(
+    netlink: &Netlink,
+    (listening, own): (&str, Ipv4Addr),
+    (parked, vip): (&str, Ipv4Addr),
+    to: Ipv4Addr,
+) -> Result<Vec<Fault>, NetlinkError> {
+    let mut faults = Vec::new();
+    for (leg, from) in [(listening, own), (parked, vip)] {
+        let index = super::link::link(netlink, leg).await?.map(|l| l.ifindex.0);
+        let way = way_out(netlink, from, to).await;
+        let what = match &way {
+            Ok(out) if out.is_some() && *out == index => continue,
+            Ok(_) => "by another interface".to_owned(),
+            Err(e) => format!("by none ({e})"),
+        };
+        faults.push(Fault(format!(
+            "what {from} sends to {to} must leave by {leg}, and would leave {what}: README.md, \"Port takeover\", has the routes"
+        )));
+    }
+    Ok(faults)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -334,41 +334,6 @@ impl Machine {
         self.watch(now);
     }
 
-    /// A deadline that is noticed late because our own process stalled is no evidence.
-    fn look_for_stall(&mut self, now: BootTime, event: &Event) {
-        if matches!(event, Event::Start(_)) {
-            return;
-        }
-        let late = self
-            .next_deadline()
-            .map_or_else(Default::default, |d| now.since(d));
-        if late <= self.policy.detect.stall {
-            return;
-        }
-        match &mut self.state {
-            State::Standby | State::Suspect(_) => self.evidence.restart(now),
-            State::Confirming(c) => {
-                c.sent = 0;
-                c.since = now;
-                c.next = now;
-                self.evidence.restart(now);
-            }
-            State::Taking(t) => {
-                if let Some(s) = &mut t.silence {
-                    s.sent = 0;
-                    s.since = now;
-                    s.next = now;
-                }
-                return;
-            }
-            State::Active { .. } | State::Releasing(_) | State::Halted { .. } => return,
-        }
-        self.alert(
-            Level::Info,
-            format!("our own process was {} ms late: silence in that time proves nothing, looking again", late.as_millis()),
-        );
-    }
-
     fn order(&mut self, now: BootTime, order: Order) {
         match order {
             Order::Takeover => self.order_takeover(now),
