@@ -1,7 +1,6 @@
-//! The loop: inputs in, events to the cores, actions to `perform`.
+//! The loop: inputs in, events to the cores, actions to `perform`. It runs on the fast path's thread.
 //!
-//! It runs on the fast path's thread, and ends on [`Input::Stop`]; what still runs on the slow runtime is then left
-//! (a step's task that is cut off is found again from the journal at the next start).
+//! On [`Input::Stop`] the tasks of the slow runtime are left; the next start finds their steps in the journal.
 
 use std::time::Duration;
 
@@ -92,7 +91,7 @@ impl Loop {
                     Some(input) => self.take(input),
                 },
                 () = sleep_until(Instant::now() + wait) => {
-                    // What has arrived by now is evidence; silence is only what is left when it has been read.
+                    // What has arrived by now is evidence; silence is what is left then.
                     yield_now().await;
                     while let Ok(input) = inputs.try_recv() {
                         if matches!(input, Input::Stop) {
@@ -248,9 +247,8 @@ impl Loop {
             .record(now, prior.as_ref(), &event, &p.machine, &actions);
         let changed = actions.iter().any(|a| matches!(a, Action::Changed { .. }));
         for action in actions {
-            let interfaces = &mut self.interfaces;
-            p.hands
-                .perform(now, action, ticket.as_ref(), interfaces, &self.shared);
+            let (legs, ticket) = (&mut self.interfaces, ticket.as_ref());
+            p.hands.perform(now, action, ticket, legs, &self.shared);
         }
         let flags_changed = p.machine.flags() != flags;
         if changed {
@@ -269,7 +267,6 @@ impl Loop {
             self.interfaces[interface].mac,
             self.interfaces[interface].own,
         );
-        // With port takeover two legs of ours hear each other.
         if self.interfaces.iter().any(|i| i.mac == frame.sha) {
             return;
         }
@@ -304,8 +301,8 @@ impl Loop {
             let p = &self.peers[i];
             if p.interface == interface || p.hands.serving == interface {
                 // Without both legs there is nothing to take over with.
-                let both = [p.interface, p.hands.serving];
-                let up = both.iter().all(|leg| self.interfaces[*leg].carrier);
+                let carrier = |leg: usize| self.interfaces[leg].carrier;
+                let up = carrier(p.interface) && carrier(p.hands.serving);
                 self.event(i, Event::Carrier { up });
             }
         }
@@ -389,8 +386,8 @@ impl Loop {
                 Some(grounds) => {
                     if grounds != Grounds::Fenced {
                         let stay = Action::Restore { lifetime: None };
-                        let interfaces = &mut self.interfaces;
-                        p.hands.perform(now, stay, None, interfaces, &self.shared);
+                        let legs = &mut self.interfaces;
+                        p.hands.perform(now, stay, None, legs, &self.shared);
                     }
                     tracing::warn!(peer = %name, "stopping while active: {} stays on this machine for ever, and the fence stays, because the cameras are here; the next start goes on from there", p.hands.peer.vip);
                 }
