@@ -35,6 +35,11 @@ fn speaking(table: &str) -> String {
     )
 }
 
+/// The name of both tables of a peer.
+pub fn table(peer: &str) -> String {
+    table_of(TABLE_PREFIX, peer)
+}
+
 /// What [`mute`] hands to `nft -f -`, for a person.
 pub fn rules(peer: &str, vip: Ipv4Addr) -> String {
     muting(&table_of(TABLE_PREFIX, peer), vip)
