@@ -10,6 +10,7 @@
 
 mod announcing;
 pub mod around;
+mod asking;
 mod beats;
 pub mod boot_counter;
 mod chores;
@@ -20,11 +21,14 @@ mod fencing;
 pub mod hub;
 mod interfaces;
 pub mod journal;
+pub mod moving;
 pub mod notify;
 mod opening;
+pub mod parked;
 mod perform;
 mod policy;
 pub mod privilege;
+pub mod quarantine;
 mod record;
 pub mod recorder;
 mod reload;
