@@ -11,6 +11,7 @@ mod problem;
 mod resolved;
 pub mod schema;
 mod schema_peer;
+mod schema_ssh;
 mod secret;
 mod suggest;
 mod surroundings;
@@ -19,12 +20,13 @@ mod validate;
 
 pub use origin::Origin;
 pub use problem::{ConfigErrors, Problem, Severity, Warning};
-pub use resolved::{Config, Fence, Heartbeat, Node, Peer, Snmp, SnmpAuth, Switch, Usm};
+pub use resolved::{Config, Fence, Heartbeat, Node, Peer, Snmp, SnmpAuth, Ssh, Switch, Usm};
 pub use schema::{
-    Address, AliveElsewhere, Announce, AuthProtocol, Conflict, Detect, Kind, Policy, PrivProtocol,
-    Release, Service, ServiceDead, SnmpVersion, Start, Takeover, Unproven, Verify,
+    Address, AliveElsewhere, Announce, AuthProtocol, Conflict, Detect, Kind, Legacy, Policy,
+    PrivProtocol, Release, Service, ServiceDead, SnmpVersion, Start, Takeover, Unproven, Verify,
+    Way,
 };
-pub use secret::{Secrets, SnmpSecret};
+pub use secret::{Secrets, SnmpSecret, SshSecret, community_file};
 pub use surroundings::{InterfaceFacts, Persistence, ProfileFacts, Surroundings};
 
 use std::path::Path;

@@ -21,6 +21,11 @@ pub enum SwitchesError {
     /// Its secret was not loaded.
     #[error("switch {0}: its secret was not loaded")]
     NoSecret(String),
+    /// It is only reached over SSH.
+    #[error(
+        "switch {0}: it has no [switch.{0}.snmp] table, and nothing is done over SSH alone yet: add that table"
+    )]
+    NoSnmp(String),
 }
 
 /// Every switch of the configuration by name.
@@ -35,25 +40,35 @@ pub fn build(
     config
         .switches
         .iter()
-        .map(|(name, s)| {
-            let secret = secrets.snmp.get(name);
-            let credentials = credentials(&s.snmp.auth, secret)
-                .ok_or_else(|| SwitchesError::NoSecret(name.clone()))?;
-            let target = SwitchTarget {
-                name: name.clone(),
-                address: SocketAddr::V4(s.address),
-                local: None,
-                profile: Arc::new(Profile::find(&s.profile, Some(Path::new(PROFILES)))?),
-                credentials,
-                timeout: s.snmp.timeout,
-                retries: s.snmp.retries,
-                oper_staleness: s.oper_staleness,
-                uplinks: s.uplinks.clone(),
-                own_ports: s.own_ports.clone(),
-            };
-            Ok((name.clone(), Switch::new(target)))
-        })
+        .map(|(name, s)| Ok((name.clone(), one(s, secrets)?)))
         .collect()
+}
+
+/// One switch of the configuration.
+///
+/// # Errors
+///
+/// As [`build`].
+pub fn one(s: &config::Switch, secrets: &Secrets) -> Result<Switch, SwitchesError> {
+    let name = &s.name;
+    let snmp = s
+        .snmp
+        .as_ref()
+        .ok_or_else(|| SwitchesError::NoSnmp(name.clone()))?;
+    let credentials = credentials(&snmp.auth, secrets.snmp.get(name))
+        .ok_or_else(|| SwitchesError::NoSecret(name.clone()))?;
+    Ok(Switch::new(SwitchTarget {
+        name: name.clone(),
+        address: SocketAddr::V4(s.address),
+        local: None,
+        profile: Arc::new(Profile::find(&s.profile, Some(Path::new(PROFILES)))?),
+        credentials,
+        timeout: snmp.timeout,
+        retries: snmp.retries,
+        oper_staleness: s.oper_staleness,
+        uplinks: s.uplinks.clone(),
+        own_ports: s.own_ports.clone(),
+    }))
 }
 
 fn credentials(auth: &SnmpAuth, secret: Option<&SnmpSecret>) -> Option<Credentials> {
@@ -105,5 +120,7 @@ fn priv_algorithm(p: config::PrivProtocol) -> PrivAlgorithm {
         config::PrivProtocol::Aes128 => PrivAlgorithm::Aes128,
         config::PrivProtocol::Aes192 => PrivAlgorithm::Aes192,
         config::PrivProtocol::Aes256 => PrivAlgorithm::Aes256,
+        config::PrivProtocol::Aes192Cisco => PrivAlgorithm::Aes192Cisco,
+        config::PrivProtocol::Aes256Cisco => PrivAlgorithm::Aes256Cisco,
     }
 }
