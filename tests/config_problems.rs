@@ -48,10 +48,7 @@ impl Site {
 }
 
 fn around() -> Surroundings {
-    let facts = |name: &str, persistence| ProfileFacts {
-        name: name.into(),
-        persistence,
-    };
+    let facts = ProfileFacts::snmp_only;
     Surroundings {
         host_name: Some("standby-1.site.example".into()),
         profiles: Some(vec![
@@ -249,7 +246,7 @@ fn whether_a_fence_is_saved_must_fit_the_profile() {
         "persist = false",
         "persist = true",
         key,
-        "cannot save yet",
+        "has no way to save that is configured here",
         "persist = false",
     );
 }
@@ -351,7 +348,7 @@ fn missing_values_are_said_once_each() {
     let expected = [
         "switch.core.address",
         "switch.core.profile",
-        "switch.core.snmp.community-file",
+        "switch.core",
         "peer.a.kind",
         "peer.a.vip",
         "peer.a.interface",

@@ -23,10 +23,10 @@ const NO_DEFAULT: [&str; 10] = [
 
 fn load(text: &str) -> Config {
     let around = Surroundings {
-        profiles: Some(vec![ProfileFacts {
-            name: "generic-qbridge".into(),
-            persistence: Persistence::Unknown,
-        }]),
+        profiles: Some(vec![ProfileFacts::snmp_only(
+            "generic-qbridge",
+            Persistence::Unknown,
+        )]),
         ..Surroundings::default()
     };
     match Config::from_text(Path::new(SAMPLE_PATH), text, &around) {
@@ -98,6 +98,7 @@ fn the_sample_names_every_key_of_the_schema() {
         "[heartbeat]",
         "[switch.core]",
         "[switch.core.snmp]",
+        "[switch.core.ssh]",
         "[peer.cctv]",
         "[peer.cctv.detect]",
         "[peer.cctv.policy]",

@@ -6,6 +6,15 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::exit;
 
+mod profile;
+mod switch;
+
+pub use profile::{LintArgs, ProfileCommand, RecordArgs, ShowArgs, TryArgs};
+pub use switch::{
+    ApplyArgs, AtArgs, BackupArgs, DiffArgs, FindArgs, NameArgs, OpArgs, PlanArgs, PortsArgs,
+    PreflightArgs, SwitchCommand, TargetArgs, UndoArgs,
+};
+
 const EXAMPLES: &str = "\
 Examples:
   standin check                   is the configuration right? can the switch be reached?
@@ -13,6 +22,7 @@ Examples:
   standin status                  who is healthy, who is taken over, what is missing
   standin takeover cctv           planned switchover: take cctv's address now
   standin release cctv            the machine is repaired: hand everything back
+  standin switch preflight --all  may standin be trusted with these switches?
   standin unfence core:p-prim     last resort: open a port that was shut, with any standin that knows it
 ";
 
@@ -90,6 +100,12 @@ pub enum Command {
     /// What a person decides about a peer machine
     #[command(subcommand)]
     Peer(PeerCommand),
+    /// Looks at switches, plans and makes changes, takes them back
+    #[command(subcommand)]
+    Switch(SwitchCommand),
+    /// Switch profiles: what there is, whether one is right, what it would do
+    #[command(subcommand)]
+    Profile(ProfileCommand),
 }
 
 /// `standin run`

@@ -31,6 +31,40 @@ pub fn fail(code: ExitCode, message: &str) -> ExitCode {
     code
 }
 
+/// As [`fail`], and with `--json` on standard output too: `ok` false, and `error`.
+pub fn refuse(code: ExitCode, message: &str, json: bool) -> ExitCode {
+    if json {
+        say_json(&serde_json::json!({ "ok": false, "error": message }));
+    }
+    fail(code, message)
+}
+
+/// Prints a JSON value on one line, or `text` line by line.
+pub fn answer(json: bool, value: &Value, text: &[String]) {
+    if json {
+        say_json(value);
+    } else {
+        text.iter().for_each(|line| say(line));
+    }
+}
+
+/// Lines up columns; the last one is as long as it is.
+pub fn table(rows: &[Vec<String>]) -> Vec<String> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let width = |c: usize| {
+        let cells = rows.iter().filter_map(|r| r.get(c));
+        cells.map(|t| t.chars().count()).max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    rows.iter()
+        .map(|row| {
+            let cells = row.iter().zip(&widths);
+            let line: Vec<String> = cells.map(|(t, w)| format!("{t:<w$}")).collect();
+            line.join("  ").trim_end().to_owned()
+        })
+        .collect()
+}
+
 /// Prints what is wrong with a configuration.
 pub fn config_errors(errors: &ConfigErrors, json: bool) -> ExitCode {
     if json {

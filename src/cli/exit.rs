@@ -13,6 +13,10 @@ pub enum ExitCode {
     Usage,
     /// The daemon is not there.
     NotReachable,
+    /// A guard refused a change; nothing was written.
+    Refused,
+    /// Something was, or may have been, written, and how things are is not known.
+    Unclear,
     /// An input cannot be understood.
     BadData,
     /// An input is not there.
@@ -30,7 +34,7 @@ pub enum ExitCode {
 }
 
 /// Every exit code with its number and its meaning.
-pub const TABLE: [(ExitCode, u8, &str); 11] = [
+pub const TABLE: [(ExitCode, u8, &str); 13] = [
     (
         ExitCode::Ok,
         0,
@@ -39,14 +43,24 @@ pub const TABLE: [(ExitCode, u8, &str); 11] = [
     (
         ExitCode::NotReached,
         1,
-        "done, but not what was asked for: degraded or failed",
+        "done, but not what was asked for: degraded, failed, or undone",
     ),
     (ExitCode::Usage, 2, "the command line is wrong"),
     (ExitCode::NotReachable, 3, "the daemon is not there"),
     (
+        ExitCode::Refused,
+        4,
+        "a guard refused the change; nothing was written",
+    ),
+    (
+        ExitCode::Unclear,
+        5,
+        "something was, or may have been, written to a switch: look at it",
+    ),
+    (
         ExitCode::BadData,
         65,
-        "an input cannot be understood (inventory, capture, journal, request)",
+        "an input cannot be understood (inventory, capture, journal, recording, request)",
     ),
     (
         ExitCode::NoInput,
@@ -73,7 +87,11 @@ pub const TABLE: [(ExitCode, u8, &str); 11] = [
         77,
         "a capability or a permission is missing",
     ),
-    (ExitCode::BadConfig, 78, "the configuration is refused"),
+    (
+        ExitCode::BadConfig,
+        78,
+        "the configuration or a profile is refused",
+    ),
 ];
 
 impl ExitCode {
@@ -118,6 +136,8 @@ mod tests {
             ExitCode::NotReached,
             ExitCode::Usage,
             ExitCode::NotReachable,
+            ExitCode::Refused,
+            ExitCode::Unclear,
             ExitCode::BadData,
             ExitCode::NoInput,
             ExitCode::Unavailable,

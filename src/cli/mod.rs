@@ -6,10 +6,12 @@ mod common;
 pub mod exit;
 mod orders;
 mod plan;
+mod profile;
 mod replay;
 mod report;
 mod run;
 mod status;
+mod switch;
 mod unfence;
 pub mod verify;
 
@@ -65,6 +67,8 @@ pub fn dispatch(cli: Cli) -> ExitCode {
             }
         }
         Command::Replay(args) => replay::run(&args.journal, json),
+        Command::Switch(command) => switch::run(config, &command, json),
+        Command::Profile(command) => profile::run(&command, json),
         Command::Peer(PeerCommand::Reset(args)) => orders::peer_reset(config, &args.name, json),
     }
 }

@@ -11,6 +11,7 @@ mod problem;
 mod resolved;
 pub mod schema;
 mod schema_peer;
+mod schema_ssh;
 mod secret;
 mod suggest;
 mod surroundings;
@@ -20,13 +21,15 @@ mod validate;
 pub use origin::Origin;
 pub use problem::{ConfigErrors, Problem, Severity, Warning};
 pub use resolved::{
-    Config, Fence, Heartbeat, Node, Peer, PortTakeover, Quarantine, Snmp, SnmpAuth, Switch, Usm,
+    Config, Fence, Heartbeat, Node, Peer, PortTakeover, Quarantine, Snmp, SnmpAuth, Ssh, Switch,
+    Usm,
 };
 pub use schema::{
-    Address, AliveElsewhere, Announce, AuthProtocol, Conflict, Detect, FenceKind, Kind, Policy,
-    PrivProtocol, Release, Service, ServiceDead, SnmpVersion, Start, Takeover, Unproven, Verify,
+    Address, AliveElsewhere, Announce, AuthProtocol, Conflict, Detect, FenceKind, Kind, Legacy,
+    Policy, PrivProtocol, Release, Service, ServiceDead, SnmpVersion, Start, Takeover, Unproven,
+    Verify, Way,
 };
-pub use secret::{Secrets, SnmpSecret};
+pub use secret::{Secrets, SnmpSecret, SshSecret, community_file};
 pub use surroundings::{InterfaceFacts, Persistence, ProfileFacts, Surroundings};
 
 use std::path::Path;

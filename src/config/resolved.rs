@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::origin::Origin;
 use super::schema::{
-    Address, Announce, AuthProtocol, Detect, Kind, Policy, PrivProtocol, Release, Service,
-    Takeover, Verify,
+    Address, Announce, AuthProtocol, Detect, Kind, Legacy, Policy, PrivProtocol, Release, Service,
+    Takeover, Verify, Way,
 };
 use crate::types::{MacAddr, PortRef, Vip, VlanId};
 
@@ -88,8 +88,37 @@ pub struct Switch {
     pub uplinks: Vec<String>,
     /// ifNames of the ports this machine hangs on.
     pub own_ports: Vec<String>,
-    /// How it is talked to.
-    pub snmp: Snmp,
+    /// Ways to talk to it, in the order they are tried; empty: what the profile says.
+    pub prefer: Vec<Way>,
+    /// How it is talked to by SNMP; this or `ssh` is there.
+    pub snmp: Option<Snmp>,
+    /// How it is talked to over SSH; this or `snmp` is there.
+    pub ssh: Option<Ssh>,
+}
+
+/// How a switch is talked to over SSH.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ssh {
+    /// Management address and TCP port.
+    pub address: SocketAddrV4,
+    /// User name.
+    pub user: String,
+    /// File with the password.
+    pub password_file: Option<PathBuf>,
+    /// File with the private key.
+    pub key_file: Option<PathBuf>,
+    /// File with the pass phrase of that key.
+    pub passphrase_file: Option<PathBuf>,
+    /// File with the password of `enable`.
+    pub enable_file: Option<PathBuf>,
+    /// Whether keys of the ssh-agent are tried.
+    pub agent: bool,
+    /// File with the host keys.
+    pub known_hosts: PathBuf,
+    /// Kinds of algorithms for which old ones are allowed too, each once.
+    pub legacy: Vec<Legacy>,
+    /// Time for one answer, a prompt or a step of the login.
+    pub timeout: Duration,
 }
 
 /// How a switch is talked to by SNMP.

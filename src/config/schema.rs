@@ -14,6 +14,7 @@ use super::text;
 use crate::types::{MacAddr, Vip};
 
 pub use super::schema_peer::*;
+pub use super::schema_ssh::*;
 
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -99,8 +100,22 @@ pub struct Switch {
     pub uplinks: Vec<String>,
     /// ifNames of the ports this machine hangs on, never written as a fence.
     pub own_ports: Vec<String>,
-    /// `[switch.NAME.snmp]`
-    pub snmp: Snmp,
+    /// Ways to talk to it, in the order they are tried; empty: what the profile says.
+    pub prefer: Vec<Way>,
+    /// `[switch.NAME.snmp]`; it or `ssh` is required.
+    pub snmp: Option<Snmp>,
+    /// `[switch.NAME.ssh]`; it or `snmp` is required.
+    pub ssh: Option<Ssh>,
+}
+
+/// A way to talk to a switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Way {
+    /// By SNMP.
+    Snmp,
+    /// By a command line over SSH.
+    Ssh,
 }
 
 /// `[switch.NAME.snmp]`
@@ -176,12 +191,18 @@ pub enum AuthProtocol {
 
 /// Privacy protocol of SNMPv3 (RFC 3826 and its longer keys).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the names say it all")]
+#[serde(rename_all = "kebab-case")]
 pub enum PrivProtocol {
+    /// AES-128 (RFC 3826).
     Aes128,
+    /// AES-192 with the Blumenthal key extension.
     Aes192,
+    /// AES-256 with the Blumenthal key extension.
     Aes256,
+    /// AES-192 with the Reeder key extension, as Cisco has it.
+    Aes192Cisco,
+    /// AES-256 with the Reeder key extension, as Cisco has it.
+    Aes256Cisco,
 }
 
 /// `[peer.NAME]`

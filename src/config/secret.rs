@@ -11,7 +11,7 @@ use super::problem::Check;
 use super::{Config, ConfigErrors, SnmpAuth};
 
 /// Longest secret that is read, in bytes.
-const LONGEST: u64 = 4096;
+const LONGEST: u64 = 16_384;
 /// Shortest heartbeat key, in bytes.
 const SHORTEST_KEY: usize = 16;
 /// Shortest SNMPv3 pass phrase, in characters (RFC 3414, 11.2).
@@ -22,6 +22,8 @@ const SHORTEST_PASS_PHRASE: usize = 8;
 pub struct Secrets {
     /// By switch name.
     pub snmp: BTreeMap<String, SnmpSecret>,
+    /// By switch name, where it is talked to over SSH.
+    pub ssh: BTreeMap<String, SshSecret>,
     /// The heartbeat key, where [`Config::heartbeat`] is used.
     pub heartbeat: Option<SecretSlice<u8>>,
 }
@@ -40,11 +42,25 @@ pub enum SnmpSecret {
     },
 }
 
+/// What an SSH login needs. Whatever is not configured is `None`.
+#[derive(Debug, Default)]
+pub struct SshSecret {
+    /// The password.
+    pub password: Option<SecretString>,
+    /// The pass phrase of the private key.
+    pub passphrase: Option<SecretString>,
+    /// The password of `enable`.
+    pub enable: Option<SecretString>,
+}
+
 /// What a file's content must be.
 #[derive(Clone, Copy)]
 pub(super) enum Use {
     Community,
     PassPhrase,
+    Password,
+    /// Only looked at: it is read by whoever uses it.
+    PrivateKey,
     HeartbeatKey,
 }
 
@@ -65,14 +81,16 @@ impl Config {
             Some(SecretString::from(text))
         };
         let mut snmp = BTreeMap::new();
+        let mut ssh = BTreeMap::new();
         for (name, switch) in &self.switches {
             let key = |k: &str| format!("switch.{name}.snmp.{k}");
-            let secret = match &switch.snmp.auth {
-                SnmpAuth::V1 { community_file } | SnmpAuth::V2c { community_file } => {
+            let secret = match switch.snmp.as_ref().map(|s| &s.auth) {
+                None => None,
+                Some(SnmpAuth::V1 { community_file } | SnmpAuth::V2c { community_file }) => {
                     text(&key("community-file"), community_file, Use::Community)
                         .map(SnmpSecret::Community)
                 }
-                SnmpAuth::V3(usm) => Some(SnmpSecret::PassPhrases {
+                Some(SnmpAuth::V3(usm)) => Some(SnmpSecret::PassPhrases {
                     auth: usm
                         .auth
                         .as_ref()
@@ -84,6 +102,18 @@ impl Config {
                 }),
             };
             snmp.extend(secret.map(|s| (name.clone(), s)));
+            if let Some(login) = &switch.ssh {
+                let mut word = |k: &str, file: &Option<PathBuf>| {
+                    let key = format!("switch.{name}.ssh.{k}");
+                    text(&key, file.as_deref()?, Use::Password)
+                };
+                let secret = SshSecret {
+                    password: word("password-file", &login.password_file),
+                    passphrase: word("passphrase-file", &login.passphrase_file),
+                    enable: word("enable-file", &login.enable_file),
+                };
+                ssh.insert(name.clone(), secret);
+            }
         }
         let heartbeat = match &self.heartbeat {
             Some(h) if self.peers.values().any(|p| p.kind == super::Kind::Pair) => {
@@ -94,7 +124,11 @@ impl Config {
             _ => None,
         };
         if check.found.is_empty() {
-            return Ok(Secrets { snmp, heartbeat });
+            return Ok(Secrets {
+                snmp,
+                ssh,
+                heartbeat,
+            });
         }
         Err(ConfigErrors::Invalid {
             text: self.origin.text().into(),
@@ -158,6 +192,16 @@ fn examine(path: &Path, what: Use) -> Result<String, (String, String)> {
 
 fn content(text: &str, what: Use) -> Result<(), (String, &'static str)> {
     let lines = text.lines().count();
+    if let Use::PrivateKey = what {
+        return if text.contains("PRIVATE KEY-----") {
+            Ok(())
+        } else {
+            Err((
+                "holds no private key".into(),
+                "an OpenSSH or PEM private key: ssh-keygen -t ed25519 -f FILE",
+            ))
+        };
+    }
     if text.is_empty() {
         return Err(("is empty".into(), "one line: the secret, nothing else"));
     }
@@ -179,8 +223,26 @@ fn content(text: &str, what: Use) -> Result<(), (String, &'static str)> {
             format!("holds a pass phrase of fewer than {SHORTEST_PASS_PHRASE} characters"),
             "SNMPv3 refuses shorter ones (RFC 3414, 11.2)",
         )),
-        Use::Community | Use::HeartbeatKey | Use::PassPhrase => Ok(()),
+        Use::Community | Use::HeartbeatKey | Use::PassPhrase | Use::Password | Use::PrivateKey => {
+            Ok(())
+        }
     }
+}
+
+/// Reads a community from a file that a command line names, under the same rules as one of the configuration.
+///
+/// # Errors
+/// What is wrong with the file, and what would be right.
+pub fn community_file(path: &Path) -> Result<SecretString, String> {
+    examine(path, Use::Community)
+        .map(SecretString::from)
+        .map_err(|(problem, help)| {
+            if help.is_empty() {
+                problem
+            } else {
+                format!("{problem} ({help})")
+            }
+        })
 }
 
 /// A secret's file, to be examined with the rest of the file's checks.

@@ -27,6 +27,28 @@ pub struct ProfileFacts {
     pub name: String,
     /// What becomes of a change when the switch reboots.
     pub persistence: Persistence,
+    /// It can save the configuration over SNMP.
+    pub saves_by_snmp: bool,
+    /// It can save the configuration over SSH.
+    pub saves_by_ssh: bool,
+    /// It has operations over SNMP.
+    pub has_snmp: bool,
+    /// It has operations over SSH.
+    pub has_ssh: bool,
+}
+
+impl ProfileFacts {
+    /// Of a profile that works by SNMP and cannot save.
+    pub fn snmp_only(name: &str, persistence: Persistence) -> ProfileFacts {
+        ProfileFacts {
+            name: name.to_owned(),
+            persistence,
+            saves_by_snmp: false,
+            saves_by_ssh: false,
+            has_snmp: true,
+            has_ssh: false,
+        }
+    }
 }
 
 /// What becomes of a change when the switch reboots.

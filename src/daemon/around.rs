@@ -7,7 +7,9 @@ use crate::config::{InterfaceFacts, Persistence, ProfileFacts, Surroundings};
 use crate::net::address;
 use crate::net::link;
 use crate::net::netlink::Netlink;
-use crate::switch::profile;
+use crate::switch::Operation;
+use crate::switch::identify;
+use crate::switch::profile::{self, Transport};
 
 /// Where operating systems keep addresses that are set at boot.
 const STATIC: [&str; 6] = [
@@ -66,16 +68,8 @@ async fn interfaces() -> Option<Vec<InterfaceFacts>> {
 
 fn profiles() -> Vec<ProfileFacts> {
     let folder = Path::new(super::switches::PROFILES);
-    let overriding = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let names = overriding
-        .filter_map(|e| {
-            e.file_name()
-                .to_str()?
-                .strip_suffix(".toml")
-                .map(str::to_owned)
-        })
-        .chain(profile::BUILT_IN.iter().map(|(name, _)| (*name).to_owned()));
-    names
+    identify::names(Some(folder))
+        .into_iter()
         .filter_map(|name| {
             let found = profile::Profile::find(&name, Some(folder)).ok()?;
             let persistence = match found.persistence {
@@ -83,7 +77,16 @@ fn profiles() -> Vec<ProfileFacts> {
                 profile::Persistence::Save => Persistence::Save,
                 profile::Persistence::Unknown => Persistence::Unknown,
             };
-            Some(ProfileFacts { name, persistence })
+            let can = |op, way| found.transports(op).contains(&way);
+            let any = |way| Operation::NAMES.iter().any(|op| can(op, way));
+            Some(ProfileFacts {
+                name,
+                persistence,
+                saves_by_snmp: can("save", Transport::Snmp),
+                saves_by_ssh: can("save", Transport::Ssh),
+                has_snmp: any(Transport::Snmp),
+                has_ssh: any(Transport::Ssh),
+            })
         })
         .collect()
 }

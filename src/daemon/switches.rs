@@ -4,10 +4,16 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::config::{self, Config, Secrets, SnmpAuth, SnmpSecret};
+use crate::config::{self, Config, Secrets, SnmpAuth, SnmpSecret, SshSecret};
 use crate::switch::profile::ProfileError;
+use crate::switch::profile::Transport;
+use crate::switch::ssh::{Legacy, SshTarget};
 use crate::switch::{AuthAlgorithm, Credentials, PrivAlgorithm, Profile, Switch, SwitchTarget};
+
+/// A time that is never waited: there is no SNMP.
+const NO_SNMP: Duration = Duration::from_secs(1);
 
 /// Folder in which a profile of the same name overrides the built-in one.
 pub const PROFILES: &str = "/etc/standin/switch-profiles";
@@ -21,6 +27,11 @@ pub enum SwitchesError {
     /// Its secret was not loaded.
     #[error("switch {0}: its secret was not loaded")]
     NoSecret(String),
+    /// It is only reached over SSH.
+    #[error(
+        "switch {0}: it has no [switch.{0}.snmp] table, and nothing is done over SSH alone yet: add that table"
+    )]
+    NoSnmp(String),
 }
 
 /// Every switch of the configuration by name.
@@ -35,27 +46,75 @@ pub fn build(
     config
         .switches
         .iter()
-        .map(|(name, s)| {
-            let secret = secrets.snmp.get(name);
-            let credentials = credentials(&s.snmp.auth, secret)
-                .ok_or_else(|| SwitchesError::NoSecret(name.clone()))?;
-            let target = SwitchTarget {
-                name: name.clone(),
-                address: SocketAddr::V4(s.address),
-                local: None,
-                profile: Arc::new(Profile::find(&s.profile, Some(Path::new(PROFILES)))?),
-                credentials,
-                timeout: s.snmp.timeout,
-                retries: s.snmp.retries,
-                ssh: None,
-                prefer: Vec::new(),
-                oper_staleness: s.oper_staleness,
-                uplinks: s.uplinks.clone(),
-                own_ports: s.own_ports.clone(),
-            };
-            Ok((name.clone(), Switch::new(target)))
-        })
+        .map(|(name, s)| Ok((name.clone(), one(s, secrets)?)))
         .collect()
+}
+
+/// One switch of the configuration.
+///
+/// # Errors
+///
+/// As [`build`].
+pub fn one(s: &config::Switch, secrets: &Secrets) -> Result<Switch, SwitchesError> {
+    let name = &s.name;
+    let missing = || SwitchesError::NoSecret(name.clone());
+    let snmp_credentials = match &s.snmp {
+        Some(snmp) => credentials(&snmp.auth, secrets.snmp.get(name)).ok_or_else(missing)?,
+        None => Credentials::Off,
+    };
+    let ssh_target = match &s.ssh {
+        Some(ssh) => Some(ssh_target(
+            name,
+            ssh,
+            secrets.ssh.get(name).ok_or_else(missing)?,
+        )),
+        None => None,
+    };
+    let snmp = s.snmp.as_ref();
+    Ok(Switch::new(SwitchTarget {
+        name: name.clone(),
+        address: SocketAddr::V4(s.address),
+        local: None,
+        profile: Arc::new(Profile::find(&s.profile, Some(Path::new(PROFILES)))?),
+        credentials: snmp_credentials,
+        timeout: snmp.map_or(NO_SNMP, |s| s.timeout),
+        retries: snmp.map_or(0, |s| s.retries),
+        ssh: ssh_target,
+        prefer: s
+            .prefer
+            .iter()
+            .map(|w| match w {
+                config::Way::Snmp => Transport::Snmp,
+                config::Way::Ssh => Transport::Ssh,
+            })
+            .collect(),
+        oper_staleness: s.oper_staleness,
+        uplinks: s.uplinks.clone(),
+        own_ports: s.own_ports.clone(),
+    }))
+}
+
+/// How a switch's command line is reached.
+pub fn ssh_target(name: &str, ssh: &config::Ssh, secret: &SshSecret) -> SshTarget {
+    let address = SocketAddr::V4(ssh.address);
+    let mut target = SshTarget::new(name, address, &ssh.user, ssh.known_hosts.clone());
+    target.password.clone_from(&secret.password);
+    target.passphrase.clone_from(&secret.passphrase);
+    target.enable.clone_from(&secret.enable);
+    target.key.clone_from(&ssh.key_file);
+    target.agent = ssh
+        .agent
+        .then(|| std::env::var_os("SSH_AUTH_SOCK").map(Into::into))
+        .flatten();
+    let old = |kind| ssh.legacy.contains(&kind);
+    target.legacy = Legacy {
+        kex: old(config::Legacy::Kex),
+        host_key: old(config::Legacy::HostKey),
+        cipher: old(config::Legacy::Cipher),
+        mac: old(config::Legacy::Mac),
+    };
+    target.timeout = ssh.timeout;
+    target
 }
 
 fn credentials(auth: &SnmpAuth, secret: Option<&SnmpSecret>) -> Option<Credentials> {
@@ -107,5 +166,7 @@ fn priv_algorithm(p: config::PrivProtocol) -> PrivAlgorithm {
         config::PrivProtocol::Aes128 => PrivAlgorithm::Aes128,
         config::PrivProtocol::Aes192 => PrivAlgorithm::Aes192,
         config::PrivProtocol::Aes256 => PrivAlgorithm::Aes256,
+        config::PrivProtocol::Aes192Cisco => PrivAlgorithm::Aes192Cisco,
+        config::PrivProtocol::Aes256Cisco => PrivAlgorithm::Aes256Cisco,
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::credentials::SwitchTarget;
+use super::credentials::{Credentials, SwitchTarget};
 use super::error::SwitchError;
 use super::map::{Map, panel_number};
 use super::port::{FdbEntry, PortIdentity, PortState, SystemInfo};
@@ -130,6 +130,9 @@ impl Switch {
     /// # Errors
     /// The request failed. What a switch does not tell is empty.
     pub async fn system(&self) -> Result<SystemInfo, SwitchError> {
+        if matches!(self.target().credentials, Credentials::Off) {
+            return self.system_over_ssh().await;
+        }
         let oids = [
             Oid::new([1, 3, 6, 1, 2, 1, 1, 5, 0]),
             Oid::new([1, 3, 6, 1, 2, 1, 1, 1, 0]),

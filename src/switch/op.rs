@@ -32,6 +32,75 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// Every operation's name, in the order they are shown.
+    pub const NAMES: [&'static str; 9] = [
+        "port-off",
+        "port-on",
+        "set-access-vlan",
+        "trunk-allow",
+        "trunk-remove",
+        "flush-mac",
+        "clear-arp",
+        "poe-cycle",
+        "save",
+    ];
+
+    /// The operation with this name, filled in with what a person has given: at most one of a VLAN, a MAC address
+    /// (with the VLAN that it may be looked for in) and an IPv4 address.
+    ///
+    /// # Errors
+    /// There is no such operation, or it needs something else; says what would be right.
+    pub fn from_words(name: &str, words: &[String]) -> Result<Operation, String> {
+        let usage = |what: &str| format!("`{name}` wants {what}");
+        let vlan = |text: &str| match text.parse::<u16>() {
+            Ok(v @ 1..=4094) => Ok(VlanId(v)),
+            _ => Err(format!("`{text}` is no VLAN: a number from 1 to 4094")),
+        };
+        let plain = |op: Operation| match words {
+            [] => Ok(op),
+            [more, ..] => Err(format!(
+                "`{name}` wants nothing more, but `{more}` was given"
+            )),
+        };
+        let one_vlan = |op: fn(VlanId) -> Operation| match words {
+            [v] => vlan(v).map(op),
+            _ => Err(usage("a port and a VLAN, such as: ge7 10")),
+        };
+        match name {
+            "port-off" => plain(Operation::PortOff),
+            "port-on" => plain(Operation::PortOn),
+            "poe-cycle" => plain(Operation::PoeCycle),
+            "save" => plain(Operation::Save),
+            "set-access-vlan" => one_vlan(Operation::SetAccessVlan),
+            "trunk-allow" => one_vlan(Operation::TrunkAllow),
+            "trunk-remove" => one_vlan(Operation::TrunkRemove),
+            "flush-mac" => {
+                let mac = |m: &str| m.parse::<MacAddr>().map_err(|e| e.to_string());
+                match words {
+                    [m] => Ok(Operation::FlushMac(mac(m)?, None)),
+                    [m, v] => Ok(Operation::FlushMac(mac(m)?, Some(vlan(v)?))),
+                    _ => Err(usage("a MAC address and perhaps a VLAN")),
+                }
+            }
+            "clear-arp" => match words {
+                [ip] => ip
+                    .parse()
+                    .map(Operation::ClearArp)
+                    .map_err(|_| format!("`{ip}` is no IPv4 address (four numbers from 0 to 255)")),
+                _ => Err(usage("an IPv4 address")),
+            },
+            other => Err(format!(
+                "there is no operation `{other}`; there are: {}",
+                Operation::NAMES.join(", ")
+            )),
+        }
+    }
+
+    /// True if an operation of this name is about a port.
+    pub fn name_needs_port(name: &str) -> bool {
+        !matches!(name, "flush-mac" | "clear-arp" | "save")
+    }
+
     /// Its name in profiles and on the command line.
     pub fn name(self) -> &'static str {
         match self {

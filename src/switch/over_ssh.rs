@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::client::Switch;
 use super::confirm::Place;
 use super::error::SwitchError;
-use super::port::{Admin, LinkState, Oper, PortState};
+use super::port::{Admin, LinkState, Oper, PortState, SystemInfo};
 use super::ports::{LearnedMac, PortRow};
 use super::profile::Transport;
 use super::read::Reading;
@@ -181,6 +181,47 @@ impl Switch {
                 })
                 .collect(),
         ))
+    }
+
+    /// Who the switch says it is, as the profile's show `identify` has it.
+    pub(crate) async fn system_over_ssh(&self) -> Result<SystemInfo, SwitchError> {
+        let cli = self.cli()?;
+        let said = if cli.rules().shows.contains_key("identify") {
+            cli.show("identify", &Vars::new()).await?
+        } else {
+            cli.login().await?;
+            Vec::new()
+        };
+        let field = |name: &str| {
+            said.iter()
+                .find_map(|r| r.get(name))
+                .cloned()
+                .unwrap_or_default()
+        };
+        Ok(SystemInfo {
+            sys_name: field("sysname"),
+            sys_descr: format!("{} {}", field("model"), field("version"))
+                .trim()
+                .to_owned(),
+            sys_object_id: String::new(),
+            sys_uptime_cs: 0,
+            engine_boots: None,
+        })
+    }
+
+    /// The running configuration; `None` if the profile cannot show it, or the switch is not reached over SSH.
+    ///
+    /// # Errors
+    /// The switch does not answer, or refuses.
+    pub async fn running(&self) -> Result<Option<String>, SwitchError> {
+        let Some(cli) = self
+            .cli_if_any()
+            .filter(|c| c.rules().shows.contains_key("running"))
+        else {
+            return Ok(None);
+        };
+        let said = cli.show("running", &Vars::new()).await?;
+        Ok(said.into_iter().find_map(|mut r| r.remove("text")))
     }
 
     /// Every port that the profile's show `ports` has.

@@ -8,7 +8,7 @@ use crate::config::problem::Check;
 use crate::config::resolved::{Fence, Quarantine};
 use crate::config::schema::{self, FenceKind};
 use crate::config::suggest::{nearest, quoted_list};
-use crate::config::surroundings::{Persistence, Surroundings};
+use crate::config::surroundings::{Persistence, ProfileFacts, Surroundings};
 use crate::config::text::show;
 use crate::types::VlanId;
 
@@ -85,7 +85,9 @@ fn one(
         check,
     );
     if let Some(switch) = switch {
-        let one_answer = switch.snmp.timeout * (switch.snmp.retries + 1);
+        let by_snmp = switch.snmp.as_ref().map(|s| s.timeout * (s.retries + 1));
+        let by_ssh = switch.ssh.as_ref().map(|s| s.timeout);
+        let one_answer = by_snmp.or(by_ssh).unwrap_or_default();
         let least: Duration = switch.oper_staleness.unwrap_or_default() + one_answer;
         if level.timeout < least {
             check.warn(
@@ -95,7 +97,7 @@ fn one(
                     show(level.timeout)
                 ),
                 format!(
-                    "more than {}: snmp.timeout x (retries + 1), and oper-staleness",
+                    "more than {}: snmp.timeout x (retries + 1) or ssh.timeout, and oper-staleness",
                     show(least)
                 ),
             );
@@ -227,14 +229,31 @@ fn persistence(
             ),
             "persist = true",
         ),
-        (Persistence::Unknown | Persistence::Save, true) => check.error(
+        (Persistence::Unknown | Persistence::Save, true) if !saves(profile, switch) => check.error(
             key,
             format!(
-                "profile `{}` cannot save yet: a reboot of the switch would lift the fence",
+                "profile `{}` has no way to save that is configured here: a reboot of the switch would lift the fence",
                 profile.name
             ),
-            "persist = false; standin then notices the reboot and fences again",
+            how_to_save(profile),
         ),
-        (Persistence::Instant, true) | (Persistence::Save | Persistence::Unknown, false) => {}
+        (Persistence::Unknown | Persistence::Save, true)
+        | (Persistence::Instant, true)
+        | (Persistence::Save | Persistence::Unknown, false) => {}
     }
+}
+
+/// True if the profile can save by a transport that the switch has.
+fn saves(profile: &ProfileFacts, switch: &schema::Switch) -> bool {
+    (profile.saves_by_snmp && switch.snmp.is_some())
+        || (profile.saves_by_ssh && switch.ssh.is_some())
+}
+
+fn how_to_save(profile: &ProfileFacts) -> String {
+    let table = match (profile.saves_by_snmp, profile.saves_by_ssh) {
+        (true, _) => "add [switch.NAME.snmp], by which it can save; or ",
+        (false, true) => "add [switch.NAME.ssh], by which it can save; or ",
+        (false, false) => "",
+    };
+    format!("{table}persist = false; standin then notices the reboot and fences again")
 }

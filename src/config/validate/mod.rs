@@ -9,6 +9,7 @@ mod peer;
 mod port_takeover;
 mod range;
 mod service;
+mod ssh;
 mod switch;
 
 use std::collections::BTreeMap;
@@ -29,7 +30,7 @@ pub(super) fn validate(file: File, around: &Surroundings, check: &mut Check<'_>)
 
     let mut switches = BTreeMap::new();
     for (name, switch) in &file.switch {
-        let switch = switch::switch(name, switch, around, check, &mut secrets);
+        let switch = switch::switch(name, switch, around, &node.state_dir, check, &mut secrets);
         switches.extend(switch.map(|s| (name.clone(), s)));
     }
     if file.peer.is_empty() && !check.refused.iter().any(|r| r.starts_with("peer")) {

@@ -1,12 +1,13 @@
-//! `[switch.NAME]` and its `snmp` table.
+//! `[switch.NAME]` and its `snmp` table; the other table is in [`super::ssh`].
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::names;
 use super::range::{self, ms};
+use super::ssh;
 use crate::config::problem::Check;
 use crate::config::resolved::{Snmp, SnmpAuth, Switch, Usm};
-use crate::config::schema::{self, SnmpVersion};
+use crate::config::schema::{self, SnmpVersion, Way};
 use crate::config::secret::{SecretFile, Use};
 use crate::config::suggest::{nearest, quoted_list};
 use crate::config::surroundings::Surroundings;
@@ -15,6 +16,7 @@ pub(super) fn switch(
     name: &str,
     switch: &schema::Switch,
     around: &Surroundings,
+    state_dir: &Path,
     check: &mut Check<'_>,
     secrets: &mut Vec<SecretFile>,
 ) -> Option<Switch> {
@@ -61,7 +63,16 @@ pub(super) fn switch(
             names::port(&format!("{at}.{list}[{i}]"), port, check);
         }
     }
-    let snmp = snmp(&key("snmp"), &switch.snmp, check, secrets);
+    let snmp_at = key("snmp");
+    let by_snmp = switch
+        .snmp
+        .as_ref()
+        .map(|s| snmp(&snmp_at, s, check, secrets));
+    let by_ssh = switch
+        .ssh
+        .as_ref()
+        .map(|s| ssh::ssh(&key("ssh"), s, (address, state_dir), check, secrets));
+    ways(&at, switch, profile.as_deref(), around, check);
     Some(Switch {
         name: name.to_owned(),
         address: address?,
@@ -69,8 +80,80 @@ pub(super) fn switch(
         oper_staleness: switch.oper_staleness,
         uplinks: switch.uplinks.clone(),
         own_ports: switch.own_ports.clone(),
-        snmp: snmp?,
+        prefer: switch.prefer.clone(),
+        snmp: complete(by_snmp)?,
+        ssh: complete(by_ssh)?,
     })
+}
+
+/// `None` if it is there and not whole (which was said).
+#[expect(
+    clippy::option_option,
+    reason = "the outer says whether it is whole, the inner whether it is there"
+)]
+fn complete<T>(table: Option<Option<T>>) -> Option<Option<T>> {
+    match table {
+        None => Some(None),
+        Some(whole) => whole.map(Some),
+    }
+}
+
+/// That there is a way to talk to the switch, and that its profile knows it.
+fn ways(
+    at: &str,
+    switch: &schema::Switch,
+    profile: Option<&str>,
+    around: &Surroundings,
+    check: &mut Check<'_>,
+) {
+    let refused = |table: &str| check.refused.iter().any(|r| *r == format!("{at}.{table}"));
+    let there = |way: Way| match way {
+        Way::Snmp => switch.snmp.is_some() || refused("snmp"),
+        Way::Ssh => switch.ssh.is_some() || refused("ssh"),
+    };
+    let (snmp, ssh) = (there(Way::Snmp), there(Way::Ssh));
+    if !snmp && !ssh {
+        check.error(
+            at,
+            "there is no way to talk to this switch",
+            format!(
+                "add [{at}.snmp] with community-file (or version = \"3\" and its keys), or [{at}.ssh] with user"
+            ),
+        );
+    }
+    for (i, way) in switch.prefer.iter().enumerate() {
+        let key = format!("{at}.prefer[{i}]");
+        let (name, is_there) = match way {
+            Way::Snmp => ("snmp", snmp),
+            Way::Ssh => ("ssh", ssh),
+        };
+        if switch.prefer[..i].contains(way) {
+            check.error(&key, format!("`{name}` is listed twice"), "each way once");
+        } else if !is_there {
+            check.error(
+                &key,
+                format!("there is no [{at}.{name}] to prefer"),
+                format!("add that table, or take `{name}` out"),
+            );
+        }
+    }
+    let all = around.profiles.iter().flatten();
+    let Some(known) = all.into_iter().find(|p| Some(p.name.as_str()) == profile) else {
+        return;
+    };
+    let usable = (snmp && known.has_snmp) || (ssh && known.has_ssh);
+    if (snmp || ssh) && !usable {
+        let (has, table) = if known.has_ssh {
+            ("over SSH only", "ssh")
+        } else {
+            ("by SNMP only", "snmp")
+        };
+        check.error(
+            &format!("{at}.profile"),
+            format!("profile `{}` works {has}", known.name),
+            format!("add [{at}.{table}], or name another profile"),
+        );
+    }
 }
 
 fn known_profile(key: &str, profile: &str, around: &Surroundings, check: &mut Check<'_>) {

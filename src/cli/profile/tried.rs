@@ -1,0 +1,209 @@
+//! `standin profile try`: what a profile makes of a recording or of a live switch. Writes nothing.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use super::list::operations;
+use crate::cli::args::TryArgs;
+use crate::cli::common::{refuse, say, say_json};
+use crate::cli::exit::ExitCode;
+use crate::cli::switch::{plan_text, port_text, target_of, unreadable};
+use crate::daemon::switches::PROFILES;
+use crate::switch::change::plan_change;
+use crate::switch::ports::PortRow;
+use crate::switch::profile::Transport;
+use crate::switch::recording::{LONGEST, Recording};
+use crate::switch::{ChangeRequest, Credentials, Operation, Profile, Switch, SwitchTarget};
+use crate::types::{MacAddr, VlanId};
+
+/// The time that a plan may take.
+const WITHIN: Duration = Duration::from_secs(30);
+/// An address for the plan of clear-arp (TEST-NET-1, RFC 5737).
+const SOME_IP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+
+pub async fn run(args: &TryArgs, json: bool) -> Result<ExitCode, ExitCode> {
+    let profile = profile(&args.which).map_err(|e| refuse(ExitCode::BadConfig, &e, json))?;
+    let switch = match &args.recording {
+        Some(file) => recorded(file, profile, json)?,
+        None => Switch::new(
+            target_of(
+                args.target.as_deref(),
+                args.community_file.as_deref(),
+                profile,
+                json,
+            )
+            .await?,
+        ),
+    };
+    let rows = switch
+        .port_table()
+        .await
+        .map_err(|e| unreadable(&e, json))?;
+    let profile = &switch.target().profile;
+    let (snmp, ssh) = (
+        operations(profile, Transport::Snmp),
+        operations(profile, Transport::Ssh),
+    );
+    if !json {
+        port_text(&rows).iter().for_each(|l| say(l));
+        say(&format!("operations by SNMP: {}", none_or(&snmp)));
+        say(&format!("operations over SSH: {}", none_or(&ssh)));
+    }
+    let mut plans = Vec::new();
+    if let Some(name) = &args.port {
+        let Some(row) = rows.iter().find(|r| r.if_name == *name) else {
+            let there: Vec<&str> = rows.iter().map(|r| r.if_name.as_str()).collect();
+            let told = format!(
+                "there is no port named `{name}`; there are: {}",
+                there.join(", ")
+            );
+            return Err(refuse(ExitCode::Usage, &told, json));
+        };
+        for operation in samples(&snmp, row, &rows, args.vlan) {
+            plans.push(one(&switch, operation, name, json).await);
+        }
+    }
+    if json {
+        say_json(
+            &json!({ "ok": true, "profile": profile.name, "ports": rows, "operations": { "snmp": snmp, "ssh": ssh }, "plans": plans }),
+        );
+    }
+    Ok(ExitCode::Ok)
+}
+
+fn none_or(words: &[&str]) -> String {
+    if words.is_empty() {
+        "none".to_owned()
+    } else {
+        words.join(", ")
+    }
+}
+
+/// A file that ends in `.toml`, or a name.
+fn profile(which: &str) -> Result<Profile, String> {
+    let path = Path::new(which);
+    if path.extension().is_some_and(|e| e == "toml") {
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| format!("cannot read the profile {which}: {e}"))?;
+        let name = path.file_stem().and_then(|s| s.to_str()).unwrap_or(which);
+        return Profile::parse(name, which, &text).map_err(|e| e.to_string());
+    }
+    Profile::find(which, Some(Path::new(PROFILES))).map_err(|e| e.to_string())
+}
+
+fn recorded(file: &Path, profile: Profile, json: bool) -> Result<Switch, ExitCode> {
+    let shown = file.display().to_string();
+    let unread = |e: String| {
+        refuse(
+            ExitCode::NoInput,
+            &format!("cannot read the recording {shown}: {e}"),
+            json,
+        )
+    };
+    let meta = std::fs::metadata(file).map_err(|e| unread(e.to_string()))?;
+    if meta.len() > LONGEST {
+        return Err(unread(format!("it is longer than {LONGEST} bytes")));
+    }
+    let octets = std::fs::read(file).map_err(|e| unread(e.to_string()))?;
+    // Old recordings have texts in other encodings than UTF-8; what matters here is in ASCII.
+    let text = String::from_utf8_lossy(&octets);
+    let recording = Recording::parse(&shown, &text)
+        .map_err(|e| refuse(ExitCode::BadData, &e.to_string(), json))?;
+    let target = SwitchTarget {
+        name: file
+            .file_stem()
+            .and_then(|s| s.to_str())
+            .unwrap_or("recording")
+            .to_owned(),
+        address: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+        local: None,
+        profile: Arc::new(profile),
+        credentials: Credentials::V2c {
+            community: SecretString::from(String::new()),
+        },
+        timeout: WITHIN,
+        retries: 0,
+        ssh: None,
+        prefer: Vec::new(),
+        oper_staleness: None,
+        uplinks: Vec::new(),
+        own_ports: Vec::new(),
+    };
+    Ok(Switch::over(target, Box::new(recording)))
+}
+
+/// Each operation with something that is there.
+fn samples(
+    names: &[&'static str],
+    row: &PortRow,
+    rows: &[PortRow],
+    vlan: Option<u16>,
+) -> Vec<Operation> {
+    let mine = |v: &u32| {
+        row.pvid == Some(*v)
+            || row
+                .untagged
+                .iter()
+                .chain(&row.tagged)
+                .flatten()
+                .any(|m| m == v)
+    };
+    let all = rows.iter().flat_map(|r| {
+        r.pvid
+            .iter()
+            .chain(r.untagged.iter().flatten())
+            .chain(r.tagged.iter().flatten())
+    });
+    let other = all
+        .copied()
+        .find(|v| !mine(v))
+        .and_then(|v| u16::try_from(v).ok());
+    let vlan = VlanId(
+        vlan.or(other)
+            .or(row.pvid.and_then(|v| u16::try_from(v).ok()))
+            .unwrap_or(1),
+    );
+    let learned = rows
+        .iter()
+        .flat_map(|r| r.macs.iter().flatten())
+        .next()
+        .map(|m| m.mac);
+    let mac = learned.unwrap_or(MacAddr([0x02, 0, 0, 0, 0, 1]));
+    let all = [
+        Operation::PortOff,
+        Operation::PortOn,
+        Operation::SetAccessVlan(vlan),
+        Operation::TrunkAllow(vlan),
+        Operation::TrunkRemove(vlan),
+        Operation::FlushMac(mac, None),
+        Operation::ClearArp(SOME_IP),
+        Operation::PoeCycle,
+        Operation::Save,
+    ];
+    all.into_iter()
+        .filter(|op| names.contains(&op.name()))
+        .collect()
+}
+
+async fn one(switch: &Switch, operation: Operation, port: &str, json: bool) -> Value {
+    let port = Some(port).filter(|_| operation.needs_port());
+    match plan_change(switch, &ChangeRequest::new(operation, port, WITHIN)).await {
+        Ok(plan) => {
+            if !json {
+                plan_text(&plan).iter().for_each(|l| say(l));
+            }
+            json!({ "operation": operation.to_string(), "plan": plan, "error": null })
+        }
+        Err(e) => {
+            if !json {
+                say(&format!("{operation}: cannot be planned: {e}"));
+            }
+            json!({ "operation": operation.to_string(), "plan": null, "error": e.to_string() })
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! `standin switch preflight`: what an engineer runs before trusting standin with a switch.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+
+use super::plan::own_macs;
+use super::reach::{at_target, named};
+use crate::cli::args::PreflightArgs;
+use crate::cli::common::{load_all, refuse, say, say_json, table};
+use crate::cli::exit::ExitCode;
+use crate::config::Config;
+use crate::daemon::switches::PROFILES;
+use crate::switch::preflight::{Ask, Line, PortAsk, Verdict, preflight};
+use crate::switch::{Switch, identify};
+
+/// Switches that are asked at the same time: enough to hide their latency, few enough to bound memory and sockets.
+const AT_ONCE: usize = 24;
+
+pub async fn run(path: &Path, args: &PreflightArgs, json: bool) -> Result<ExitCode, ExitCode> {
+    let ask = Ask {
+        own_macs: own_macs().await,
+        write: !args.no_write,
+        profiles: Arc::new(identify::all(Some(Path::new(PROFILES)))),
+        ports: Vec::new(),
+    };
+    let asked = if args.target.target.is_some() {
+        if !args.no_write {
+            let told = "with --target nothing may be written: say --no-write too";
+            return Err(refuse(ExitCode::Usage, told, json));
+        }
+        let switch = at_target(&args.target, json).await?;
+        let ports = args.port.iter().map(|p| named_port(p)).collect();
+        vec![(switch, Ask { ports, ..ask })]
+    } else {
+        configured(path, args, &ask, json).await?
+    };
+    let answers = futures_util::stream::iter(asked.into_iter().enumerate().map(
+        |(i, (switch, ask))| async move {
+            let lines = preflight(&switch, &ask).await;
+            (i, switch.target().name.clone(), lines)
+        },
+    ))
+    .buffer_unordered(AT_ONCE);
+    let mut all: Vec<(usize, String, Vec<Line>)> = answers.collect().await;
+    all.sort_by_key(|(i, _, _)| *i);
+    let failed = all
+        .iter()
+        .flat_map(|(_, _, lines)| lines)
+        .any(|l| l.verdict == Verdict::Failed);
+    if json {
+        let switches: Vec<Value> = all
+            .iter()
+            .map(|(_, name, lines)| {
+                let ok = lines.iter().all(|l| l.verdict != Verdict::Failed);
+                json!({ "switch": name, "ok": ok, "lines": lines })
+            })
+            .collect();
+        say_json(&json!({ "ok": !failed, "switches": switches }));
+    } else {
+        all.iter().for_each(|(_, name, lines)| print(name, lines));
+    }
+    Ok(if failed {
+        ExitCode::NotReached
+    } else {
+        ExitCode::Ok
+    })
+}
+
+fn named_port(port: &str) -> PortAsk {
+    PortAsk {
+        port: port.to_owned(),
+        whose: "named on the command line".to_owned(),
+        is_fence: true,
+        ..PortAsk::default()
+    }
+}
+
+async fn configured(
+    path: &Path,
+    args: &PreflightArgs,
+    ask: &Ask,
+    json: bool,
+) -> Result<Vec<(Switch, Ask)>, ExitCode> {
+    let (config, secrets) = load_all(path, json).await?;
+    if let Some(peer) = args
+        .peer
+        .as_ref()
+        .filter(|p| !config.peers.contains_key(*p))
+    {
+        let known: Vec<&str> = config.peers.keys().map(String::as_str).collect();
+        let told = format!(
+            "there is no peer `{peer}`; the configuration has: {}",
+            known.join(", ")
+        );
+        return Err(refuse(ExitCode::Usage, &told, json));
+    }
+    let names: Vec<String> = if args.all {
+        config.switches.keys().cloned().collect()
+    } else {
+        args.switches.clone()
+    };
+    let mut out = Vec::new();
+    for name in &names {
+        let switch = named(&config, &secrets, name, json)?;
+        let mut ports = ports_of(&config, name, args.peer.as_deref());
+        ports.extend(args.port.iter().map(|p| named_port(p)));
+        out.push((
+            switch,
+            Ask {
+                ports,
+                ..ask.clone()
+            },
+        ));
+    }
+    Ok(out)
+}
+
+/// The ports of fences, and this machine's own.
+fn ports_of(config: &Config, switch: &str, only: Option<&str>) -> Vec<PortAsk> {
+    let mut out = Vec::new();
+    for peer in config
+        .peers
+        .values()
+        .filter(|p| only.is_none_or(|o| o == p.name))
+    {
+        for fence in peer.fence.iter().filter(|f| f.switch == switch) {
+            for port in &fence.ports {
+                out.push(PortAsk {
+                    port: port.clone(),
+                    whose: format!("fence of {}", peer.name),
+                    alias: fence.alias.clone(),
+                    // With several ports the address is learned on one of them, and which is not known.
+                    mac: peer.mac.filter(|_| fence.ports.len() == 1),
+                    persist: Some(fence.persist),
+                    is_fence: true,
+                });
+            }
+        }
+    }
+    if let Some(entry) = config.switches.get(switch) {
+        out.extend(entry.own_ports.iter().map(|port| PortAsk {
+            port: port.clone(),
+            whose: "port of this machine".to_owned(),
+            ..PortAsk::default()
+        }));
+    }
+    out
+}
+
+fn print(name: &str, lines: &[Line]) {
+    say(&format!("switch {name}"));
+    let rows: Vec<Vec<String>> = lines
+        .iter()
+        .map(|l| {
+            let verdict = match l.verdict {
+                Verdict::Ok => "ok",
+                Verdict::Warning => "warning",
+                Verdict::Failed => "FAILED",
+                Verdict::NotKnown => "not known",
+            };
+            vec![
+                format!("  {verdict}"),
+                l.check.to_owned(),
+                l.port.clone().unwrap_or_else(|| "-".to_owned()),
+                l.detail.clone(),
+            ]
+        })
+        .collect();
+    for (text, line) in table(&rows).iter().zip(lines) {
+        say(text);
+        if !line.todo.is_empty() {
+            say(&format!("               do: {}", line.todo));
+        }
+    }
+}

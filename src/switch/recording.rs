@@ -1,0 +1,202 @@
+//! A recording of a switch (snmpsim's .snmprec) that answers like the switch: profiles are tried and tested on it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::render::SetVar;
+use super::snmp::{Answer, Snmp};
+use super::value::{Oid, Value};
+
+/// Longest recording that is read, in bytes.
+pub const LONGEST: u64 = 64 << 20;
+/// Problems that are told at once.
+const TOLD: usize = 20;
+
+/// Objects of a switch as they were once, kept in memory. What is SET is kept too, and nothing else changes by it.
+#[derive(Clone, Default)]
+pub struct Recording {
+    pub(super) rows: Arc<Mutex<BTreeMap<Oid, Value>>>,
+}
+
+/// Lines that cannot be read, each with its number.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct BadRecording(pub Vec<String>);
+
+impl Recording {
+    /// Reads `OID|TAG|VALUE` lines; `file` is only for messages. Of an OID that is there twice the last one counts.
+    ///
+    /// # Errors
+    /// Every line that cannot be read (the first twenty), with its number, or that there is none at all.
+    pub fn parse(file: &str, text: &str) -> Result<Recording, BadRecording> {
+        let mut rows = BTreeMap::new();
+        let mut bad = Vec::new();
+        for (i, line) in text.lines().enumerate() {
+            let line = line.trim_end_matches('\r');
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            match row(line) {
+                Ok((oid, value)) => {
+                    rows.insert(oid, value);
+                }
+                Err(why) if bad.len() < TOLD => bad.push(format!("{file}:{}: {why}", i + 1)),
+                Err(_) => {}
+            }
+        }
+        if bad.is_empty() && rows.is_empty() {
+            bad.push(format!(
+                "{file}:1: no line of it is a row: OID|TAG|VALUE, one object a line"
+            ));
+        }
+        if bad.is_empty() {
+            Ok(Recording::of(rows))
+        } else {
+            Err(BadRecording(bad))
+        }
+    }
+
+    /// Of these objects.
+    pub fn of(rows: BTreeMap<Oid, Value>) -> Recording {
+        Recording {
+            rows: Arc::new(Mutex::new(rows)),
+        }
+    }
+
+    /// The recording as a file. Counters come out as Gauge32, because what was read no longer tells them apart.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        for (oid, value) in &*self.lock() {
+            let (tag, text) = match value {
+                Value::Int(n) => ("2", n.to_string()),
+                Value::Uint(n) if *n <= u64::from(u32::MAX) => ("66", n.to_string()),
+                Value::Uint(n) => ("70", n.to_string()),
+                Value::Ticks(n) => ("67", n.to_string()),
+                Value::Oid(o) => ("6", o.to_string()),
+                Value::Bytes(b) if b.iter().all(|c| (0x20..0x7f).contains(c)) => {
+                    ("4", String::from_utf8_lossy(b).into_owned())
+                }
+                Value::Bytes(b) => ("4x", b.iter().map(|c| format!("{c:02x}")).collect()),
+                Value::Absent | Value::Other(_) => continue,
+            };
+            // Writing to a String cannot fail.
+            let _ = writeln!(out, "{oid}|{tag}|{text}");
+        }
+        out
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Oid, Value>> {
+        // Every change is one insertion, so that what a panic elsewhere left is whole.
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Snmp for Recording {
+    fn get<'a>(&'a self, oids: &'a [Oid]) -> Answer<'a, Vec<Value>> {
+        Box::pin(async move {
+            let rows = self.lock();
+            let value = |o| rows.get(o).cloned().unwrap_or(Value::Absent);
+            Ok(oids.iter().map(value).collect())
+        })
+    }
+
+    fn set_many<'a>(&'a self, vars: &'a [SetVar]) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let mut rows = self.lock();
+            for var in vars {
+                rows.insert(var.oid.clone(), var.value.clone());
+            }
+            Ok(())
+        })
+    }
+
+    fn walk<'a>(&'a self, column: &'a Oid) -> Answer<'a, Vec<(Oid, Value)>> {
+        Box::pin(async move {
+            let rows = self.lock();
+            let below = rows.range(column.clone()..);
+            Ok(below
+                .take_while(|(o, _)| o.after(column).is_some())
+                .map(|(o, v)| (o.clone(), v.clone()))
+                .collect())
+        })
+    }
+
+    fn of_vlan(&self, _: u16) -> Option<Arc<dyn Snmp>> {
+        // A recording is made with one community: it has one view for all VLANs.
+        Some(Arc::new(self.clone()))
+    }
+}
+
+fn row(line: &str) -> Result<(Oid, Value), String> {
+    let mut parts = line.splitn(3, '|');
+    let (Some(oid), Some(tag), Some(text)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err("not a row: OID|TAG|VALUE".to_owned());
+    };
+    let oid: Oid = oid
+        .parse()
+        .map_err(|e: crate::types::ParseValueError| e.to_string())?;
+    let number = |what: &str| format!("`{text}` is no {what}");
+    let value = match tag {
+        "2" => Value::Int(text.parse().map_err(|_| number("INTEGER"))?),
+        "4" => Value::Bytes(text.as_bytes().to_vec()),
+        "4x" | "64x" => Value::Bytes(octets(text).ok_or_else(|| number("hexadecimal string"))?),
+        "5" => Value::Absent,
+        "6" => Value::Oid(
+            text.parse()
+                .map_err(|e: crate::types::ParseValueError| e.to_string())?,
+        ),
+        "64" => {
+            let ip: std::net::Ipv4Addr = text.parse().map_err(|_| number("IPv4 address"))?;
+            Value::Bytes(ip.octets().to_vec())
+        }
+        "65" | "66" | "70" => Value::Uint(text.parse().map_err(|_| number("unsigned number"))?),
+        "67" => Value::Ticks(text.parse().map_err(|_| number("number of ticks"))?),
+        other => {
+            return Err(format!(
+                "the tag `{other}` is not known; it is one of 2, 4, 4x, 5, 6, 64, 65, 66, 67, 70"
+            ));
+        }
+    };
+    Ok((oid, value))
+}
+
+fn octets(hex: &str) -> Option<Vec<u8>> {
+    if !hex.is_ascii() || !hex.len().is_multiple_of(2) {
+        return None;
+    }
+    (0..hex.len())
+        .step_by(2)
+        .map(|i| u8::from_str_radix(hex.get(i..i + 2)?, 16).ok())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_reads_back_and_every_bad_line_is_named() {
+        let text = "1.3.6.1.2.1.1.1.0|4|a | b\n1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.9\n1.3.6.1.2.1.1.3.0|67|12\n\
+                    1.3.6.1.2.1.17.1.1.0|4x|02005e10ff01\n1.3.6.1.2.1.2.2.1.7.1|2|-1\n1.3.6.1.2.1.2.2.1.10.1|70|5000000000\n";
+        let once = Recording::parse("a", text).unwrap().text();
+        assert_eq!(Recording::parse("a", &once).unwrap().text(), once);
+        assert!(once.contains("|4|a | b\n") && once.contains("|4x|02005e10ff01\n"));
+        let BadRecording(bad) = Recording::parse(
+            "x",
+            "1.3|2|up\nhello\n1.3.6|99|1\n1.3.6|4x|0\n1.3.6|4x|\u{fc}\n",
+        )
+        .err()
+        .unwrap();
+        let lines: Vec<&str> = bad.iter().map(|b| &b[..3]).collect();
+        assert_eq!(lines, ["x:1", "x:2", "x:3", "x:4", "x:5"], "{bad:?}");
+        assert!(Recording::parse("x", "").is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_reader_panic(text in "(1\\.3\\.6\\|[0-9x]{1,3}\\|.{0,12}\n){0,4}") {
+            let _ = Recording::parse("x", &text);
+        }
+    }
+}
