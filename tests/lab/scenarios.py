@@ -23,12 +23,14 @@ import scenarios_addresses
 import scenarios_faults
 import scenarios_input
 import scenarios_pair
+import scenarios_parked
 import scenarios_peers
 import scenarios_takeover
 import trial
 from scenarios_site import Failed, Site
 
-MODULES = (scenarios_takeover, scenarios_faults, scenarios_addresses, scenarios_input, scenarios_peers, scenarios_pair)
+MODULES = (scenarios_takeover, scenarios_faults, scenarios_addresses, scenarios_input, scenarios_peers, scenarios_pair,
+           scenarios_parked)
 BUGS = os.path.join(labrun.BASE, "BUGS.md")
 
 
@@ -36,7 +38,7 @@ def arguments():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--quick", action="store_true", help="fewer repetitions, and not the slow ones")
     p.add_argument("--only", default="", metavar="TEXT", help="those whose sentence or function name contains this")
-    p.add_argument("--mode", choices=["agentless", "pair"], help="only those of one mode")
+    p.add_argument("--mode", choices=["agentless", "pair", "option-a"], help="only those of one mode")
     p.add_argument("--list", action="store_true", help="say what there is")
     p.add_argument("--stop", action="store_true", help="stop at the first failure, and keep the lab up")
     p.add_argument("--verbose", action="store_true", help="show each takeover as it happens")
@@ -100,7 +102,8 @@ def main():
     say = (lambda text: print(f"      {text}", file=sys.stderr, flush=True)) if args.verbose else None
     failed, held, begun = [], set(), time.monotonic()
     for mode in dict.fromkeys(s.mode for s in chosen):
-        site = Site(mode, prefix="s", say=say)
+        option_a = mode == "option-a"
+        site = Site("agentless" if option_a else mode, prefix="s", say=say, option_a=option_a)
         try:
             site.up()
             site.start_agents()
