@@ -9,6 +9,7 @@ mod judge;
 mod plan;
 mod run;
 mod scene;
+mod send;
 mod undo;
 
 use std::collections::BTreeSet;
