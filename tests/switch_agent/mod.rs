@@ -586,9 +586,9 @@ pub async fn proxy(to: SocketAddr, mut rule: Rule) -> SocketAddr {
     address
 }
 
-/// A UDP proxy before the switch whose messages hold only so many varbinds: a request with more is answered with
-/// tooBig and goes no further (v1 and v2c only).
-pub async fn small_messages(to: SocketAddr, most: usize) -> SocketAddr {
+/// A UDP proxy before the switch whose messages hold only so many varbinds: a request of this kind (0xa0 GET,
+/// 0xa3 SET) with more is answered with tooBig and goes no further (v1 and v2c only).
+pub async fn small_messages(to: SocketAddr, kind: u8, most: usize) -> SocketAddr {
     let front = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let back = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let address = front.local_addr().unwrap();
@@ -600,7 +600,7 @@ pub async fn small_messages(to: SocketAddr, most: usize) -> SocketAddr {
                 Ok((n, from)) = front.recv_from(&mut a) => {
                     client = Some(from);
                     let request = &a[..n];
-                    match too_big(request, most) {
+                    match too_big(request, kind, most) {
                         Some(answer) => { let _ = front.send_to(&answer, from).await; }
                         None => { let _ = back.send_to(request, to).await; }
                     }
@@ -614,8 +614,8 @@ pub async fn small_messages(to: SocketAddr, most: usize) -> SocketAddr {
     address
 }
 
-/// The request as a response with error-status tooBig(1), if it is a GET or SET with more varbinds than `most`.
-fn too_big(request: &[u8], most: usize) -> Option<Vec<u8>> {
+/// The request as a response with error-status tooBig(1), if it is of this kind and has more varbinds than `most`.
+fn too_big(request: &[u8], kind: u8, most: usize) -> Option<Vec<u8>> {
     let (_, message, _) = enter(request);
     let (_, _, rest) = enter(message);
     let (_, _, rest) = enter(rest);
@@ -629,7 +629,7 @@ fn too_big(request: &[u8], most: usize) -> Option<Vec<u8>> {
         (_, _, list) = enter(list);
         count += 1;
     }
-    if count <= most || !matches!(tag, 0xa0 | 0xa3) {
+    if count <= most || tag != kind {
         return None;
     }
     let at = |part: &[u8]| part.as_ptr() as usize - request.as_ptr() as usize;

@@ -100,6 +100,7 @@ async fn show(switch: &Switch, request: &ChangeRequest) -> Result<Shown, ChangeE
         vlan_exists: None,
         forbidden: false,
         says_trunk: field("mode").map(|m| m.eq_ignore_ascii_case("trunk")),
+        anchors: Vec::new(),
     };
     let old: Vec<u16> = pvid.into_iter().filter(|p| Some(*p) != new).collect();
     if let Some(old) = old.first() {

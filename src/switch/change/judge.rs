@@ -105,7 +105,8 @@ impl Run<'_> {
         end: Instant,
         judge: impl Fn(&BTreeMap<Oid, Value>) -> Read,
     ) -> Read {
-        let oids: Vec<Oid> = self.before.scene.now.keys().cloned().collect();
+        let mut oids: Vec<Oid> = self.before.scene.now.keys().cloned().collect();
+        oids.extend(self.before.anchors.iter().map(|(oid, _)| oid.clone()));
         let mut pause = PAUSE.0;
         let mut seen = Read::No("nothing could be read back".into());
         loop {
@@ -115,9 +116,18 @@ impl Run<'_> {
             )
             .await
             {
-                Ok(Ok(now)) => match judge(&now) {
-                    Read::Yes => return Read::Yes,
-                    no => seen = no,
+                Ok(Ok(now)) => match self.before.drifted(&now) {
+                    Some((oid, was)) => {
+                        let is = now.get(&oid).unwrap_or(&Value::Absent);
+                        let named = oid.named();
+                        seen = Read::No(format!(
+                            "the switch has renumbered its ports: {named} was {was} and reads {is}"
+                        ));
+                    }
+                    None => match judge(&now) {
+                        Read::Yes => return Read::Yes,
+                        no => seen = no,
+                    },
                 },
                 Ok(Err(e)) => seen = Read::No(format!("it could not be read back: {e}")),
                 Err(_) => return seen,

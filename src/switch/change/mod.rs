@@ -10,6 +10,7 @@ mod judge;
 mod plan;
 mod run;
 mod scene;
+mod send;
 mod shown;
 mod undo;
 

@@ -5,14 +5,14 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::super::client::Switch;
+use super::super::error::SwitchError;
 use super::super::op::Operation;
 use super::super::profile::{Need, Transport};
 use super::super::render::{Expected, Proof, Rendered, Renderer, SetVar};
-use super::super::value::Oid;
 use super::cli;
 use super::guards::{self, Around};
 use super::scene::{self, Before};
-use super::undo::{UndoRecord, put_back};
+use super::undo::{Rewrite, UndoRecord, put_back};
 use super::{ChangeError, ChangeProof, ChangeRequest};
 
 /// The first pause between two read-backs, and the longest.
@@ -131,7 +131,11 @@ pub(super) struct Run<'a> {
     pub(super) sent: Vec<SetVar>,
     /// When the fate of the last SET was known.
     pub(super) settled: Instant,
-    notes: Vec<String>,
+    /// Why nothing was sent: the port is not what it was, or could not be looked at again.
+    pub(super) unread: Option<SwitchError>,
+    /// False once a SET may have been applied, whatever was answered.
+    pub(super) all_refused: bool,
+    pub(super) notes: Vec<String>,
 }
 
 /// Whether something reads as it should.
@@ -166,6 +170,8 @@ impl<'a> Run<'a> {
             settle,
             sent: Vec::new(),
             settled: start,
+            unread: None,
+            all_refused: true,
             notes: Vec::new(),
         })
     }
@@ -177,7 +183,10 @@ impl<'a> Run<'a> {
         let steps = std::mem::take(&mut self.steps);
         for step in &steps {
             if let Err(why) = self.step(step).await {
-                return Err(self.give_up(why).await);
+                return Err(match self.unread.take() {
+                    Some(e) if self.sent.is_empty() => ChangeError::Unreadable(e),
+                    _ => self.give_up(why).await,
+                });
             }
         }
         let polled = steps.iter().any(|s| matches!(s, Rendered::Poll { .. }));
@@ -193,7 +202,7 @@ impl<'a> Run<'a> {
                     && let Read::Yes = self.prove().await
                 {
                     self.notes.push(
-                        "the switch took only one object in a SET: each was sent on its own".into(),
+                        "it did not read back after the first SETs: each object was sent again on its own".into(),
                     );
                     return Ok(self.proof(false));
                 }
@@ -247,65 +256,6 @@ impl<'a> Run<'a> {
         }
     }
 
-    async fn pdu(&mut self, vars: &[SetVar], reply_counts: bool) -> Result<(), String> {
-        self.sent.extend(vars.iter().cloned());
-        let answer = timeout_at(self.deadline, self.switch.snmp().set_many(vars)).await;
-        self.settled = Instant::now();
-        let why = match answer {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(_)) if !reply_counts => return Ok(()),
-            Ok(Err(e)) => e.to_string(),
-            Err(_) => "no answer to a SET in the time that was left".to_owned(),
-        };
-        // Some switches refuse and do it all the same, and an answer may be lost: what reads back decides.
-        let until = (self.settled + self.settle).min(self.deadline);
-        let targets: Vec<(Oid, &SetVar)> = vars.iter().map(|v| (v.oid.clone(), v)).collect();
-        let read = self
-            .until(until, |now| {
-                let wrong = targets
-                    .iter()
-                    .find(|(oid, var)| !now.get(oid).is_some_and(|v| self.reads_as(var, v)));
-                wrong.map_or(Read::Yes, |(oid, _)| {
-                    Read::No(format!("{} was not set", oid.named()))
-                })
-            })
-            .await;
-        match read {
-            Read::Yes => {
-                self.notes.push(format!(
-                    "a SET was not acknowledged, but reads back as done ({why})"
-                ));
-                Ok(())
-            }
-            Read::No(seen) => Err(format!("{why}; {seen}")),
-        }
-    }
-
-    async fn resend_apart(&mut self, steps: &[Rendered]) -> bool {
-        let together = steps
-            .iter()
-            .any(|s| matches!(s, Rendered::Pdu { vars, .. } if vars.len() > 1));
-        if !together || !self.operation.is_move() {
-            return false;
-        }
-        for step in steps {
-            let Rendered::Pdu { vars, .. } = step else {
-                continue;
-            };
-            for var in vars {
-                let one = std::slice::from_ref(var);
-                if !matches!(
-                    timeout_at(self.deadline, self.switch.snmp().set_many(one)).await,
-                    Ok(Ok(()))
-                ) {
-                    return false;
-                }
-                self.settled = Instant::now();
-            }
-        }
-        true
-    }
-
     /// Undoes a move; says how things are.
     async fn give_up(&self, why: String) -> ChangeError {
         let switch = self.switch.target().name.clone();
@@ -319,7 +269,12 @@ impl<'a> Run<'a> {
                 seen,
             };
         }
-        match put_back(self.switch, &self.undo_record(), self.settle).await {
+        let how = if self.all_refused {
+            Rewrite::WhereItDiffers
+        } else {
+            Rewrite::All
+        };
+        match put_back(self.switch, &self.undo_record(), self.settle, how).await {
             Ok(()) => ChangeError::Undone {
                 switch,
                 operation,

@@ -29,6 +29,36 @@ pub(super) struct Before {
     pub forbidden: bool,
     /// Whether the switch itself says that the port is a trunk.
     pub says_trunk: Option<bool>,
+    /// What ties the port's name to the numbers that are written to: its name by ifIndex, and its ifIndex by bridge
+    /// port. While these read the same, it is the same port.
+    pub anchors: Vec<(Oid, Value)>,
+}
+
+impl Before {
+    /// The first anchor that reads otherwise now.
+    pub fn drifted(&self, now: &BTreeMap<Oid, Value>) -> Option<(Oid, Value)> {
+        let is_same = |oid: &Oid, was: &Value| match (now.get(oid), was.number()) {
+            (Some(is), Some(n)) => is.number() == Some(n),
+            (Some(is), None) => is.text() == was.text(),
+            (None, _) => false,
+        };
+        let mut anchors = self.anchors.iter();
+        anchors.find(|(oid, was)| !is_same(oid, was)).cloned()
+    }
+
+    /// ifName, or nothing.
+    pub fn name(&self) -> &str {
+        self.port.as_ref().map_or("", |p| p.if_name.as_str())
+    }
+}
+
+fn anchors(switch: &Switch, port: &PortState) -> Vec<(Oid, Value)> {
+    let at = |object: &str, index: u32| Some(switch.profile().object(object)?.oid.at(&[index]));
+    let name = at("name", port.if_index.0)
+        .map(|oid| (oid, Value::Bytes(port.if_name.clone().into_bytes())));
+    let base = port.bridge_port.and_then(|b| at("bridge_port", b.0));
+    let base = base.map(|oid| (oid, Value::Uint(port.if_index.0.into())));
+    name.into_iter().chain(base).collect()
 }
 
 /// Reads it.
@@ -60,6 +90,7 @@ pub(super) async fn read(switch: &Switch, request: &ChangeRequest) -> Result<Bef
     }
     let mut before = Before {
         scene,
+        anchors: port.as_ref().map_or_else(Vec::new, |p| anchors(switch, p)),
         port,
         untagged: None,
         tagged: None,

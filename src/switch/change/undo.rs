@@ -89,7 +89,7 @@ pub async fn undo(switch: &Switch, record: &UndoRecord, within: Duration) -> Res
         return inverse(switch, record, within).await;
     }
     let writer = switch.writer().await;
-    let done = put_back(switch, record, within).await;
+    let done = put_back(switch, record, within, Rewrite::WhereItDiffers).await;
     drop(writer);
     done
 }
@@ -116,10 +116,21 @@ async fn inverse(switch: &Switch, record: &UndoRecord, within: Duration) -> Resu
         .map_err(|e| e.to_string())
 }
 
+/// What is written to put things back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rewrite {
+    /// Only what reads otherwise than before.
+    WhereItDiffers,
+    /// Everything: a SET was sent that may still be on its way, or is not in what the switch lets read yet. It takes
+    /// them in order, so that ours comes last.
+    All,
+}
+
 pub(super) async fn put_back(
     switch: &Switch,
     record: &UndoRecord,
     within: Duration,
+    how: Rewrite,
 ) -> Result<(), String> {
     let wanted = parsed(switch, record)?;
     let oids: Vec<Oid> = wanted.iter().map(|w| w.oid.clone()).collect();
@@ -129,7 +140,7 @@ pub(super) async fn put_back(
             .await
             .map_err(|e| e.to_string())?;
         let now = now.get(&want.oid).unwrap_or(&Value::Absent);
-        if want.is_met(switch, now) {
+        if how == Rewrite::WhereItDiffers && want.is_met(switch, now) {
             continue;
         }
         let var = SetVar {
@@ -139,7 +150,12 @@ pub(super) async fn put_back(
             value: want.value_over(switch, now)?,
         };
         // Not the answer but what reads back at the end counts.
-        refused = switch.snmp().set_many(&[var]).await.err().or(refused);
+        match switch.snmp().set_many(&[var]).await {
+            Err(e) if how == Rewrite::All && e.is_silence() => {
+                return Err(format!("{e}; what was sent before may still be on its way"));
+            }
+            answer => refused = answer.err().or(refused),
+        }
     }
     let end = Instant::now() + within;
     loop {
