@@ -532,6 +532,94 @@ async fn many_at_once_share_one_session() {
     assert_eq!(server.device.lock().unwrap().sessions, 1);
 }
 
+const TRANSACTION: &str = r#"
+[transaction]
+commit = { send = "commit", see = 'commit complete', within = "2s" }
+arm = { send = "commit confirmed {minutes}", see = 'rolled back in', within = "2s" }
+abort = ["rollback 0"]
+arm_for = ["set-access-vlan"]
+"#;
+
+/// The lines from the first time the configuration was entered.
+fn configured(server: &Server) -> Vec<String> {
+    let lines = server.lines().into_iter();
+    lines
+        .skip_while(|l| l != "configure terminal")
+        .skip(1)
+        .collect()
+}
+
+#[tokio::test]
+async fn a_change_is_committed_or_armed_and_confirmed() {
+    let server = Server::start(Setup::default()).await;
+    let cli = Cli::new(
+        server.target(),
+        Arc::new(rules(&format!("{IOS}{TRANSACTION}"))),
+    );
+    let report = shut(&cli).await;
+    assert_eq!((report.error, report.armed), (None, false));
+    let port_lines = ["interface GigabitEthernet1/0/2", "shutdown"];
+    assert_eq!(
+        configured(&server),
+        [port_lines[0], port_lines[1], "commit", "end"]
+    );
+
+    let server = Server::start(Setup::default()).await;
+    let cli = Cli::new(
+        server.target(),
+        Arc::new(rules(&format!("{IOS}{TRANSACTION}"))),
+    );
+    let commands = ["interface {port}", "shutdown"].map(Command::new);
+    let armed = Commit::Armed { minutes: 2 };
+    let report = cli
+        .send(Some("config"), &commands, &port(), armed, PATIENCE)
+        .await;
+    assert_eq!((report.error, report.armed), (None, true));
+    // A new session confirms as well: the first may have been cut by the change.
+    cli.close().await;
+    let report = cli.confirm(Some("config"), &port(), PATIENCE).await;
+    assert_eq!(report.error, None);
+    let lines = configured(&server);
+    assert_eq!(lines[2..4], ["commit confirmed 2", "end"]);
+    assert_eq!(
+        lines[lines.len() - 3..],
+        ["configure terminal", "commit", "end"]
+    );
+}
+
+#[tokio::test]
+async fn a_change_that_is_refused_half_way_is_aborted_and_not_committed() {
+    let server = Server::start(Setup::default()).await;
+    let cli = Cli::new(
+        server.target(),
+        Arc::new(rules(&format!("{IOS}{TRANSACTION}"))),
+    );
+    let commands = ["interface {port}", "shutdwon"].map(Command::new);
+    let report = cli
+        .send(Some("config"), &commands, &port(), Commit::Now, PATIENCE)
+        .await;
+    assert!(
+        matches!(report.error, Some(CliError::Refused { .. })),
+        "{report:?}"
+    );
+    assert_eq!(report.aborted, Some(Ok(())));
+    let lines = configured(&server);
+    assert_eq!(lines[lines.len() - 2..], ["rollback 0", "end"]);
+    assert!(!lines.contains(&"commit".to_owned()));
+}
+
+#[tokio::test]
+async fn a_commit_that_does_not_say_so_is_no_commit() {
+    let server = Server::start(Setup::default()).await;
+    let text = format!("{IOS}{TRANSACTION}").replace("'commit complete'", "'configuration saved'");
+    let cli = Cli::new(server.target(), Arc::new(rules(&text)));
+    let report = shut(&cli).await;
+    let error = report.error.unwrap();
+    assert!(matches!(error, CliError::Refused { .. }), "{error}");
+    assert!(error.to_string().contains("commit complete"), "{error}");
+    assert_eq!(report.aborted, Some(Ok(())));
+}
+
 #[tokio::test]
 async fn no_secret_is_in_anything_that_can_be_printed() {
     let server = Server::start(Setup::default()).await;

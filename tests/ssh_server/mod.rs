@@ -390,6 +390,17 @@ impl Peer {
                 ));
             }
             (Mode::Config | Mode::Interface(_), ["end"]) => self.mode = Mode::Exec,
+            (Mode::Config | Mode::Interface(_), ["commit"]) => {
+                drop(device);
+                self.say("commit complete\n");
+            }
+            (Mode::Config | Mode::Interface(_), ["commit", "confirmed", minutes]) => {
+                drop(device);
+                self.say(&format!(
+                    "commit confirmed will be automatically rolled back in {minutes} minutes\n"
+                ));
+            }
+            (Mode::Config | Mode::Interface(_), ["rollback", "0"]) => {}
             (Mode::Exec, ["show", "interfaces", port, "status"]) => {
                 let state = if device.shut.iter().any(|p| p == port) {
                     "disabled"
