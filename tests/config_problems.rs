@@ -346,9 +346,9 @@ fn missing_values_are_said_once_each() {
         "[switch.core]\n[peer.a]\n[[peer.a.fence]]\n[peer.a.verify]\ncameras = \"cameras.csv\"\n";
     let problems = Site::new().problems(text, &around());
     let expected = [
+        "switch.core",
         "switch.core.address",
         "switch.core.profile",
-        "switch.core",
         "peer.a.kind",
         "peer.a.vip",
         "peer.a.interface",

@@ -3,6 +3,7 @@
 //! Nothing is written but, unless told otherwise, the value that is there already: the fence's own object
 //! (ifAdminStatus) of a port that is admin and oper up.
 
+mod asked;
 mod port;
 
 use std::time::Duration;

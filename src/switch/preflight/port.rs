@@ -1,24 +1,21 @@
 //! One port before standin is trusted with it.
 
-use super::super::client::{Switch, small};
+use super::super::client::Switch;
 use super::super::guard::HOST_MACS;
 use super::super::neighbours::Neighbour;
 use super::super::port::{Admin, Oper};
 use super::super::ports::PortRow;
-use super::super::profile::{Index, Kind, Object};
-use super::super::render::SetVar;
-use super::super::snmp::SnmpError;
-use super::super::value::Value;
+use super::asked::{protections, stp, write};
 use super::{Ask, Line, PortAsk, Seen, Verdict};
 
 /// The lines about one port, put where they belong.
-struct Lines<'a> {
-    port: &'a str,
-    out: &'a mut Vec<Line>,
+pub(super) struct Lines<'a> {
+    pub(super) port: &'a str,
+    pub(super) out: &'a mut Vec<Line>,
 }
 
 impl Lines<'_> {
-    fn add(
+    pub(super) fn add(
         &mut self,
         check: &'static str,
         verdict: Verdict,
@@ -313,186 +310,5 @@ fn vlans(row: &PortRow, lines: &mut Lines<'_>) {
         lines.add("vlans", Verdict::NotKnown, detail, todo);
     } else {
         lines.add("vlans", Verdict::Ok, detail, "");
-    }
-}
-
-/// The instance of an object that has one per port.
-fn of_port(object: &Object, row: &PortRow) -> Option<super::super::value::Oid> {
-    let index: Option<Vec<u32>> = object
-        .index
-        .iter()
-        .map(|part| match part {
-            Index::IfIndex => Some(row.if_index),
-            Index::BasePort => row.bridge_port,
-            Index::Fixed(n) => Some(*n),
-            _ => None,
-        })
-        .collect();
-    index.map(|i| object.oid.at(&i))
-}
-
-async fn number(switch: &Switch, name: &str, row: &PortRow) -> Option<u32> {
-    let oid = of_port(switch.profile().object(name)?, row)?;
-    let values = switch.snmp().get(&[oid]).await.ok()?;
-    values.first().and_then(small)
-}
-
-/// dot1dStpPortState (BRIDGE-MIB).
-async fn stp(switch: &Switch, row: &PortRow, lines: &mut Lines<'_>) {
-    let by_hand = "look at `show spanning-tree` by hand: it must forward at once after a link comes up (edge port)";
-    match number(switch, "stp", row).await {
-        Some(5) => lines.add("stp", Verdict::Ok, "forwarding", ""),
-        Some(1) => lines.add(
-            "stp",
-            Verdict::Warning,
-            "disabled on this port",
-            "fine on an edge port; a loop would not be noticed",
-        ),
-        Some(n) => {
-            let word = ["blocking", "listening", "learning"];
-            let word = usize::try_from(n)
-                .ok()
-                .and_then(|n| word.get(n.checked_sub(2)?));
-            lines.add(
-                "stp",
-                Verdict::Warning,
-                format!("not forwarding: {}", word.unwrap_or(&"broken")),
-                "make it an edge port (PortFast): else it is dark for up to 30 s after it comes up",
-            );
-        }
-        None => lines.add(
-            "stp",
-            Verdict::NotKnown,
-            "the switch does not tell",
-            by_hand,
-        ),
-    }
-}
-
-/// What may eat a takeover's ARP or shut the port.
-async fn protections(switch: &Switch, row: &PortRow, lines: &mut Lines<'_>) {
-    for (check, object, by_hand) in [
-        (
-            "arp-inspection",
-            "arp_inspection",
-            "look at `show ip arp inspection`: on an untrusted port it drops a takeover's ARP and err-disables above 15 a second; then arp-per-second = 10 and a static binding for the VIP",
-        ),
-        (
-            "source-guard",
-            "source_guard",
-            "look at `show ip verify source`: it drops frames with the VIP unless there is a binding",
-        ),
-        (
-            "port-security",
-            "port_security",
-            "look at `show port-security`: an address that moves here may shut the port",
-        ),
-        (
-            "dot1x",
-            "dot1x",
-            "look at `show dot1x`: after a shut and an open the machine must authenticate again",
-        ),
-    ] {
-        match number(switch, object, row).await {
-            Some(1) => lines.add(check, Verdict::Warning, "is on", by_hand),
-            Some(n) => lines.add(check, Verdict::Ok, format!("is off ({n})"), ""),
-            None => lines.add(
-                check,
-                Verdict::NotKnown,
-                "the profile has no object for it",
-                by_hand,
-            ),
-        }
-    }
-}
-
-/// The value that is there is written back: nothing changes, and it is known whether we may.
-async fn write(switch: &Switch, ask: &Ask, row: &PortRow, lines: &mut Lines<'_>) {
-    if !ask.write {
-        let todo = "run it without --no-write before you rely on it";
-        lines.add(
-            "may-write",
-            Verdict::NotKnown,
-            "not tried (--no-write)",
-            todo,
-        );
-        return;
-    }
-    let Some(object) = switch.profile().object("admin") else {
-        lines.add(
-            "may-write",
-            Verdict::NotKnown,
-            "the profile has no `admin` object",
-            "try `standin switch apply` on a spare port",
-        );
-        return;
-    };
-    let writer = switch.writer().await;
-    // Read again under the right to write: what is written is what is there now.
-    let now = switch.port(&row.if_name).await;
-    let disabled = number(switch, "err_disabled", row)
-        .await
-        .filter(|n| *n != 0);
-    let fit =
-        matches!(&now, Ok(p) if p.admin == Admin::Up && p.oper == Oper::Up) && disabled.is_none();
-    let Ok(now) = now else {
-        lines.add(
-            "may-write",
-            Verdict::NotKnown,
-            "the port could not be read again",
-            "run it again",
-        );
-        return;
-    };
-    if !fit {
-        lines.add(
-            "may-write",
-            Verdict::NotKnown,
-            "not tried: only a port that is admin and oper up is written to",
-            "run it again when the link is up",
-        );
-        return;
-    }
-    let var = SetVar {
-        object: "admin".to_owned(),
-        oid: object.oid.at(&[now.if_index.0]),
-        kind: Kind::I32,
-        value: Value::Int(1),
-    };
-    let done = switch.snmp().set_many(std::slice::from_ref(&var)).await;
-    let after = switch.port(&row.if_name).await;
-    drop(writer);
-    let still_up = matches!(&after, Ok(p) if p.admin == Admin::Up);
-    match done {
-        Ok(()) if still_up => lines.add(
-            "may-write",
-            Verdict::Ok,
-            "ifAdminStatus := up (as it was) was taken, and reads up",
-            "",
-        ),
-        Ok(()) => lines.add(
-            "may-write",
-            Verdict::Failed,
-            "ifAdminStatus := up (as it was) was taken, but it does not read up afterwards",
-            "look at the port now",
-        ),
-        Err(e @ SnmpError::Denied { .. }) => lines.add(
-            "may-write",
-            Verdict::Failed,
-            e.to_string(),
-            "give this community or user write access (a read-write view)",
-        ),
-        Err(e) if e.is_silence() => lines.add(
-            "may-write",
-            Verdict::Failed,
-            e.to_string(),
-            "a read-only community is often met with silence: give it write access",
-        ),
-        Err(e) => lines.add(
-            "may-write",
-            Verdict::Failed,
-            e.to_string(),
-            "look at the switch's own log",
-        ),
     }
 }
