@@ -23,6 +23,7 @@ const FAMILIES: &[&str] = &[
     "generic-qbridge",
     "hpe-comware",
     "huawei-vrp",
+    "huawei-vrp8",
     "juniper-junos",
     "linux-bridge",
     "mikrotik-routeros",
@@ -979,5 +980,59 @@ const READ: &[(&str, &str, &str, Fields)] = &[
         "vlans",
         "101     ip tv                            Static",
         &[("vlan", "101"), ("name", "ip tv")],
+    ),
+    // A description may say what a status says: the last one counts.
+    (
+        "cisco-ios",
+        "port",
+        "Gi1/0/5   disabled 1 full 10 connected    20         a-full a-1000 10/100/1000BaseTX",
+        &[
+            ("alias", "disabled 1 full 10"),
+            ("status", "connected"),
+            ("pvid", "20"),
+        ],
+    ),
+    (
+        "arista-eos",
+        "port",
+        "Et1        disabled 1 full 10     connected    20          full    10G    10GBASE-SR",
+        &[("status", "connected"), ("pvid", "20")],
+    ),
+    // A list that goes on in the next line is none: what is in it cannot be told.
+    (
+        "cisco-ios",
+        "trunk",
+        "Trunking VLANs Enabled: 1-10,20\n",
+        &[("tagged", "1-10,20")],
+    ),
+    (
+        "cisco-ios",
+        "trunk",
+        "Trunking VLANs Enabled: 1-10,20,\n     30-40\n",
+        &[],
+    ),
+    (
+        "hpe-comware",
+        "trunk",
+        " port trunk permit vlan 1 20 30 to 40\n",
+        &[("tagged", "1 20 30 to 40")],
+    ),
+    (
+        "juniper-junos",
+        "trunk",
+        "    members [ 10 20 ];\n",
+        &[("tagged", "10 20")],
+    ),
+    (
+        "juniper-junos",
+        "trunk",
+        "    members [ CAMERAS 20 ];\n",
+        &[],
+    ),
+    (
+        "aruba-cx",
+        "trunk",
+        " Allowed VLAN List: 10,20-30\n",
+        &[("tagged", "10,20-30")],
     ),
 ];
