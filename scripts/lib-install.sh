@@ -12,7 +12,7 @@
 packages_for() {
     case "$1" in
         build) echo build-essential pkg-config ca-certificates ;;
-        lab) echo openvswitch-switch snmpd snmp nginx-light libnginx-mod-rtmp ffmpeg nftables \
+        lab) echo openvswitch-switch openssh-server frr snmpd snmp nginx-light libnginx-mod-rtmp ffmpeg nftables \
                 tcpdump iproute2 ethtool iputils-arping iputils-ping procps python3 util-linux ;;
         bench) echo keepalived ;;   # only to be measured against
         all) echo "$(packages_for build) $(packages_for lab)" ;;

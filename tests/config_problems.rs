@@ -709,3 +709,78 @@ fn errors_are_shown_with_their_lines_and_as_json() {
     assert_eq!(json["problems"][0]["severity"], "error");
     assert!(json["problems"][0]["line"].as_u64().unwrap() > 1);
 }
+
+const PORT_TAKEOVER: &str = r#"[peer.cctv.port-takeover]
+switch     = "core"
+port       = "p-stby-a"
+interface  = "eth2"
+production = 10
+parking    = 999
+quarantine = 998
+
+[peer.cctv.service]"#;
+
+#[test]
+fn a_port_takeover_has_its_own_port_interface_and_three_vlans() {
+    let good = with("[peer.cctv.service]", PORT_TAKEOVER);
+    let mut here = around();
+    here.interfaces = None;
+    let check = |from: &str, to: &str, key: &str, what: &str| {
+        let key = format!("peer.cctv.{key}");
+        let problem = one(&edit(&good, from, to), &here, &key, what, "");
+        assert_eq!(problem.severity, Severity::Error);
+    };
+    let (config, warnings) = Site::new().load(&good, &here).unwrap();
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let moved = config.peers["cctv"].port_takeover.clone().unwrap();
+    assert_eq!((moved.production.0, moved.parking.0), (10, 999));
+    check(
+        "quarantine = 998\n\n",
+        "quarantine = 999\n\n",
+        "port-takeover.quarantine",
+        "VLAN 999",
+    );
+    check(
+        "parking    = 999\nq",
+        "parking    = 4095\nq",
+        "port-takeover.parking",
+        "not a VLAN",
+    );
+    check(
+        "port       = \"p-stby-a\"\ni",
+        "port       = \"p-prim\"\ni",
+        "port-takeover.port",
+        "the peer's",
+    );
+    check(
+        "interface  = \"eth2\"\np",
+        "interface  = \"eth0\"\np",
+        "port-takeover.interface",
+        "at once",
+    );
+    check(
+        "own-ports = []",
+        "own-ports = [\"p-stby-a\"]",
+        "port-takeover.port",
+        "never written",
+    );
+    let anyway = edit(&good, "unproven = \"hold\"", "unproven = \"claim-anyway\"");
+    let found = Site::new().problems(&anyway, &here);
+    assert!(
+        found
+            .iter()
+            .any(|p| p.severity == Severity::Error && p.what.contains("a proven fence")),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_quarantine_needs_to_know_its_vlans() {
+    error(
+        "kind = \"off\"",
+        "kind = \"quarantine\"",
+        "peer.cctv.fence[0].kind",
+        "port-takeover",
+        "add that table",
+    );
+}

@@ -272,6 +272,23 @@ impl Watched {
                 self.tasks.push((step, attempt));
                 match step {
                     Step::Claim => self.judge_claim(run.grounds),
+                    Step::Rewire => {
+                        let owns = self.m.ownership().is_some();
+                        assert!(
+                            owns && self.m.policy().rewire,
+                            "our port is moved for nothing"
+                        );
+                        assert!(
+                            self.fenced,
+                            "our port is moved on a fence that is not proven"
+                        );
+                    }
+                    Step::Park => {
+                        assert!(
+                            self.m.ownership().is_none(),
+                            "our port leaves under the VIP"
+                        );
+                    }
                     Step::Lift => {
                         assert!(self.released, "a fence is lifted without an order");
                         self.fenced = false;

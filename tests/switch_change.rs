@@ -169,7 +169,7 @@ const FAULTS: [Fault; 23] = [
 fn profile() -> Profile {
     let mut text = Profile::built_in_text("generic-qbridge")
         .unwrap()
-        .to_owned();
+        .replace("settle = \"5s\"\n", "");
     for asked in ASKED {
         let head = format!("[op.{}.snmp]\n", asked.operation().name());
         if !text.contains(&format!("{head}settle")) {

@@ -45,6 +45,8 @@ fn switch() -> Switch {
         credentials,
         timeout: Duration::from_millis(500),
         retries: 2,
+        ssh: None,
+        prefer: Vec::new(),
         oper_staleness: var("_STALENESS_MS").map(|ms| Duration::from_millis(ms.parse().unwrap())),
         uplinks: Vec::new(),
         own_ports: Vec::new(),

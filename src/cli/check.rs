@@ -1,14 +1,16 @@
 //! `standin check`: would this configuration work here? Changes nothing.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::common::{load_all, runtime, say, say_json};
 use super::exit::ExitCode;
-use crate::config::Config;
+use crate::config::{Config, Peer};
+use crate::daemon::moving::{self, Where};
 use crate::daemon::{privilege, switches};
-use crate::net::gate;
+use crate::net::{gate, legs};
 use crate::switch::Switch;
 use crate::verify::Inventory;
 
@@ -42,8 +44,26 @@ pub fn run(path: &Path, offline: bool, as_json: bool) -> ExitCode {
             Ok(_) => lines.add("nft", Ok("answers".to_owned())),
             Err(e) => lines.add("nft", Err(e.to_string())),
         }
+        for peer in config.peers.values() {
+            if let Some(t) = &peer.port_takeover {
+                let what = format!("legs of {}", peer.name);
+                let faults = legs::faults(&peer.interface, &t.interface);
+                if faults.is_empty() {
+                    lines.add(
+                        &what,
+                        Ok("ARP and return path settings are right".to_owned()),
+                    );
+                }
+                for fault in faults {
+                    lines.add(&what, Err(fault.to_string()));
+                }
+            }
+        }
         match switches::build(&config, &secrets) {
             Ok(built) => {
+                for peer in config.peers.values() {
+                    own_port(peer, &built, &mut lines).await;
+                }
                 for (name, switch) in &built {
                     reach(&config, name, switch, &mut lines).await;
                 }
@@ -109,6 +129,39 @@ async fn reach(config: &Config, name: &str, switch: &Switch, lines: &mut Lines) 
             ),
             Err(e) => lines.add(&what, Err(e.to_string())),
         }
+    }
+}
+
+/// Port takeover: our own port must wait in the parking VLAN (or serve, during a takeover).
+async fn own_port(peer: &Peer, built: &BTreeMap<String, Switch>, lines: &mut Lines) {
+    let Some(t) = &peer.port_takeover else { return };
+    let Some(switch) = built.get(&t.switch) else {
+        return;
+    };
+    let what = format!("own port {}:{} of {}", t.switch, t.port, peer.name);
+    match moving::vlan_of(switch, &t.port).await {
+        Ok(Where::In(vlan)) if vlan == t.parking => {
+            lines.add(&what, Ok(format!("parked in VLAN {}", vlan.0)));
+        }
+        Ok(Where::In(vlan)) if vlan == t.production => lines.warn(
+            &what,
+            format!(
+                "in the production VLAN {}: a takeover is in place, or was",
+                vlan.0
+            ),
+        ),
+        Ok(Where::In(vlan)) => lines.add(
+            &what,
+            Err(format!(
+                "in VLAN {}, neither parked ({}) nor in production ({})",
+                vlan.0, t.parking.0, t.production.0
+            )),
+        ),
+        Ok(Where::Between) => lines.add(
+            &what,
+            Err("its PVID and what leaves it untagged do not agree".to_owned()),
+        ),
+        Err(why) => lines.add(&what, Err(why)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `standin plan NAME`: everything a takeover would do, in order, before anybody trusts it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -8,10 +9,14 @@ use super::common::{fail, load_all, runtime, say, say_json};
 use super::exit::ExitCode;
 use crate::config::{Config, Peer, Start};
 use crate::daemon::switches;
-use crate::net::gate;
-use crate::switch::{FenceTag, PlanOp, plan};
-use crate::types::Epoch;
+use crate::net::{gate, mute};
+use crate::switch::change::plan_change;
+use crate::switch::{ChangeRequest, FenceTag, Operation, PlanOp, Switch, plan};
+use crate::types::{Epoch, VlanId};
 use crate::verify::Inventory;
+
+/// Unused by a plan, which only reads.
+const WITHIN: Duration = Duration::from_secs(10);
 
 /// Prints the plan. Reads the switch, writes nothing.
 pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
@@ -36,6 +41,13 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
         let mut complete = true;
         for (i, level) in peer.fence.iter().enumerate() {
             let Some(switch) = switches.get(&level.switch) else { continue };
+            if let Some(vlans) = level.quarantine {
+                for port in &level.ports {
+                    let alias = level.alias.clone();
+                    complete &= moved(switch, ("fence", i + 1), (port, vlans.quarantine), alias, &mut steps).await;
+                }
+                continue;
+            }
             let ports: Vec<&str> = level.ports.iter().map(String::as_str).collect();
             let tag = FenceTag { node: config.node.name.clone(), epoch: Epoch(0) };
             match plan(switch, &ports, &PlanOp::Fence { tag }).await {
@@ -54,7 +66,16 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
                 }
             }
         }
-        steps.extend(local(&config, peer));
+        let mut local = local(&config, peer);
+        if let Some(t) = &peer.port_takeover
+            && let Some(switch) = switches.get(&t.switch)
+        {
+            let mut rewire = Vec::new();
+            complete &= moved(switch, ("rewire", 1), (&t.port, t.production), None, &mut rewire).await;
+            let announce = local.iter().position(|s| s["step"] == "announce").unwrap_or(local.len());
+            local.splice(announce..announce, rewire);
+        }
+        steps.extend(local);
         if as_json {
             say_json(&json!({ "ok": complete, "peer": name, "vip": peer.vip, "steps": steps }));
         } else {
@@ -62,6 +83,37 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
         }
         if complete { ExitCode::Ok } else { ExitCode::Unavailable }
     })
+}
+
+/// Everything that moves one port into `vlan`; false if that cannot be said.
+async fn moved(
+    switch: &Switch,
+    (step, level): (&str, usize),
+    (port, vlan): (&str, VlanId),
+    alias: Option<String>,
+    steps: &mut Vec<Value>,
+) -> bool {
+    let mut request = ChangeRequest::new(Operation::SetAccessVlan(vlan), Some(port), WITHIN);
+    request.expected_alias = alias;
+    match plan_change(switch, &request).await {
+        Ok(plan) => {
+            for line in &plan.lines {
+                let now = line.now.as_deref().unwrap_or("unknown");
+                steps.push(json!({
+                    "step": step, "level": level, "set": line, "command": line.command,
+                    "what": format!("{} := {} (now {now}) on {} {port}", line.what, line.value, plan.switch),
+                }));
+            }
+            for guard in &plan.refused {
+                steps.push(json!({ "step": step, "level": level, "error": format!("a guard refuses it: {guard}") }));
+            }
+            plan.refused.is_empty()
+        }
+        Err(e) => {
+            steps.push(json!({ "step": step, "level": level, "error": e.to_string() }));
+            false
+        }
+    }
 }
 
 /// What happens on this machine and its network, after the fence is proven.
@@ -103,13 +155,23 @@ fn local(config: &Config, peer: &Peer) -> Vec<Value> {
             ),
             None,
         ),
-        line(
-            "claim",
-            format!("{vip} on {interface}, marked as ours, read back"),
-            Some(format!(
-                "ip address add {vip} dev {interface} noprefixroute label {interface}:standin"
-            )),
-        ),
+        match &peer.port_takeover {
+            Some(t) => line(
+                "claim",
+                format!("{vip} on {} is not mute any more", t.interface),
+                Some(format!(
+                    "nft delete table arp {0}; nft delete table ip {0}",
+                    mute::table(&peer.name)
+                )),
+            ),
+            None => line(
+                "claim",
+                format!("{vip} on {interface}, marked as ours, read back"),
+                Some(format!(
+                    "ip address add {vip} dev {interface} noprefixroute label {interface}:standin"
+                )),
+            ),
+        },
         line(
             "announce",
             format!(

@@ -8,13 +8,16 @@ use serde_json::json;
 
 use super::common::{fail, load_all, runtime, say, say_json};
 use super::exit::ExitCode;
-use crate::config::{Config, Peer};
+use crate::config::{Config, Peer, Quarantine};
+use crate::daemon::moving::{self, Whose};
 use crate::daemon::switches;
 use crate::net::arp::ArpFrame;
 use crate::net::arp_socket::ArpSocket;
 use crate::net::link;
 use crate::net::netlink::Netlink;
+use crate::switch::Switch;
 use crate::switch::unfence::{Lift, unfence};
+use crate::takeover::event::Outcome;
 use crate::types::PortRef;
 
 /// The port has this long to read back up.
@@ -60,6 +63,10 @@ pub fn run(path: &Path, at: &PortRef, force: bool, as_json: bool) -> ExitCode {
         let Some(switch) = switches.get(&at.switch) else {
             return fail(ExitCode::Internal, "the switch of a fence is not among the switches");
         };
+        let level = peer.fence.iter().find(|f| f.switch == at.switch && f.ports.contains(&at.port));
+        if let Some(vlans) = level.and_then(|f| f.quarantine) {
+            return leave_quarantine(switch, at, vlans, as_json).await;
+        }
         let lift = if force { Lift::Force } else { Lift::Tagged };
         match unfence(switch, &[at.port.as_str()], &lift, WITHIN).await {
             Ok(proof) if as_json => {
@@ -73,6 +80,27 @@ pub fn run(path: &Path, at: &PortRef, force: bool, as_json: bool) -> ExitCode {
             Err(e) => fail(ExitCode::NotReached, &e.to_string()),
         }
     })
+}
+
+async fn leave_quarantine(
+    switch: &Switch,
+    at: &PortRef,
+    vlans: Quarantine,
+    as_json: bool,
+) -> ExitCode {
+    let ways = (vlans.quarantine, vlans.production);
+    match moving::move_port(switch, &at.port, ways, &Whose::default(), WITHIN, || {}).await {
+        Outcome::Done(how) if as_json => {
+            say_json(&json!({ "ok": true, "proof": how }));
+            ExitCode::Ok
+        }
+        Outcome::Done(how) => {
+            say(&format!("{at} is out of quarantine: {how}"));
+            ExitCode::Ok
+        }
+        Outcome::Failed(why) | Outcome::Refused(why) => fail(ExitCode::NotReached, &why),
+        Outcome::Cancelled => fail(ExitCode::NotReached, "it was stopped"),
+    }
 }
 
 fn find<'a>(config: &'a Config, port: &PortRef) -> Result<&'a Peer, String> {

@@ -19,10 +19,12 @@ mod validate;
 
 pub use origin::Origin;
 pub use problem::{ConfigErrors, Problem, Severity, Warning};
-pub use resolved::{Config, Fence, Heartbeat, Node, Peer, Snmp, SnmpAuth, Switch, Usm};
+pub use resolved::{
+    Config, Fence, Heartbeat, Node, Peer, PortTakeover, Quarantine, Snmp, SnmpAuth, Switch, Usm,
+};
 pub use schema::{
-    Address, AliveElsewhere, Announce, AuthProtocol, Conflict, Detect, Kind, Policy, PrivProtocol,
-    Release, Service, ServiceDead, SnmpVersion, Start, Takeover, Unproven, Verify,
+    Address, AliveElsewhere, Announce, AuthProtocol, Conflict, Detect, FenceKind, Kind, Policy,
+    PrivProtocol, Release, Service, ServiceDead, SnmpVersion, Start, Takeover, Unproven, Verify,
 };
 pub use secret::{Secrets, SnmpSecret};
 pub use surroundings::{InterfaceFacts, Persistence, ProfileFacts, Surroundings};

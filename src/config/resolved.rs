@@ -11,7 +11,7 @@ use super::schema::{
     Address, Announce, AuthProtocol, Detect, Kind, Policy, PrivProtocol, Release, Service,
     Takeover, Verify,
 };
-use crate::types::{MacAddr, PortRef, Vip};
+use crate::types::{MacAddr, PortRef, Vip, VlanId};
 
 /// A configuration that passed every check.
 #[derive(Clone, Debug, PartialEq)]
@@ -158,6 +158,8 @@ pub struct Peer {
     pub detect: Detect,
     /// What is done on a verdict other than "dead".
     pub policy: Policy,
+    /// Our own port that is moved; `None`: the address is, by rtnetlink.
+    pub port_takeover: Option<PortTakeover>,
     /// Levels in the order they are tried; at least one.
     pub fence: Vec<Fence>,
     /// What serves the cameras here.
@@ -172,6 +174,32 @@ pub struct Peer {
     pub release: Release,
 }
 
+/// Our own port that is moved at a takeover.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortTakeover {
+    /// Name of a switch in [`Config::switches`].
+    pub switch: String,
+    /// ifName of our parked port.
+    pub port: String,
+    /// The interface of ours that is plugged in there.
+    pub interface: String,
+    /// VLAN of the cameras.
+    pub production: VlanId,
+    /// VLAN in which the port waits.
+    pub parking: VlanId,
+    /// Time for one try.
+    pub timeout: Duration,
+}
+
+/// Between which VLANs a fence moves the peer's ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quarantine {
+    /// VLAN of the cameras.
+    pub production: VlanId,
+    /// VLAN in which the dead machine is kept.
+    pub quarantine: VlanId,
+}
+
 /// One level of a fence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fence {
@@ -179,6 +207,8 @@ pub struct Fence {
     pub switch: String,
     /// ifNames; at least one.
     pub ports: Vec<String>,
+    /// Where its ports go; `None`: they are shut.
+    pub quarantine: Option<Quarantine>,
     /// What ifAlias must say; `None`: whatever was observed.
     pub alias: Option<String>,
     /// Whether it is saved to the start-up configuration.

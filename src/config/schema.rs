@@ -212,6 +212,8 @@ pub struct Peer {
     pub detect: Detect,
     /// `[peer.NAME.policy]`
     pub policy: Policy,
+    /// `[peer.NAME.port-takeover]`, where our own port is moved.
+    pub port_takeover: Option<PortTakeover>,
     /// `[[peer.NAME.fence]]`, in the order they are tried.
     pub fence: Vec<Fence>,
     /// `[peer.NAME.service]`
@@ -234,6 +236,8 @@ pub struct Fence {
     pub switch: Option<String>,
     /// ifNames of the peer's ports, all members of its LAG. Required.
     pub ports: Vec<String>,
+    /// How the peer is kept away.
+    pub kind: FenceKind,
     /// What ifAlias must say; empty: whatever was observed while the peer was healthy.
     pub alias: String,
     /// Whether the fence is saved to the switch's start-up configuration. Required, no default.
@@ -248,6 +252,7 @@ impl Default for Fence {
         Fence {
             switch: None,
             ports: Vec::new(),
+            kind: FenceKind::Off,
             alias: String::new(),
             persist: None,
             timeout: Duration::from_secs(10),

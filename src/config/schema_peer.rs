@@ -253,6 +253,53 @@ impl Default for Verify {
     }
 }
 
+/// How a level of a fence keeps the peer away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FenceKind {
+    /// Its ports are shut.
+    #[default]
+    Off,
+    /// Its ports are moved to the quarantine VLAN of `[peer.NAME.port-takeover]`.
+    Quarantine,
+}
+
+/// `[peer.NAME.port-takeover]`: this machine holds the same address on an interface of its own, whose switch port
+/// waits in a parking VLAN.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct PortTakeover {
+    /// Name of a `[switch.NAME]`. Required.
+    pub switch: Option<String>,
+    /// ifName of this machine's own parked port. Required.
+    pub port: Option<String>,
+    /// The interface of this machine that is plugged in there and has the address. Required.
+    pub interface: Option<String>,
+    /// VLAN of the cameras. Required.
+    pub production: Option<u16>,
+    /// VLAN in which the port waits. Required.
+    pub parking: Option<u16>,
+    /// VLAN in which a dead machine's ports are kept (`kind = "quarantine"`). Required.
+    pub quarantine: Option<u16>,
+    /// Time within which the port must be moved and proven; then it is tried again.
+    #[serde(deserialize_with = "text::one")]
+    pub timeout: Duration,
+}
+
+impl Default for PortTakeover {
+    fn default() -> Self {
+        PortTakeover {
+            switch: None,
+            port: None,
+            interface: None,
+            production: None,
+            parking: None,
+            quarantine: None,
+            timeout: Duration::from_secs(10),
+        }
+    }
+}
+
 /// `[peer.NAME.release]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]

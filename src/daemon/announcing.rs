@@ -18,6 +18,7 @@ impl Hands {
         let vip = self.vip();
         let cameras = self.sweep_targets();
         let refresh = self.peer.announce.refresh;
+        self.announcing_on = self.serving;
         self.announcer = Some(Announcer::claim(
             interface.mac,
             vip.addr,
@@ -31,20 +32,21 @@ impl Hands {
         &mut self,
         now: BootTime,
         peer_mac: Option<MacAddr>,
-        interface: &mut Interface,
+        interfaces: &mut [Interface],
     ) -> Outcome {
         let Some(mac) = peer_mac else {
             return Outcome::Failed("the peer's MAC address is not known".to_owned());
         };
         let cameras = self.sweep_targets();
+        self.announcing_on = self.listening;
         self.announcer = Some(Announcer::release(
-            interface.mac,
+            interfaces[self.listening].mac,
             mac,
             self.vip().addr,
             &cameras,
             now,
         ));
-        self.pump(now, interface);
+        self.pump(now, interfaces);
         Outcome::Done(format!("the directed release sweep names {mac}"))
     }
 
@@ -57,7 +59,8 @@ impl Hands {
     }
 
     /// Sends what the announcement has due; returns when it is due next.
-    pub fn pump(&mut self, now: BootTime, interface: &mut Interface) -> Option<BootTime> {
+    pub fn pump(&mut self, now: BootTime, interfaces: &mut [Interface]) -> Option<BootTime> {
+        let interface = &mut interfaces[self.announcing_on];
         loop {
             let announcer = self.announcer.as_mut()?;
             match announcer.next(now, &mut interface.budget) {

@@ -10,7 +10,7 @@ use super::journal::Entry;
 use super::notify;
 use super::run_loop::{Loop, PeerRun};
 use crate::detect::rtmp::From;
-use crate::net::{address, link};
+use crate::net::{address, legs, link};
 use crate::takeover::state::State;
 use crate::types::IfIndex;
 
@@ -33,6 +33,7 @@ impl Loop {
                 .append(Entry::new(clock::now(), "", HEARD, heard));
         }
         for i in 0..self.peers.len() {
+            self.check_legs(i);
             let p = &self.peers[i];
             let healthy =
                 matches!(p.machine.state(), State::Standby) && p.machine.evidence().healthy;
@@ -53,6 +54,38 @@ impl Loop {
             if self.beats.is_some() {
                 self.check_own_service(i);
             }
+        }
+    }
+
+    /// Port takeover: the settings of both legs, read every time.
+    fn check_legs(&self, peer: usize) {
+        let p = &self.peers[peer];
+        if p.hands.parked.is_none() {
+            return;
+        }
+        let leg = |at: usize| self.interfaces[at].name.clone();
+        let (listening, serving) = (leg(p.hands.listening), leg(p.hands.serving));
+        let tx = self.shared.tx.clone();
+        self.shared.slow.spawn_blocking(move || {
+            let faults = legs::faults(&listening, &serving);
+            let faults = faults.iter().map(ToString::to_string).collect();
+            let _ = tx.send(Input::Legs(peer, faults));
+        });
+    }
+
+    /// What is wrong with the legs' settings is said when it changes.
+    pub(super) fn legs_read(&mut self, peer: usize, faults: Vec<String>) {
+        let Some(p) = self.peers.get_mut(peer) else {
+            return;
+        };
+        if p.leg_faults != faults {
+            for fault in &faults {
+                tracing::error!(peer = %p.hands.name, "port takeover: {fault}");
+            }
+            if faults.is_empty() {
+                tracing::info!(peer = %p.hands.name, "the settings of both legs are right again");
+            }
+            p.leg_faults = faults;
         }
     }
 
@@ -82,7 +115,7 @@ impl Loop {
         for (i, interface) in self.interfaces.iter().enumerate() {
             let (netlink, tx) = (self.shared.netlink.clone(), self.shared.tx.clone());
             let (name, index) = (interface.name.clone(), interface.index);
-            let here = |p: &&PeerRun| p.interface == i && p.machine.ownership().is_some();
+            let here = |p: &&PeerRun| p.hands.serving == i && p.machine.ownership().is_some();
             let owned: Vec<Ipv4Addr> = self
                 .peers
                 .iter()

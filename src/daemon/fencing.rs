@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::quarantine;
+use super::saving;
 use crate::config;
 use crate::switch::unfence::Lift;
 use crate::switch::{
@@ -125,6 +127,10 @@ impl Fencing {
         known: &BTreeMap<PortRef, PortIdentity>,
         on_set: impl Fn() + Send + 'static,
     ) -> Result<String, (String, bool)> {
+        if let Some(vlans) = level.fence.quarantine {
+            let (who, on) = ((peer_mac, self.own_macs.as_slice()), &level.switch);
+            return quarantine::set(on, &level.fence, vlans, who, known, on_set).await;
+        }
         let (tx, mut rx) = mpsc::unbounded_channel();
         let ports = level.fence.ports.iter().map(|port| {
             let at = PortRef {
@@ -167,6 +173,9 @@ impl Fencing {
         let result = fence(&level.switch, request).await;
         match result {
             Ok(proof) => {
+                if level.fence.persist {
+                    saving::save(&level.switch);
+                }
                 let ports: Vec<String> = proof
                     .ports
                     .iter()
@@ -189,14 +198,22 @@ impl Fencing {
     pub async fn lift(&self, how: &Lift, within: Duration) -> Outcome {
         let mut done = Vec::new();
         for level in &self.levels {
+            if let Some(vlans) = level.fence.quarantine {
+                match quarantine::lift(&level.switch, &level.fence, vlans, within).await {
+                    Ok(how) => done.push(how),
+                    Err(why) => return Outcome::Failed(why),
+                }
+                continue;
+            }
             let ports: Vec<&str> = level.fence.ports.iter().map(String::as_str).collect();
             match unfence(&level.switch, &ports, how, within).await {
-                Ok(proof) => done.extend(
-                    proof
-                        .ports
-                        .iter()
-                        .map(|p| format!("{}:{} admin up", proof.switch, p.port)),
-                ),
+                Ok(proof) => {
+                    if level.fence.persist {
+                        saving::save(&level.switch);
+                    }
+                    let up = proof.ports.iter();
+                    done.extend(up.map(|p| format!("{}:{} admin up", proof.switch, p.port)));
+                }
                 Err(e) => return Outcome::Failed(e.to_string()),
             }
         }
@@ -207,6 +224,14 @@ impl Fencing {
     pub async fn read(&self) -> FenceRead {
         let mut worst = FenceRead::Unknown;
         for level in &self.levels {
+            if let Some(vlans) = level.fence.quarantine {
+                match quarantine::read(&level.switch, &level.fence, vlans).await {
+                    FenceRead::Present => return FenceRead::Present,
+                    FenceRead::Absent if worst != FenceRead::Foreign => worst = FenceRead::Absent,
+                    FenceRead::Absent | FenceRead::Foreign | FenceRead::Unknown => {}
+                }
+                continue;
+            }
             let ports: Vec<&str> = level.fence.ports.iter().map(String::as_str).collect();
             let Ok(state) = read_fence(&level.switch, &ports, &self.node).await else {
                 continue;

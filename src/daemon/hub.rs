@@ -38,6 +38,8 @@ pub enum Input {
     EngineBoots(usize, u64),
     /// Who is on the peer's switch ports, seen while it was healthy.
     Identities(usize, BTreeMap<PortRef, PortIdentity>),
+    /// What is wrong with the settings of the two legs of a port takeover.
+    Legs(usize, Vec<String>),
     /// Our own service for this peer completes handshakes, or does not.
     OwnService(usize, bool),
     /// Addresses with connections to our service on which bytes arrive, after a restart.

@@ -10,6 +10,7 @@
 
 mod announcing;
 pub mod around;
+mod asking;
 mod beats;
 pub mod boot_counter;
 mod chores;
@@ -20,16 +21,20 @@ mod fencing;
 pub mod hub;
 mod interfaces;
 pub mod journal;
+pub mod moving;
 pub mod notify;
 mod opening;
+pub mod parked;
 mod perform;
 mod policy;
 pub mod privilege;
+pub mod quarantine;
 mod record;
 pub mod recorder;
 mod reload;
 mod requests;
 mod run_loop;
+mod saving;
 pub mod start;
 mod status;
 mod steps;

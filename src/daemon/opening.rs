@@ -25,22 +25,36 @@ pub(super) async fn open_interface(
     peer: &Peer,
     interfaces: &mut Vec<Interface>,
 ) -> Result<usize, StartError> {
-    if let Some(at) = interfaces.iter().position(|i| i.name == peer.interface) {
+    open_leg(netlink, peer, &peer.interface, interfaces).await
+}
+
+/// Opens one of this machine's interfaces for `peer`: the listening one, or the parked one.
+pub(super) async fn open_leg(
+    netlink: &Netlink,
+    peer: &Peer,
+    name: &str,
+    interfaces: &mut Vec<Interface>,
+) -> Result<usize, StartError> {
+    if let Some(at) = interfaces.iter().position(|i| i.name == name) {
         return Ok(at);
     }
     let err = adapter(peer);
-    let state = link::link(netlink, &peer.interface)
+    let state = link::link(netlink, name)
         .await
         .map_err(|e| err(Box::new(e)))?;
     let state = state.ok_or_else(|| StartError::NoInterface {
         peer: peer.name.clone(),
-        interface: peer.interface.clone(),
+        interface: name.to_owned(),
     })?;
-    let own = own_address(netlink, peer, state.ifindex).await?;
-    let socket = ArpSocket::open(&peer.interface).map_err(|e| err(Box::new(e)))?;
+    // The parked interface needs none: it only ever speaks for the VIP.
+    let own = match name == peer.interface {
+        true => own_address(netlink, peer, state.ifindex).await?,
+        false => peer.vip.addr,
+    };
+    let socket = ArpSocket::open(name).map_err(|e| err(Box::new(e)))?;
     let facts = (state.ifindex.0, state.mac, own, state.carrier);
     interfaces.push(Interface::new(
-        &peer.interface,
+        name,
         facts,
         socket,
         peer.announce.arp_per_second,

@@ -14,16 +14,15 @@ use super::fencing::Fencing;
 use super::hub::{Input, Tx};
 use super::interfaces::Interface;
 use super::journal::Ticket;
+use super::parked::{self, Leg, Parked, step_leg};
 use super::tasks::Tasks;
 use super::watch::Watch;
 use super::witnesses::Witnesses;
 use super::{claim, clock, steps};
 use crate::config;
 use crate::detect::icmp::IcmpProbe;
-use crate::detect::rtmp::From;
 use crate::net::announce::Announcer;
 use crate::net::arp::ArpFrame;
-use crate::net::gate;
 use crate::net::netlink::Netlink;
 use crate::switch::PortIdentity;
 use crate::switch::unfence::Lift;
@@ -56,6 +55,14 @@ pub struct Hands {
     pub announcer: Option<Announcer>,
     /// The running verification.
     pub watch: Option<Watch>,
+    /// Port takeover: our own port, and the mute.
+    pub parked: Option<Parked>,
+    /// Index of the interface that the running announcement uses.
+    pub announcing_on: usize,
+    /// Index of the interface in production from which the peer is watched.
+    pub listening: usize,
+    /// Index of the interface that has the VIP; the same, except with port takeover.
+    pub serving: usize,
     /// ICMP echo to the VIP.
     pub pinger: Option<Arc<IcmpProbe>>,
     /// The VIP was on our interface before this takeover: cameras may have connections already.
@@ -104,6 +111,10 @@ impl Hands {
             inventory,
             announcer: None,
             watch: None,
+            parked: None,
+            announcing_on: 0,
+            listening: 0,
+            serving: 0,
             pinger: None,
             adopt: false,
             node: node.to_owned(),
@@ -119,7 +130,7 @@ impl Hands {
         self.peer.vip
     }
 
-    fn service_at(&self, address: Ipv4Addr) -> SocketAddrV4 {
+    pub(super) fn service_at(&self, address: Ipv4Addr) -> SocketAddrV4 {
         SocketAddrV4::new(address, self.peer.service.port)
     }
 
@@ -129,9 +140,10 @@ impl Hands {
         now: BootTime,
         action: Action,
         ticket: Option<&Ticket>,
-        interface: &mut Interface,
+        interfaces: &mut [Interface],
         shared: &Shared,
     ) {
+        let interface = &mut interfaces[self.listening];
         match action {
             Action::ArpProbe { to } => {
                 let frame = ArpFrame::probe(interface.mac, self.vip().addr, to);
@@ -144,7 +156,7 @@ impl Hands {
                     let _ = pinger.send(self.ping_sequence);
                 }
             }
-            Action::ProbeService => self.probe_service(interface.own, shared),
+            Action::ProbeService => self.probe_service(interface, shared),
             Action::PollPort => self.poll_port(shared),
             Action::AskWitnesses => {
                 let count = self.peer.detect.witnesses as usize;
@@ -155,10 +167,13 @@ impl Hands {
                     interface.send_within_budget(now, &frame);
                 }
             }
-            Action::Run(run) => self.run(now, run, ticket.cloned(), interface, shared),
+            Action::Run(run) => self.run(now, run, ticket.cloned(), interfaces, shared),
             Action::Cancel { step, attempt } => self.tasks.stop(step, attempt),
-            Action::Renew { lifetime } => self.put_address(Some(lifetime), interface, shared),
+            Action::Renew { lifetime } => {
+                self.put_address(Some(lifetime), &interfaces[self.serving], shared);
+            }
             Action::Restore { lifetime } => {
+                let interface = &interfaces[self.serving];
                 self.put_address(lifetime, interface, shared);
                 self.announce(now, interface);
             }
@@ -168,7 +183,21 @@ impl Hands {
                 // Cameras whose connections outlive the gap show no SYN when we own the VIP again.
                 self.adopt = true;
                 self.open_gate(shared);
-                claim::drop_now(&shared.netlink, interface.index, self.vip());
+                match &self.parked {
+                    Some(parked) => {
+                        parked.mute.want(true);
+                        let (mute, name) = (parked.mute.clone(), self.name.clone());
+                        shared.slow.spawn(async move {
+                            if let Err(e) = mute.silence().await {
+                                tracing::error!(peer = %name, error = %e, "the VIP could not be muted");
+                            }
+                        });
+                    }
+                    None => {
+                        let index = interfaces[self.serving].index;
+                        claim::drop_now(&shared.netlink, index, self.vip());
+                    }
+                }
             }
             // One at a time: the answer to the one under way is as new.
             Action::ReadFence if std::mem::replace(&mut self.reading_fence, true) => {}
@@ -179,6 +208,7 @@ impl Hands {
                 });
             }
             Action::Defend => {
+                let interface = &mut interfaces[self.serving];
                 let frame = ArpFrame::announce_request(interface.mac, self.vip().addr);
                 interface.send_within_budget(now, &frame);
                 self.announce(now, interface);
@@ -194,57 +224,20 @@ impl Hands {
         }
     }
 
-    /// Removes the gate of a takeover that is over, if one was closed.
-    fn open_gate(&mut self, shared: &Shared) {
-        if self.gate_closed.take().is_some() {
-            let (name, turn) = (self.name.clone(), self.gate_turn.clone());
-            shared.slow.spawn(async move {
-                let _turn = turn.lock().await;
-                if let Err(e) = gate::open(&name).await {
-                    tracing::error!(peer = %name, error = %e, "the gate could not be removed");
-                }
-            });
-        }
-    }
-
-    fn probe_service(&self, own: Ipv4Addr, shared: &Shared) {
-        let (at, me, tx) = (self.service_at(self.vip().addr), self.me, shared.tx.clone());
-        let within = self.peer.detect.service_timeout;
-        shared.slow.spawn(async move {
-            let result = steps::ask_peer(at, &From::Address(own), within).await;
-            let event = Event::Service {
-                ok: result.is_ok(),
-                fault: result.err().unwrap_or_default(),
-            };
-            let _ = tx.send(Input::Event(me, event));
-        });
-    }
-
-    fn poll_port(&self, shared: &Shared) {
-        let (fencing, me, tx) = (self.fencing.clone(), self.me, shared.tx.clone());
-        shared.slow.spawn(async move {
-            let event = match fencing.poll().await {
-                Ok(read) => {
-                    let _ = tx.send(Input::Switch(me, Ok(read.sys_uptime_cs)));
-                    Event::PeerPort { up: read.up }
-                }
-                Err(fault) => {
-                    let _ = tx.send(Input::Switch(me, Err(fault)));
-                    Event::SwitchSilent
-                }
-            };
-            let _ = tx.send(Input::Event(me, event));
-        });
-    }
-
     fn run(
         &mut self,
         now: BootTime,
         run: Run,
         ticket: Option<Ticket>,
-        interface: &mut Interface,
+        interfaces: &mut [Interface],
         shared: &Shared,
     ) {
+        // The release sweep must leave in production, where our own port is no more by then.
+        let from_here = match step_leg(run.step) {
+            Leg::Listening => self.listening,
+            Leg::Serving => self.serving,
+        };
+        let interface = &mut interfaces[from_here];
         let (step, attempt, within) = (run.step, run.attempt, run.within);
         let vip = self.vip();
         let slow = &shared.slow;
@@ -278,6 +271,18 @@ impl Hands {
                     fencing.set(epoch, mac, &known, told).await
                 });
             }
+            Step::Claim if self.parked.is_some() => {
+                let (netlink, index) = (shared.netlink.clone(), interface.index);
+                let (name, parked) = (interface.name.clone(), self.parked.clone());
+                if let Some(parked) = parked {
+                    parked.mute.want(false);
+                    self.tasks.spawn(slow, step, attempt, async move {
+                        durable(ticket).await;
+                        parked::claim(&netlink, (&name, index), &parked.mute).await
+                    });
+                }
+            }
+            Step::Rewire | Step::Park => self.move_own_port(&run, ticket, interface, shared),
             Step::Claim => {
                 let (netlink, index) = (shared.netlink.clone(), interface.index);
                 let (name, lifetime) = (interface.name.clone(), run.lifetime);
@@ -291,7 +296,7 @@ impl Hands {
             Step::Announce => {
                 let outcome = if interface.carrier {
                     self.announce(now, interface);
-                    self.pump(now, interface);
+                    self.pump(now, interfaces);
                     Outcome::Done("gratuitous ARP sent in both forms, the sweep goes on".to_owned())
                 } else {
                     Outcome::Failed("our interface has no carrier".to_owned())
@@ -324,6 +329,14 @@ impl Hands {
             Step::Drop => {
                 self.announcer = None;
                 self.watch = None;
+                if let Some(parked) = &self.parked {
+                    parked.mute.want(true);
+                    let mute = parked.mute.clone();
+                    self.tasks.spawn(slow, step, attempt, async move {
+                        parked::drop_and_prove(&mute).await
+                    });
+                    return;
+                }
                 let (netlink, index) = (shared.netlink.clone(), interface.index);
                 self.tasks
                     .spawn(&Handle::current(), step, attempt, async move {
@@ -343,14 +356,14 @@ impl Hands {
                 });
             }
             Step::Handback => {
-                let outcome = self.hand_back(now, run.peer_mac, interface);
+                let outcome = self.hand_back(now, run.peer_mac, interfaces);
                 self.answer(&run, outcome, shared);
             }
             Step::Prove => {
-                let (at, own) = (self.service_at(vip.addr), interface.own);
+                let (at, from) = (self.service_at(vip.addr), self.from(interface));
                 let (fencing, mac) = (self.fencing.clone(), run.peer_mac);
                 self.tasks.spawn(slow, step, attempt, async move {
-                    let outcome = steps::peer_serves(at, own, within).await;
+                    let outcome = steps::peer_serves(at, &from, within).await;
                     steps::with_port(outcome, &fencing, mac).await
                 });
             }
@@ -365,7 +378,7 @@ impl Hands {
         }
     }
 
-    fn answer(&self, run: &Run, outcome: Outcome, shared: &Shared) {
+    pub(super) fn answer(&self, run: &Run, outcome: Outcome, shared: &Shared) {
         let event = Event::StepEnded {
             step: run.step,
             attempt: run.attempt,
@@ -373,19 +386,9 @@ impl Hands {
         };
         let _ = shared.tx.send(Input::Event(self.me, event));
     }
-
-    fn put_address(&self, lifetime: Option<Duration>, interface: &Interface, shared: &Shared) {
-        let (netlink, index, vip) = (shared.netlink.clone(), interface.index, self.vip());
-        let name = interface.name.clone();
-        tokio::spawn(async move {
-            if let Outcome::Failed(e) = claim::claim(&netlink, &name, index, vip, lifetime).await {
-                tracing::error!(%vip, error = %e, "the VIP could not be renewed");
-            }
-        });
-    }
 }
 
-async fn durable(ticket: Option<Ticket>) {
+pub(super) async fn durable(ticket: Option<Ticket>) {
     if let Some(ticket) = ticket
         && !ticket.durable(DURABLE).await
     {

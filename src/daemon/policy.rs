@@ -58,6 +58,11 @@ pub fn policy(config: &Config, peer: &Peer, own_mac: MacAddr) -> Policy {
         fence_timeout: peer.fence.iter().map(|f| f.timeout).sum(),
         refence_within: REFENCE_WITHIN,
         lifetime: peer.address.lifetime,
+        rewire: peer.port_takeover.is_some(),
+        rewire_timeout: peer
+            .port_takeover
+            .as_ref()
+            .map_or(REFENCE_WITHIN, |t| t.timeout),
         warm: peer.service.start == Start::Warm,
         service_timeout: peer.service.timeout,
         verify_within: peer.verify.within,

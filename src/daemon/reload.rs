@@ -30,10 +30,11 @@ fn try_reload(l: &mut Loop, config: &Config, secrets: &Secrets) -> Result<(), St
             && old.vip == peer.vip
             && old.interface == peer.interface
             && old.kind == peer.kind
-            && old.addresses == peer.addresses;
+            && old.addresses == peer.addresses
+            && old.port_takeover == peer.port_takeover;
         if !same {
             return Err(format!(
-                "peer {}: name, vip, interface, kind and addresses change only with a restart of the daemon",
+                "peer {}: name, vip, interface, kind, addresses and port-takeover change only with a restart of the daemon",
                 peer.name
             ));
         }
@@ -56,10 +57,15 @@ fn try_reload(l: &mut Loop, config: &Config, secrets: &Secrets) -> Result<(), St
             &config.node.name,
             &peer.fence,
             &switches,
-            vec![interface.mac],
+            vec![interface.mac, l.interfaces[run.hands.serving].mac],
         );
         run.recorder.set_fence(fencing.ports());
         run.hands.witnesses = super::start::witnesses(config, peer, &inventory);
+        if let (Some(parked), Some(takeover)) = (&mut run.hands.parked, &peer.port_takeover)
+            && let Some(switch) = switches.get(&takeover.switch)
+        {
+            parked.switch = switch.clone();
+        }
         run.hands.fencing = fencing;
         run.hands.inventory = inventory;
         run.hands.peer = Arc::new(peer.clone());

@@ -1,7 +1,6 @@
-//! The loop: inputs in, events to the cores, actions to `perform`.
+//! The loop: inputs in, events to the cores, actions to `perform`. It runs on the fast path's thread.
 //!
-//! It runs on the fast path's thread. It ends on [`Input::Stop`]; what it started on the slow runtime is then
-//! abandoned (a step's task that is cut off is found again from the journal at the next start).
+//! On [`Input::Stop`] the tasks of the slow runtime are left; the next start finds their steps in the journal.
 
 use std::time::Duration;
 
@@ -53,6 +52,8 @@ pub struct PeerRun {
     pub engine_boots: Option<u64>,
     /// Reads of its switch in a row that failed.
     pub switch_fails: u32,
+    /// What was last wrong with the settings of our legs.
+    pub leg_faults: Vec<String>,
     /// Why the last one failed.
     pub switch_fault: Option<String>,
 }
@@ -90,7 +91,7 @@ impl Loop {
                     Some(input) => self.take(input),
                 },
                 () = sleep_until(Instant::now() + wait) => {
-                    // What has arrived by now is evidence; silence is only what is left when it has been read.
+                    // What has arrived by now is evidence; silence is what is left then.
                     yield_now().await;
                     while let Ok(input) = inputs.try_recv() {
                         if matches!(input, Input::Stop) {
@@ -135,7 +136,7 @@ impl Loop {
                 self.event(i, Event::Tick);
             }
             let p = &mut self.peers[i];
-            p.hands.pump(now, &mut self.interfaces[p.interface]);
+            p.hands.pump(now, &mut self.interfaces);
         }
         self.beat(now);
     }
@@ -187,6 +188,7 @@ impl Loop {
                     p.hands.identities.extend(identities);
                 }
             }
+            Input::Legs(peer, faults) => self.legs_read(peer, faults),
             Input::OwnService(peer, ok) => {
                 if let Some(p) = self.peers.get_mut(peer) {
                     p.service_ok = ok;
@@ -206,7 +208,7 @@ impl Loop {
             Input::AddressGone(index, address) => {
                 for i in 0..self.peers.len() {
                     let p = &self.peers[i];
-                    let here = self.interfaces[p.interface].index == index;
+                    let here = self.interfaces[p.hands.serving].index == index;
                     if here && p.hands.peer.vip.addr == address {
                         self.event(i, Event::AddressLost);
                     }
@@ -245,9 +247,8 @@ impl Loop {
             .record(now, prior.as_ref(), &event, &p.machine, &actions);
         let changed = actions.iter().any(|a| matches!(a, Action::Changed { .. }));
         for action in actions {
-            let interface = &mut self.interfaces[p.interface];
-            p.hands
-                .perform(now, action, ticket.as_ref(), interface, &self.shared);
+            let (legs, ticket) = (&mut self.interfaces, ticket.as_ref());
+            p.hands.perform(now, action, ticket, legs, &self.shared);
         }
         let flags_changed = p.machine.flags() != flags;
         if changed {
@@ -266,26 +267,27 @@ impl Loop {
             self.interfaces[interface].mac,
             self.interfaces[interface].own,
         );
-        if frame.sha == mac {
+        if self.interfaces.iter().any(|i| i.mac == frame.sha) {
             return;
         }
         for i in 0..self.peers.len() {
             let p = &mut self.peers[i];
-            if p.interface != interface {
-                continue;
-            }
             let vip = p.hands.peer.vip.addr;
-            if frame.spa == vip {
+            let listens = p.interface == interface;
+            if listens && frame.spa == vip {
                 self.event(i, Event::VipSeen { mac: frame.sha });
                 continue;
             }
-            if frame.op == ArpOp::Reply && frame.is_receipt(vip, mac) {
+            if p.hands.announcing_on == interface
+                && frame.op == ArpOp::Reply
+                && frame.is_receipt(vip, mac)
+            {
                 let now = clock::now();
                 if let Some(announcer) = &mut p.hands.announcer {
                     announcer.receipt(frame.spa, now);
                 }
             }
-            if let Some(witness) = p.hands.witnesses.answer(frame, mac, own) {
+            if listens && let Some(witness) = p.hands.witnesses.answer(frame, mac, own) {
                 self.event(i, Event::Witness(witness));
             }
         }
@@ -296,7 +298,11 @@ impl Loop {
             return;
         }
         for i in 0..self.peers.len() {
-            if self.peers[i].interface == interface {
+            let p = &self.peers[i];
+            if p.interface == interface || p.hands.serving == interface {
+                // Without both legs there is nothing to take over with.
+                let carrier = |leg: usize| self.interfaces[leg].carrier;
+                let up = carrier(p.interface) && carrier(p.hands.serving);
                 self.event(i, Event::Carrier { up });
             }
         }
@@ -379,9 +385,9 @@ impl Loop {
             match p.machine.ownership().map(|o| o.grounds) {
                 Some(grounds) => {
                     if grounds != Grounds::Fenced {
-                        let interface = &mut self.interfaces[p.interface];
                         let stay = Action::Restore { lifetime: None };
-                        p.hands.perform(now, stay, None, interface, &self.shared);
+                        let legs = &mut self.interfaces;
+                        p.hands.perform(now, stay, None, legs, &self.shared);
                     }
                     tracing::warn!(peer = %name, "stopping while active: {} stays on this machine for ever, and the fence stays, because the cameras are here; the next start goes on from there", p.hands.peer.vip);
                 }

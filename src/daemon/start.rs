@@ -11,7 +11,8 @@ use super::fencing::Fencing;
 use super::hub::{Input, Tx};
 use super::interfaces::Interface;
 use super::journal::{Journal, Record};
-use super::opening::{follow_kernel, open_beats, open_interface, open_pinger};
+use super::opening::{follow_kernel, open_beats, open_interface, open_leg, open_pinger};
+use super::parked::{Mute, Parked};
 use super::perform::{Hands, Shared};
 use super::record::{self, Kept, Seen};
 use super::recorder::Recorder;
@@ -20,13 +21,13 @@ use super::status::About;
 use super::witnesses::Witnesses;
 use super::{clock, policy};
 use crate::config::{Config, Peer, Secrets};
-use crate::net::address;
 use crate::net::netlink::Netlink;
+use crate::net::{address, legs};
 use crate::switch::Switch;
 use crate::takeover::Machine;
 use crate::takeover::event::{Event, FenceRead};
 use crate::takeover::state::Phase;
-use crate::types::IfIndex;
+use crate::types::{IfIndex, MacAddr};
 use crate::verify::Inventory;
 
 /// The switch is waited for this long at the start, before its fences count as unknown.
@@ -120,6 +121,10 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
     let boot_id = clock::boot_id();
     for (me, peer) in config.peers.values().enumerate() {
         let at = open_interface(&netlink, peer, &mut interfaces).await?;
+        let serving = match &peer.port_takeover {
+            Some(t) => open_leg(&netlink, peer, &t.interface, &mut interfaces).await?,
+            None => at,
+        };
         let interface = &interfaces[at];
         let inventory =
             inventories
@@ -134,7 +139,7 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
             &config.node.name,
             &peer.fence,
             &switches,
-            vec![interface.mac],
+            vec![interface.mac, interfaces[serving].mac],
         );
         if let Some((kept, _)) = &kept
             && in_place(kept)
@@ -154,11 +159,34 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
             witnesses,
             tx.clone(),
         );
+        (hands.listening, hands.serving, hands.announcing_on) = (at, serving, serving);
+        hands.parked = parked(&peer, &switches, interfaces[serving].mac);
         hands.pinger = open_pinger(&peer, me, &tx);
         let machine = Machine::new(policy::policy(&config, &peer, interface.mac), now);
         let fence_ports = fencing.ports();
         let mut recorder = Recorder::new(&peer.name, journal.clone(), fence_ports);
-        let found = look(&netlink, interface, &peer, &fencing, &slow).await?;
+        let parked = hands.parked.as_ref();
+        let legs = (interface, &interfaces[serving]);
+        let cameras = hands.inventory.cameras().iter().map(|c| c.address);
+        let neighbour = cameras
+            .clone()
+            .find(|a| peer.vip.on_link(*a))
+            .or_else(|| cameras.clone().next());
+        if let (Some(_), Some(to)) = (parked, neighbour) {
+            let faults = legs::route_faults(
+                &netlink,
+                (&legs.0.name, legs.0.own),
+                (&legs.1.name, peer.vip.addr),
+                to,
+            )
+            .await;
+            let faults = faults.map_err(|e| adapter(&peer)(Box::new(e)))?;
+            if let Some(fault) = faults.first() {
+                return Err(adapter(&peer)(fault.to_string().into()));
+            }
+        }
+        let spoke = may_have_spoken(&peer, parked, kept.as_ref()).await?;
+        let found = look(&netlink, legs, (&peer, spoke), &fencing, &slow).await?;
         hands.adopt = found.address_here;
         if let Some((kept, _)) = &kept {
             recorder.resume(kept);
@@ -174,6 +202,7 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
             service_ok: false,
             uptime: None,
             engine_boots: None,
+            leg_faults: Vec::new(),
             switch_fails: 0,
             switch_fault: None,
         });
@@ -223,18 +252,55 @@ pub(super) fn witnesses(config: &Config, peer: &Peer, inventory: &Inventory) -> 
     )
 }
 
+/// Our own port, where it is moved.
+fn parked(peer: &Peer, switches: &BTreeMap<String, Switch>, mac: MacAddr) -> Option<Parked> {
+    let takeover = peer.port_takeover.as_ref()?;
+    Some(Parked {
+        switch: switches.get(&takeover.switch)?.clone(),
+        port: takeover.port.clone(),
+        production: takeover.production,
+        parking: takeover.parking,
+        mac,
+        mute: Arc::new(Mute::new(&peer.name, peer.vip)),
+    })
+}
+
+/// Port takeover: true if this machine may speak for the VIP since a takeover of this boot. In every other case it is
+/// muted here and now, before anything else is looked at. `None` without port takeover.
+async fn may_have_spoken(
+    peer: &Peer,
+    parked: Option<&Parked>,
+    kept: Option<&(Kept, bool)>,
+) -> Result<Option<bool>, StartError> {
+    let (Some(parked), Some(takeover)) = (parked, &peer.port_takeover) else {
+        return Ok(None);
+    };
+    let faults = legs::faults(&peer.interface, &takeover.interface);
+    if let Some(fault) = faults.first() {
+        return Err(adapter(peer)(fault.to_string().into()));
+    }
+    let done = kept.is_some_and(|(k, same_boot)| *same_boot && in_place(k));
+    let said = |e: String| adapter(peer)(e.into());
+    if done && parked.mute.spoke().await.map_err(said)? {
+        parked.mute.want(false);
+        return Ok(Some(true));
+    }
+    parked.mute.silence().await.map_err(said)?;
+    Ok(Some(false))
+}
+
 /// What kernel and switch say now.
 async fn look(
     netlink: &Netlink,
-    interface: &Interface,
-    peer: &Peer,
+    (listening, serving): (&Interface, &Interface),
+    (peer, spoke): (&Peer, Option<bool>),
     fencing: &Fencing,
     slow: &Handle,
 ) -> Result<Seen, StartError> {
-    let state = address::read_back(netlink, IfIndex(interface.index), peer.vip.addr).await;
+    let state = address::read_back(netlink, IfIndex(serving.index), peer.vip.addr).await;
     let address_here = state
         .map_err(|e| adapter(peer)(Box::new(e)))?
-        .is_some_and(|a| a.ours);
+        .is_some_and(|a| spoke.unwrap_or(a.ours));
     let fencing = fencing.clone();
     let read = slow.spawn(async move { tokio::time::timeout(FIRST_READ, fencing.read()).await });
     let fence = match read.await {
@@ -243,7 +309,7 @@ async fn look(
     };
     Ok(Seen {
         address_here,
-        carrier: interface.carrier,
+        carrier: listening.carrier && serving.carrier,
         fence,
     })
 }

@@ -1,6 +1,6 @@
 //! What the steps do off the fast path, as plain functions: service, gate, handshakes.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::SocketAddrV4;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
@@ -114,10 +114,10 @@ pub async fn precheck(at: Option<SocketAddrV4>, within: Duration) -> Outcome {
 }
 
 /// Waits until the peer's service completes a handshake on the VIP.
-pub async fn peer_serves(at: SocketAddrV4, from: Ipv4Addr, within: Duration) -> Outcome {
+pub async fn peer_serves(at: SocketAddrV4, from: &From, within: Duration) -> Outcome {
     let begun = Instant::now();
     loop {
-        let why = match rtmp::handshake(at, &From::Address(from), OWN_HANDSHAKE).await {
+        let why = match rtmp::handshake(at, from, OWN_HANDSHAKE).await {
             Ok(_) => {
                 return Outcome::Done(
                     "the peer's service completed a handshake on the VIP".to_owned(),

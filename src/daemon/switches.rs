@@ -47,6 +47,8 @@ pub fn build(
                 credentials,
                 timeout: s.snmp.timeout,
                 retries: s.snmp.retries,
+                ssh: None,
+                prefer: Vec::new(),
                 oper_staleness: s.oper_staleness,
                 uplinks: s.uplinks.clone(),
                 own_ports: s.own_ports.clone(),

@@ -60,7 +60,11 @@ pub enum GateError {
 /// The table of a peer. Two peers never share one: everything but letters and digits is written as
 /// `_` and two hexadecimal digits.
 fn table(peer: &str) -> String {
-    let mut name = TABLE_PREFIX.to_owned();
+    table_of(TABLE_PREFIX, peer)
+}
+
+pub(super) fn table_of(prefix: &str, peer: &str) -> String {
+    let mut name = prefix.to_owned();
     for byte in peer.bytes() {
         if byte.is_ascii_alphanumeric() {
             name.push(char::from(byte));
@@ -166,7 +170,7 @@ async fn prove(name: &str, expected: bool, doing: String) -> Result<(), GateErro
     })
 }
 
-async fn nft(arguments: &[&str], input: &str, doing: &str) -> Result<String, GateError> {
+pub(super) async fn nft(arguments: &[&str], input: &str, doing: &str) -> Result<String, GateError> {
     let result = timeout(DEADLINE, run(arguments, input)).await;
     let output = match result {
         Err(_) => return Err(GateError::Timeout(doing.to_owned())),

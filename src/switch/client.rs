@@ -2,13 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::credentials::SwitchTarget;
 use super::error::SwitchError;
 use super::map::{Map, panel_number};
 use super::port::{FdbEntry, PortIdentity, PortState, SystemInfo};
-use super::profile::{FdbId, FdbPort, Profile};
+use super::profile::{FdbId, FdbPort, Profile, Transport};
 use super::snmp::{Snmp, SnmpError, UdpSnmp};
+use super::ssh::Cli;
 use super::value::{Oid, Value, mac_of};
 use crate::types::{IfIndex, MacAddr, VlanId};
 
@@ -25,7 +29,15 @@ struct Inner {
     snmp: Box<dyn Snmp>,
     map: Mutex<Arc<Map>>,
     writer: tokio::sync::Mutex<()>,
+    cli: Option<Cli>,
+    /// Names of ports as places of the command line's forwarding table.
+    names: Mutex<Vec<String>>,
+    /// The transport that answered last, by which the next reading begins for a while.
+    answered: Mutex<Option<(Transport, Instant)>>,
 }
+
+/// How long a transport that was silent is not the first to be tried.
+const AVOIDED: Duration = Duration::from_secs(30);
 
 impl Switch {
     /// For this target; sends nothing yet.
@@ -36,8 +48,15 @@ impl Switch {
 
     /// The same over another transport.
     pub fn over(target: SwitchTarget, snmp: Box<dyn Snmp>) -> Switch {
+        let cli = match (&target.ssh, &target.profile.cli) {
+            (Some(ssh), Some(rules)) => Some(Cli::new(ssh.clone(), Arc::clone(rules))),
+            _ => None,
+        };
         Switch {
             inner: Arc::new(Inner {
+                cli,
+                names: Mutex::default(),
+                answered: Mutex::default(),
                 target,
                 snmp,
                 map: Mutex::default(),
@@ -57,6 +76,48 @@ impl Switch {
 
     pub(crate) fn snmp(&self) -> &dyn Snmp {
         &*self.inner.snmp
+    }
+
+    pub(crate) fn cli_if_any(&self) -> Option<&Cli> {
+        self.inner.cli.as_ref()
+    }
+
+    pub(super) fn names(&self) -> &Mutex<Vec<String>> {
+        &self.inner.names
+    }
+
+    /// The transports that can do `op`, in the order in which they are tried now: one that was silent a moment ago
+    /// comes after one that answered.
+    pub(crate) fn route(&self, op: &str) -> Vec<Transport> {
+        let mut route = self.target().transports(op);
+        let answered = *self
+            .inner
+            .answered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some((transport, at)) = answered
+            && at.elapsed() < AVOIDED
+        {
+            route.sort_by_key(|t| *t != transport);
+        }
+        route
+    }
+
+    /// Notes that `transport` answered after another was silent.
+    pub(super) fn answered_over(&self, transport: Transport) {
+        *self
+            .inner
+            .answered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some((transport, Instant::now()));
+    }
+
+    pub(super) fn no_way(&self, what: &str) -> SwitchError {
+        SwitchError::NoWay {
+            switch: self.target().name.clone(),
+            what: what.to_owned(),
+            profile: self.profile().name.clone(),
+        }
     }
 
     /// The right to write to this switch; hold it from the reading that a write rests on to the write's end.
@@ -115,18 +176,23 @@ impl Switch {
         mac: MacAddr,
         vlan: Option<VlanId>,
     ) -> Result<Vec<FdbEntry>, SwitchError> {
-        self.known_map().await?;
         let reading = self.read(&[], &[mac], vlan).await?;
         let map = self.map();
         let places = reading.places.into_iter().flatten();
         Ok(places
             .map(|(fdb_id, port_number)| {
-                let if_index = map.if_index_at(self.profile(), port_number);
+                let (if_index, if_name) = match reading.over {
+                    Transport::Ssh => (None, self.name_of_place(port_number)),
+                    Transport::Snmp => {
+                        let index = map.if_index_at(self.profile(), port_number);
+                        (index, index.and_then(|i| map.name(i)).map(str::to_owned))
+                    }
+                };
                 FdbEntry {
                     fdb_id,
                     port_number,
                     if_index: if_index.map(IfIndex),
-                    if_name: if_index.and_then(|i| map.name(i)).map(str::to_owned),
+                    if_name,
                 }
             })
             .collect())
@@ -138,13 +204,21 @@ impl Switch {
     /// As [`Switch::port`].
     pub async fn macs_on(&self, port: &str) -> Result<Vec<MacAddr>, SwitchError> {
         let state = self.port(port).await?;
-        Ok(self.macs_of(&state).await?)
+        self.macs_of(&state).await
     }
 
-    pub(crate) async fn macs_of(&self, port: &PortState) -> Result<Vec<MacAddr>, SnmpError> {
+    pub(crate) async fn macs_of(&self, port: &PortState) -> Result<Vec<MacAddr>, SwitchError> {
         let Some(place) = self.place_of(port) else {
             return Ok(Vec::new());
         };
+        if port.if_index.0 == 0 {
+            let table = self.table_over_ssh(None).await?.unwrap_or_default();
+            let here = table
+                .into_iter()
+                .filter(|(.., p)| self.place_of_name(p) == place);
+            let macs: BTreeSet<MacAddr> = here.map(|(mac, ..)| mac).collect();
+            return Ok(macs.into_iter().collect());
+        }
         let mut learned = self.fdb().await?;
         Ok(learned
             .remove(&place)
@@ -169,11 +243,7 @@ impl Switch {
 
     /// The number by which the forwarding table calls this port.
     pub(crate) fn place_of(&self, port: &PortState) -> Option<u32> {
-        self.place_number(
-            &port.if_name,
-            port.if_index.0,
-            port.bridge_port.map(|p| p.0),
-        )
+        port.place
     }
 
     pub(super) fn place_number(
@@ -225,15 +295,6 @@ impl Switch {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner),
         )
-    }
-
-    async fn known_map(&self) -> Result<Arc<Map>, SwitchError> {
-        let map = self.map();
-        if map.is_empty() {
-            self.learn_map().await
-        } else {
-            Ok(map)
-        }
     }
 
     pub(super) async fn learn_map(&self) -> Result<Arc<Map>, SwitchError> {

@@ -22,6 +22,8 @@ pub struct Sample {
     pub oper: i64,
     /// ifLastChange, hundredths of a second of sysUpTime.
     pub last_change_cs: Option<u32>,
+    /// True if it cannot be older than the request, whatever the switch's staleness over SNMP.
+    pub live: bool,
 }
 
 /// When the SET was sent, and when its fate was known (answered, or given up).
@@ -115,7 +117,7 @@ pub fn judge(expect: &Expect, before: &Sample, set: SetTimes, read: &Sample) -> 
     if !expect.oper.contains(&read.oper) {
         return Verdict::NotYet(Doubt::OperNotDown { oper: read.oper });
     }
-    let fresh = if expect.staleness.is_zero() {
+    let fresh = if read.live || expect.staleness.is_zero() {
         Some(Freshness::Live)
     } else if !expect.oper.contains(&before.oper) {
         Some(Freshness::Changed)
@@ -205,6 +207,7 @@ mod tests {
             admin,
             oper,
             last_change_cs: Some(change),
+            live: false,
         }
     }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::profile::{PerVlan, Profile};
+use super::profile::{PerVlan, Profile, Transport};
+use super::ssh::SshTarget;
 use crate::types::ParseValueError;
 
 /// Everything that is needed to talk to one switch.
@@ -27,6 +28,10 @@ pub struct SwitchTarget {
     pub timeout: Duration,
     /// How often a request is sent again when no answer came.
     pub retries: u32,
+    /// How its command line is reached; `None`: it is not used.
+    pub ssh: Option<SshTarget>,
+    /// Overrides the order in which the profile tries transports; empty: as the profile says.
+    pub prefer: Vec<Transport>,
     /// Overrides the profile's `oper_staleness`; zero where the column is live.
     pub oper_staleness: Option<Duration>,
     /// ifNames that lead to other switches: never fenced.
@@ -36,6 +41,43 @@ pub struct SwitchTarget {
 }
 
 impl SwitchTarget {
+    /// The transports that can do `op` on this switch, in the order they are tried.
+    pub fn transports(&self, op: &str) -> Vec<Transport> {
+        let configured = |t: &Transport| match t {
+            Transport::Snmp => !matches!(self.credentials, Credentials::Off),
+            Transport::Ssh => self.ssh.is_some(),
+        };
+        let mut can = self.profile.transports(op);
+        can.retain(configured);
+        if !self.prefer.is_empty() {
+            can.sort_by_key(|t| {
+                self.prefer
+                    .iter()
+                    .position(|p| p == t)
+                    .unwrap_or(usize::MAX)
+            });
+        }
+        can
+    }
+
+    /// The transports by which all ports can be listed, in the order they are tried: over SNMP whatever the profile
+    /// writes over SSH.
+    pub fn readable(&self) -> Vec<Transport> {
+        let mut can = Vec::new();
+        if !matches!(self.credentials, Credentials::Off) && !self.profile.snmp.objects.is_empty() {
+            can.push(Transport::Snmp);
+        }
+        let lists = self
+            .profile
+            .cli
+            .as_ref()
+            .is_some_and(|c| c.shows.contains_key("ports"));
+        if self.ssh.is_some() && lists {
+            can.push(Transport::Ssh);
+        }
+        can
+    }
+
     /// How old a value of ifOperStatus may be when it is read from this switch.
     pub fn staleness(&self) -> Duration {
         self.oper_staleness.unwrap_or(self.profile.oper_staleness)
@@ -45,6 +87,8 @@ impl SwitchTarget {
 /// SNMP version and secrets.
 #[derive(Clone, Debug)]
 pub enum Credentials {
+    /// SNMP is not used with this switch.
+    Off,
     /// SNMPv1 with a community.
     V1 {
         /// The community.
@@ -76,6 +120,7 @@ impl Credentials {
             SecretString::from(filled(&rule.v2c).replace("{community}", c.expose_secret()))
         };
         match self {
+            Credentials::Off => Credentials::Off,
             Credentials::V1 { community: c } => Credentials::V1 {
                 community: community(c),
             },
@@ -98,7 +143,7 @@ impl Credentials {
 
     /// True for v1 and v2c, where a wrong secret looks like a switch that is not there.
     pub fn is_community(&self) -> bool {
-        !matches!(self, Credentials::V3 { .. })
+        matches!(self, Credentials::V1 { .. } | Credentials::V2c { .. })
     }
 }
 

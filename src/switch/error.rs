@@ -1,6 +1,7 @@
 //! What can go wrong when a switch is read.
 
 use super::snmp::SnmpError;
+use super::ssh::CliError;
 
 /// What can go wrong when a switch is read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -8,6 +9,31 @@ pub enum SwitchError {
     /// The request itself failed.
     #[error(transparent)]
     Snmp(#[from] SnmpError),
+    /// The command line.
+    #[error("{0}")]
+    Cli(Box<CliError>),
+    /// Neither transport can do it.
+    #[error(
+        "switch {switch}: {what} cannot be done: the profile {profile} has no way for it, or the configuration has no [switch.{switch}.snmp] or [switch.{switch}.ssh] that it needs"
+    )]
+    NoWay {
+        /// Name of the switch.
+        switch: String,
+        /// What was asked for.
+        what: String,
+        /// Name of the profile.
+        profile: String,
+    },
+    /// A show has no record of the port.
+    #[error(
+        "switch {switch} shows no port `{port}`: use the name exactly as the switch writes it, or correct [ssh.show.port] of its profile"
+    )]
+    NotShown {
+        /// Name of the switch.
+        switch: String,
+        /// The name asked for.
+        port: String,
+    },
     /// No interface has this name.
     #[error(
         "switch {switch} has no port named `{port}` in ifName; it has: {there}. Use the name exactly as the switch writes it"
@@ -60,9 +86,24 @@ pub enum SwitchError {
     },
 }
 
+impl From<CliError> for SwitchError {
+    fn from(e: CliError) -> SwitchError {
+        SwitchError::Cli(Box::new(e))
+    }
+}
+
 impl SwitchError {
     /// True if the switch did not answer, so that nothing is known.
     pub fn is_silence(&self) -> bool {
-        matches!(self, SwitchError::Snmp(e) if e.is_silence())
+        match self {
+            SwitchError::Snmp(e) => e.is_silence(),
+            SwitchError::Cli(e) => e.is_silence(),
+            SwitchError::NoWay { .. }
+            | SwitchError::NotShown { .. }
+            | SwitchError::NoSuchPort { .. }
+            | SwitchError::Ambiguous { .. }
+            | SwitchError::Moving { .. }
+            | SwitchError::Missing { .. } => false,
+        }
     }
 }

@@ -13,7 +13,8 @@ pub use super::confirm::{Doubt, Freshness};
 use super::confirm::{Expect, Sample};
 use super::error::SwitchError;
 use super::guard::{self, Facts, Guard};
-use super::port::{PortIdentity, PortState};
+use super::port::{Admin, Oper, PortIdentity, PortState};
+use super::profile::{Profile, Transport};
 pub use super::proof::{FenceError, FenceProgress, FenceProof, PortProof, PortSeen, Unproven};
 use super::prove::{Known, Proven, prove};
 use super::read::Reading;
@@ -23,7 +24,7 @@ use super::shut::{self, Sent};
 pub use super::state::{FenceState, FencedPort, read_fence};
 use super::tag::FenceTag;
 use super::tagging;
-use crate::types::{IfIndex, MacAddr, VlanId};
+use crate::types::{MacAddr, VlanId};
 
 /// How long the proof waits for the answer about the tags; later they are told by [`FenceProgress::Tagged`] only.
 const TAG_GRACE: Duration = Duration::from_millis(10);
@@ -98,10 +99,9 @@ pub async fn fence(switch: &Switch, request: FenceRequest) -> Result<FenceProof,
 
     let resolved_after = start.elapsed();
     tell(&request, FenceProgress::Sending);
-    let indexes: Vec<IfIndex> = before.ports.iter().map(|p| p.if_index).collect();
     // Half of what is left at most: without time to read back, not even a SET that worked can be proven.
     let until = Instant::now() + deadline.saturating_duration_since(Instant::now()) / 2;
-    let sets = shut::send_together(switch, "port-off", &indexes, until).await?;
+    let sets = shut::send_together(switch, "port-off", &before.ports, until).await?;
     drop(writer);
     tell(
         &request,
@@ -113,7 +113,7 @@ pub async fn fence(switch: &Switch, request: FenceRequest) -> Result<FenceProof,
 
     let mut tags = None;
     let known = known(switch, &request, start, &before, &names, deadline);
-    let result = prove(switch, &known, sets, &indexes, || {
+    let result = prove(switch, &known, sets, &before.ports, || {
         tags.get_or_insert_with(|| {
             tagging::start(
                 switch,
@@ -213,14 +213,18 @@ fn known<'a>(
         peer: request.peer_mac,
         vlan: request.vlan,
         expect: Expect {
-            admin: proving(profile, "port-off", "admin"),
-            oper: proving(profile, "port-off", "oper"),
+            admin: down(profile, "admin", &[Admin::Down]),
+            oper: down(
+                profile,
+                "oper",
+                &[Oper::Down, Oper::NotPresent, Oper::LowerLayerDown],
+            ),
             staleness: switch.target().staleness(),
         },
         before: before
             .ports
             .iter()
-            .map(|p| sample(p, start, before.started, before.ended))
+            .map(|p| sample(p, start, before))
             .collect(),
         fenced_before: before
             .ports
@@ -234,11 +238,23 @@ fn known<'a>(
     }
 }
 
+/// The numbers that mean down: as the profile proves it over SNMP, else as IF-MIB has them.
+fn down<T: Copy + Into<i64>>(profile: &Profile, object: &str, standard: &[T]) -> Vec<i64> {
+    let told = proving(profile, "port-off", object);
+    if told.is_empty() {
+        standard.iter().map(|s| (*s).into()).collect()
+    } else {
+        told
+    }
+}
+
 /// A port's reading with its times counted from `start`.
-pub(crate) fn sample(p: &PortState, start: Instant, started: Instant, ended: Instant) -> Sample {
+pub(crate) fn sample(p: &PortState, start: Instant, reading: &Reading) -> Sample {
     Sample {
-        started: started.saturating_duration_since(start),
-        ended: ended.saturating_duration_since(start),
+        started: reading.started.saturating_duration_since(start),
+        ended: reading.ended.saturating_duration_since(start),
+        // A command line shows what is, not what was.
+        live: reading.over == Transport::Ssh,
         uptime_cs: p.sys_uptime_cs,
         admin: p.admin.into(),
         oper: p.oper.into(),

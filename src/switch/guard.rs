@@ -246,6 +246,7 @@ mod tests {
             oper: Oper::Up,
             last_change_cs: None,
             sys_uptime_cs: None,
+            place: None,
             alias_octets: None,
         }
         .with_alias(Some(alias.as_bytes().to_vec()))

@@ -1,14 +1,18 @@
-//! Switches: read a port, fence it over SNMP and prove it, lift it again, say beforehand what would be sent.
+//! Switches: read a port, fence it and prove it, lift it again, move it between VLANs, say beforehand what would be sent.
 //!
-//! Vendors are data ([`profile`]): what to send and what must be true afterwards. Pure parts, which import nothing
-//! but `std`, `serde`, `toml` and [`crate::types`]: [`value`], [`schema`], [`profile`], [`render`], [`tag`],
-//! [`confirm`]. The rest is IO: [`snmp`] (the one file that knows the SNMP crate), [`client`] (one switch),
-//! [`fence`] (shut, prove, adopt), [`unfence`], [`plan`].
+//! Vendors are data ([`profile`]): what to send and what must be true afterwards, over SNMP and over a command line.
+//! Pure parts, which do no IO: [`value`], [`schema`], [`profile`], [`portlist`], [`render`], [`tag`], [`confirm`],
+//! [`op`], [`guard`], and most of [`ssh`]. The rest is IO: [`snmp`] (the one file that knows the SNMP crate, with
+//! `snmp_wire`), [`client`] (one switch, by whichever transport answers), [`fence`] (shut, prove, adopt),
+//! [`unfence`], [`change`] (every other change, as a transaction with its undo), [`plan`], [`ports`], [`auto`],
+//! [`traps`].
 //!
-//! A SET's reply is never evidence here, only a read-back that began after it.
+//! Neither a SET's reply nor an accepted command is ever evidence here, only a read-back that began after it.
 
+pub mod auto;
 pub mod change;
 pub mod client;
+mod commands;
 pub mod confirm;
 pub mod credentials;
 pub mod error;
@@ -16,6 +20,7 @@ pub mod fence;
 pub mod guard;
 mod map;
 pub mod op;
+mod over_ssh;
 pub mod plan;
 pub mod port;
 pub mod portlist;
@@ -30,9 +35,11 @@ mod shut;
 pub mod snmp;
 mod snmp_error;
 mod snmp_wire;
+pub mod ssh;
 mod state;
 pub mod tag;
 mod tagging;
+pub mod traps;
 pub mod unfence;
 pub mod value;
 

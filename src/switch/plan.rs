@@ -125,6 +125,7 @@ pub(super) fn text(value: &Value) -> String {
 /// A net-snmp command line that does the same.
 pub(super) fn command(target: &SwitchTarget, var: &SetVar) -> String {
     let login = match &target.credentials {
+        Credentials::Off => String::new(),
         Credentials::V1 { .. } => "-v1 -c \"$COMMUNITY\"".to_owned(),
         Credentials::V2c { .. } => "-v2c -c \"$COMMUNITY\"".to_owned(),
         Credentials::V3 {

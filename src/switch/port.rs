@@ -75,12 +75,50 @@ status! {
     LowerLayerDown = 7,
 }
 
+/// Up or down, as command lines say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// Up.
+    Up,
+    /// Down.
+    Down,
+}
+
+impl LinkState {
+    /// Reads `up` or `down`, what the profile's map makes of the switch's own words.
+    pub fn parse(text: &str) -> Option<LinkState> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "up" => Some(LinkState::Up),
+            "down" => Some(LinkState::Down),
+            _ => None,
+        }
+    }
+}
+
+impl From<LinkState> for Admin {
+    fn from(s: LinkState) -> Admin {
+        match s {
+            LinkState::Up => Admin::Up,
+            LinkState::Down => Admin::Down,
+        }
+    }
+}
+
+impl From<LinkState> for Oper {
+    fn from(s: LinkState) -> Oper {
+        match s {
+            LinkState::Up => Oper::Up,
+            LinkState::Down => Oper::Down,
+        }
+    }
+}
+
 /// One port as it was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PortState {
     /// ifName.
     pub if_name: String,
-    /// ifIndex at the moment of reading.
+    /// ifIndex at the moment of reading; 0 where it was read over a command line, which goes by names.
     pub if_index: IfIndex,
     /// dot1dBasePort, where the switch tells.
     pub bridge_port: Option<BridgePort>,
@@ -96,6 +134,9 @@ pub struct PortState {
     pub last_change_cs: Option<u32>,
     /// sysUpTime of the same answer, hundredths of a second.
     pub sys_uptime_cs: Option<u32>,
+    /// What the forwarding table calls this port, where it can be told.
+    #[serde(skip)]
+    pub(crate) place: Option<u32>,
     /// ifAlias exactly as it was read: text need not be UTF-8 to be kept.
     #[serde(skip)]
     pub(crate) alias_octets: Option<Vec<u8>>,

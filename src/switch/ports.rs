@@ -11,7 +11,7 @@ use super::error::SwitchError;
 use super::map::Map;
 use super::port::{Admin, Oper};
 use super::portlist;
-use super::profile::{BitOf, FdbId, Index};
+use super::profile::{BitOf, FdbId, Index, Transport};
 use super::tag;
 use super::value::{Value, mac_of};
 use crate::types::MacAddr;
@@ -59,6 +59,21 @@ impl Switch {
     /// # Errors
     /// A request failed.
     pub async fn port_table(&self) -> Result<Vec<PortRow>, SwitchError> {
+        let mut failed = None;
+        for transport in self.target().readable() {
+            let read = match transport {
+                Transport::Snmp => self.port_table_over_snmp().await,
+                Transport::Ssh => self.port_table_over_ssh().await,
+            };
+            match read {
+                Err(e) if e.is_silence() => failed = failed.or(Some(e)),
+                done => return done,
+            }
+        }
+        Err(failed.unwrap_or_else(|| self.no_way("to list the ports")))
+    }
+
+    async fn port_table_over_snmp(&self) -> Result<Vec<PortRow>, SwitchError> {
         let map = self.learn_map().await?;
         let (alias, admin, oper) =
             futures_util::try_join!(self.walk("alias"), self.walk("admin"), self.walk("oper"))?;

@@ -9,10 +9,10 @@ use super::confirm::{
     Doubt, Expect, Freshness, PeerSeen, Place, Sample, SetTimes, Verdict, judge, judge_peer,
 };
 use super::fence::{PortSeen, SetOutcome, Unproven, sample};
-use super::port::{Admin, Oper};
+use super::port::{Admin, Oper, PortState};
 use super::read::Reading;
 use super::shut::{Sent, send_apart};
-use crate::types::{IfIndex, MacAddr, VlanId};
+use crate::types::{MacAddr, VlanId};
 
 /// The first pause between two read-backs, and the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
@@ -53,7 +53,7 @@ pub(crate) async fn prove(
     switch: &Switch,
     known: &Known<'_>,
     mut sets: Vec<Sent>,
-    indexes: &[IfIndex],
+    before: &[PortState],
     mut after_first: impl FnMut(),
 ) -> Result<Proven, Box<Unproven>> {
     let mut ports: Vec<Port> = known
@@ -96,7 +96,7 @@ pub(crate) async fn prove(
         // Some switches acknowledge a PDU and apply only its first varbind.
         if !sent_apart && reads >= 3 {
             sent_apart = true;
-            resend(switch, known, indexes, &ports, &mut sets).await;
+            resend(switch, known, before, &ports, &mut sets).await;
             continue;
         }
         let now = Instant::now();
@@ -131,7 +131,7 @@ fn times(known: &Known<'_>, sent: &Sent) -> SetTimes {
 fn look(known: &Known<'_>, sets: &[Sent], reading: &Reading, ports: &mut [Port]) {
     for (i, port) in ports.iter_mut().enumerate() {
         let state = &reading.ports[i];
-        let read = sample(state, known.start, reading.started, reading.ended);
+        let read = sample(state, known.start, reading);
         port.last = Some((state.admin, state.oper));
         port.verdict = judge(
             &known.expect,
@@ -181,7 +181,7 @@ fn hopeless(sets: &[Sent], ports: &[Port]) -> bool {
 async fn resend(
     switch: &Switch,
     known: &Known<'_>,
-    indexes: &[IfIndex],
+    before: &[PortState],
     ports: &[Port],
     sets: &mut [Sent],
 ) {
@@ -192,7 +192,7 @@ async fn resend(
             let until =
                 Instant::now() + known.deadline.saturating_duration_since(Instant::now()) / 2;
             // It was rendered before, so that it can be rendered now.
-            if let Ok(mut again) = send_apart(switch, "port-off", &indexes[i..=i], until).await {
+            if let Ok(mut again) = send_apart(switch, "port-off", &before[i..=i], until).await {
                 sets[i] = again.remove(0);
             }
         }

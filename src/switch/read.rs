@@ -7,6 +7,7 @@ use super::confirm::Place;
 use super::error::SwitchError;
 use super::map::Map;
 use super::port::{Admin, Oper, PortState};
+use super::profile::Transport;
 use super::value::{Oid, Value};
 use crate::types::{BridgePort, IfIndex, MacAddr, VlanId};
 
@@ -14,14 +15,41 @@ use crate::types::{BridgePort, IfIndex, MacAddr, VlanId};
 pub(crate) struct Reading {
     pub started: Instant,
     pub ended: Instant,
+    /// By which way it was read.
+    pub over: Transport,
     pub ports: Vec<PortState>,
     /// For each MAC address asked for: where it is.
     pub places: Vec<Vec<Place>>,
 }
 
 impl Switch {
-    /// Ports and places of MAC addresses, in one GET. A hint that proves wrong is learned anew, once.
+    /// Ports and places of MAC addresses, by the first transport that answers.
     pub(crate) async fn read(
+        &self,
+        ports: &[&str],
+        macs: &[MacAddr],
+        vlan: Option<VlanId>,
+    ) -> Result<Reading, SwitchError> {
+        let mut failed = None;
+        for transport in self.route("port-status") {
+            let read = match transport {
+                Transport::Snmp => self.read_over_snmp(ports, macs, vlan).await,
+                Transport::Ssh => self.read_over_ssh(ports, macs, vlan).await,
+            };
+            match read {
+                Err(e) if e.is_silence() => failed = failed.or(Some(e)),
+                Ok(reading) if failed.is_some() => {
+                    self.answered_over(transport);
+                    return Ok(reading);
+                }
+                done => return done,
+            }
+        }
+        Err(failed.unwrap_or_else(|| self.no_way("to read a port")))
+    }
+
+    /// The same in one GET. A hint that proves wrong is learned anew, once.
+    pub(crate) async fn read_over_snmp(
         &self,
         ports: &[&str],
         macs: &[MacAddr],
@@ -29,6 +57,9 @@ impl Switch {
     ) -> Result<Reading, SwitchError> {
         let mut map = self.map();
         let mut fresh = false;
+        if ports.is_empty() && map.is_empty() {
+            map = self.learn_map().await?;
+        }
         loop {
             if !fresh && ports.iter().any(|p| map.if_indexes(p).len() != 1) {
                 map = self.learn_map().await?;
@@ -96,6 +127,7 @@ impl Switch {
         Ok(Reading {
             started,
             ended,
+            over: Transport::Snmp,
             ports,
             places,
         })
@@ -193,6 +225,7 @@ impl Switch {
             oper: Oper::from(status("oper")?),
             last_change_cs: find("last_change").and_then(|(_, v)| small(v)),
             sys_uptime_cs: uptime,
+            place: self.place_number(ask.port, ask.if_index, base),
             alias_octets: None,
         }
         .with_alias(find("alias").and_then(|(_, v)| Some(v.bytes()?.to_vec()))))

@@ -9,6 +9,7 @@ use super::value::{Oid, Value};
 
 pub(super) fn auth(credentials: &Credentials) -> Result<Auth, String> {
     Ok(match credentials {
+        Credentials::Off => return Err("SNMP is not configured for this switch".into()),
         Credentials::V1 { community } => Auth::v1(community.expose_secret().as_bytes().to_vec()),
         Credentials::V2c { community } => Auth::v2c(community.expose_secret().as_bytes().to_vec()),
         Credentials::V3 {
@@ -35,7 +36,7 @@ pub(super) fn auth(credentials: &Credentials) -> Result<Auth, String> {
     })
 }
 
-fn auth_protocol(a: AuthAlgorithm) -> AuthProtocol {
+pub(super) fn auth_protocol(a: AuthAlgorithm) -> AuthProtocol {
     match a {
         AuthAlgorithm::Sha1 => AuthProtocol::Sha1,
         AuthAlgorithm::Sha224 => AuthProtocol::Sha224,
@@ -45,7 +46,7 @@ fn auth_protocol(a: AuthAlgorithm) -> AuthProtocol {
     }
 }
 
-fn priv_protocol(p: PrivAlgorithm) -> PrivProtocol {
+pub(super) fn priv_protocol(p: PrivAlgorithm) -> PrivProtocol {
     match p {
         PrivAlgorithm::Aes128 => PrivProtocol::Aes128,
         PrivAlgorithm::Aes192 => PrivProtocol::Aes192Blumenthal,

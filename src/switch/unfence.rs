@@ -13,7 +13,6 @@ use super::render::{RenderError, proving};
 use super::shut::{SetOutcome, send_together};
 use super::tag::{FenceTag, split};
 use super::tagging;
-use crate::types::IfIndex;
 
 /// Whose fence may be lifted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,10 +106,10 @@ pub async fn unfence(
     for p in &before {
         refuse(switch, p, lift)?;
     }
-    let down: Vec<IfIndex> = before
+    let down: Vec<PortState> = before
         .iter()
         .filter(|p| p.admin != Admin::Up)
-        .map(|p| p.if_index)
+        .cloned()
         .collect();
     let until = start + within / 2;
     let sets = if down.is_empty() {
@@ -173,7 +172,10 @@ async fn read_up(
     ports: &[&str],
     deadline: Instant,
 ) -> Result<Vec<PortState>, String> {
-    let up = proving(switch.profile(), "port-on", "admin");
+    let mut up = proving(switch.profile(), "port-on", "admin");
+    if up.is_empty() {
+        up.push(Admin::Up.into());
+    }
     let mut pause = Duration::from_millis(5);
     let mut seen = "nothing was read in time".to_owned();
     loop {

@@ -304,5 +304,6 @@ impl Machine {
         self.own = None;
         self.fence_lost = false;
         self.out.push(Action::DropAddress);
+        self.park_soon(self.seen);
     }
 }

@@ -13,6 +13,7 @@ pub mod evidence;
 pub mod flow;
 mod observed;
 mod outcome;
+mod parking;
 pub mod policy;
 mod probing;
 mod recover;
@@ -90,6 +91,12 @@ struct Timers {
     service_pending: bool,
     poll: BootTime,
     poll_pending: bool,
+    /// Port takeover: when our own port is put back to the parking VLAN.
+    #[serde(default)]
+    park: Option<BootTime>,
+    /// A person was told that it is not back.
+    #[serde(default)]
+    park_told: bool,
 }
 
 /// What our heartbeats say beside what the adapters know.
@@ -299,6 +306,7 @@ impl Machine {
                 due.extend([r.deadline, r.next_probe]);
             }
         }
+        due.extend(self.park_due());
         if let Some(own) = &self.own {
             due.extend([own.renew, own.fence_check].into_iter().flatten());
         }
@@ -322,42 +330,8 @@ impl Machine {
                 break;
             }
         }
+        self.park_timers(now);
         self.watch(now);
-    }
-
-    /// A deadline that is noticed late because our own process stalled is no evidence.
-    fn look_for_stall(&mut self, now: BootTime, event: &Event) {
-        if matches!(event, Event::Start(_)) {
-            return;
-        }
-        let late = self
-            .next_deadline()
-            .map_or_else(Default::default, |d| now.since(d));
-        if late <= self.policy.detect.stall {
-            return;
-        }
-        match &mut self.state {
-            State::Standby | State::Suspect(_) => self.evidence.restart(now),
-            State::Confirming(c) => {
-                c.sent = 0;
-                c.since = now;
-                c.next = now;
-                self.evidence.restart(now);
-            }
-            State::Taking(t) => {
-                if let Some(s) = &mut t.silence {
-                    s.sent = 0;
-                    s.since = now;
-                    s.next = now;
-                }
-                return;
-            }
-            State::Active { .. } | State::Releasing(_) | State::Halted { .. } => return,
-        }
-        self.alert(
-            Level::Info,
-            format!("our own process was {} ms late: silence in that time proves nothing, looking again", late.as_millis()),
-        );
     }
 
     fn order(&mut self, now: BootTime, order: Order) {

@@ -20,6 +20,7 @@ impl Machine {
         outcome: Outcome,
     ) {
         self.owed.retain(|owed| *owed != (step, attempt));
+        let answer = outcome.clone();
         let turn = match &mut self.state {
             State::Taking(t) => t.flow.ended(now, step, attempt, outcome),
             State::Releasing(r) => r.flow.ended(now, step, attempt, outcome),
@@ -31,7 +32,7 @@ impl Machine {
         };
         match turn {
             // The answer of a takeover that is over; but an address that came or went after all is not forgotten.
-            Turn::Nothing => self.late_answer(now, step),
+            Turn::Nothing => self.late_answer(now, step, &answer),
             Turn::Done => self.step_done(now, step),
             Turn::Again(why) => self.step_again(now, step, &why),
             Turn::GivenUp(why) => self.step_given_up(now, step, &why),
@@ -44,10 +45,11 @@ impl Machine {
         }
     }
 
-    fn late_answer(&mut self, now: BootTime, step: Step) {
+    fn late_answer(&mut self, now: BootTime, step: Step, answer: &Outcome) {
         match step {
             Step::Claim if self.own.is_none() => self.out.push(Action::DropAddress),
             Step::Drop if self.own.is_some() => self.restore(now),
+            Step::Park => self.parked(now, answer),
             Step::Claim
             | Step::Drop
             | Step::Watch
@@ -56,6 +58,7 @@ impl Machine {
             | Step::Yield
             | Step::Fence
             | Step::Silence
+            | Step::Rewire
             | Step::Announce
             | Step::Open
             | Step::Verify
@@ -84,12 +87,16 @@ impl Machine {
                 }
             }
             Step::Claim => self.claimed(now),
+            Step::Rewire => self.timeline.mark(Mark::Rewired, now),
             Step::Announce => self.timeline.mark(Mark::Announced, now),
             Step::Open => self.timeline.mark(Mark::Open, now),
             Step::Verify => self.verified(now, Verified::Verified),
-            Step::Drop | Step::Lift | Step::Handback | Step::Prove | Step::Precheck => {
-                self.release_step_done(now, step)
-            }
+            Step::Drop
+            | Step::Park
+            | Step::Lift
+            | Step::Handback
+            | Step::Prove
+            | Step::Precheck => self.release_step_done(now, step),
             Step::Watch
             | Step::Gate
             | Step::Service
@@ -100,6 +107,9 @@ impl Machine {
     }
 
     fn step_again(&mut self, now: BootTime, step: Step, why: &str) {
+        if step == Step::Rewire {
+            return self.not_rewired(why);
+        }
         if step != Step::Fence {
             return;
         }

@@ -39,6 +39,10 @@ pub struct Policy {
     pub refence_within: Duration,
     /// `valid_lft` of the address while another machine could own it; it is renewed every third of that.
     pub lifetime: Duration,
+    /// Port takeover: our own switch port is moved as well.
+    pub rewire: bool,
+    /// How long one attempt to move it may take.
+    pub rewire_timeout: Duration,
     /// True if the service is started while the fence is still under way.
     pub warm: bool,
     /// How long the service may take until it completes a handshake.

@@ -1,7 +1,8 @@
 //! What is asked of the network while we watch: the VIP, the peer's service, its switch port.
 
 use super::Machine;
-use super::action::Action;
+use super::action::{Action, Level};
+use super::event::Event;
 use super::policy::Unproven;
 use super::state::State;
 use super::step::Step;
@@ -71,5 +72,40 @@ impl Machine {
             self.timers.service = now + self.policy.detect.service_interval;
             self.out.push(Action::ProbeService);
         }
+    }
+
+    /// A deadline that is noticed late because our own process stalled is no evidence.
+    pub(super) fn look_for_stall(&mut self, now: BootTime, event: &Event) {
+        if matches!(event, Event::Start(_)) {
+            return;
+        }
+        let late = self
+            .next_deadline()
+            .map_or_else(Default::default, |d| now.since(d));
+        if late <= self.policy.detect.stall {
+            return;
+        }
+        match &mut self.state {
+            State::Standby | State::Suspect(_) => self.evidence.restart(now),
+            State::Confirming(c) => {
+                c.sent = 0;
+                c.since = now;
+                c.next = now;
+                self.evidence.restart(now);
+            }
+            State::Taking(t) => {
+                if let Some(s) = &mut t.silence {
+                    s.sent = 0;
+                    s.since = now;
+                    s.next = now;
+                }
+                return;
+            }
+            State::Active { .. } | State::Releasing(_) | State::Halted { .. } => return,
+        }
+        self.alert(
+            Level::Info,
+            format!("our own process was {} ms late: silence in that time proves nothing, looking again", late.as_millis()),
+        );
     }
 }

@@ -22,6 +22,7 @@ impl Machine {
         self.evidence.grace_from = r.boot_started;
         self.evidence.carrier = r.carrier;
         self.evidence.restart(now);
+        self.park_soon(now);
         match r.phase {
             Phase::Taking | Phase::Active if r.fence == FenceRead::Present || r.address_here => {
                 self.resume(now, &r)

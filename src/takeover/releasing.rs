@@ -47,6 +47,9 @@ impl Machine {
         if !fenced {
             flow.skip(Step::Lift);
         }
+        if !self.policy.rewire {
+            flow.skip(Step::Park);
+        }
         let deadline = now + self.policy.release_timeout;
         let releasing = Releasing {
             flow,
@@ -73,6 +76,7 @@ impl Machine {
                     r.since = now;
                 }
             }
+            Step::Park => self.timeline.mark(Mark::Parked, now),
             Step::Lift => self.timeline.mark(Mark::Lifted, now),
             Step::Handback => self.timeline.mark(Mark::HandedBack, now),
             Step::Prove => {
@@ -90,6 +94,7 @@ impl Machine {
             | Step::Fence
             | Step::Silence
             | Step::Claim
+            | Step::Rewire
             | Step::Announce
             | Step::Open
             | Step::Verify => {}

@@ -125,6 +125,9 @@ pub struct Taking {
     pub told_unproven: bool,
     /// A person was told that the VIP is not silent, or that no witnesses answer.
     pub told_waiting: bool,
+    /// A person was told that our own port is not moved.
+    #[serde(default)]
+    pub told_unmoved: bool,
     /// What verification said, while another step is still under way.
     pub verdict: Option<Verified>,
     /// When it began.

@@ -25,6 +25,8 @@ pub enum Step {
     Silence,
     /// Put the VIP on our interface and read it back.
     Claim,
+    /// Move our own switch port into the production VLAN and prove it there (port takeover).
+    Rewire,
     /// Gratuitous ARP and the sweep.
     Announce,
     /// The service completes a handshake; the gate is removed.
@@ -35,6 +37,8 @@ pub enum Step {
     Precheck,
     /// Take the VIP off our interface and prove it gone.
     Drop,
+    /// Move our own switch port back to the parking VLAN and prove it there (port takeover).
+    Park,
     /// Lift the fence and prove it lifted.
     Lift,
     /// The peer answers for the VIP.
@@ -55,11 +59,13 @@ impl fmt::Display for Step {
             Step::Fence => "fence",
             Step::Silence => "silence",
             Step::Claim => "claim",
+            Step::Rewire => "rewire",
             Step::Announce => "announce",
             Step::Open => "open",
             Step::Verify => "verify",
             Step::Precheck => "precheck",
             Step::Drop => "drop",
+            Step::Park => "park",
             Step::Lift => "lift",
             Step::Return => "return",
             Step::Handback => "handback",
@@ -128,7 +134,7 @@ const fn spec(
 }
 
 /// Taking the VIP over, in order.
-pub const TAKEOVER: [Spec; 10] = [
+pub const TAKEOVER: [Spec; 11] = [
     spec(Step::Watch, By::Adapter, &[], 2, 50, OnFailure::GoOn),
     spec(Step::Gate, By::Adapter, &[], 2, 50, OnFailure::GoOn),
     spec(Step::Service, By::Adapter, &[], 2, 500, OnFailure::GoOn),
@@ -157,10 +163,19 @@ pub const TAKEOVER: [Spec; 10] = [
         50,
         OnFailure::Unwind,
     ),
+    // The peer is fenced and nobody serves: a switch that does not answer is asked for ever, a guard that refuses ends it.
+    spec(
+        Step::Rewire,
+        By::Adapter,
+        &[Step::Claim],
+        u32::MAX,
+        1000,
+        OnFailure::Unwind,
+    ),
     spec(
         Step::Announce,
         By::Adapter,
-        &[Step::Claim],
+        &[Step::Claim, Step::Rewire],
         3,
         100,
         OnFailure::GoOn,
@@ -184,7 +199,7 @@ pub const TAKEOVER: [Spec; 10] = [
 ];
 
 /// Handing it back, in order.
-pub const RELEASE: [Spec; 6] = [
+pub const RELEASE: [Spec; 7] = [
     spec(
         Step::Precheck,
         By::Adapter,
@@ -202,9 +217,17 @@ pub const RELEASE: [Spec; 6] = [
         OnFailure::StayActive,
     ),
     spec(
-        Step::Lift,
+        Step::Park,
         By::Adapter,
         &[Step::Drop],
+        3,
+        200,
+        OnFailure::Retake,
+    ),
+    spec(
+        Step::Lift,
+        By::Adapter,
+        &[Step::Drop, Step::Park],
         3,
         200,
         OnFailure::Retake,
@@ -251,6 +274,8 @@ pub fn excludes(step: Step) -> &'static [Step] {
         Step::Lift => &[Step::Fence],
         Step::Claim => &[Step::Drop],
         Step::Drop => &[Step::Claim, Step::Announce],
+        Step::Rewire => &[Step::Park],
+        Step::Park => &[Step::Rewire],
         Step::Announce => &[Step::Handback],
         Step::Handback => &[Step::Announce],
         Step::Gate => &[Step::Open],
@@ -274,6 +299,7 @@ pub fn timeout(step: Step, policy: &Policy) -> Duration {
         Step::Yield => Duration::from_millis(500),
         Step::Fence | Step::Silence => policy.fence_timeout,
         Step::Claim | Step::Announce | Step::Drop => Duration::from_secs(2),
+        Step::Rewire | Step::Park => policy.rewire_timeout,
         Step::Verify => policy.verify_within,
         Step::Precheck => Duration::from_secs(5),
         Step::Lift | Step::Return | Step::Handback | Step::Prove => policy.release_timeout,

@@ -34,6 +34,11 @@ impl Machine {
         if by_consent || !self.policy.fence {
             flow.skip(Step::Fence);
         }
+        if !self.policy.rewire {
+            flow.skip(Step::Rewire);
+        }
+        // Where the port is now does not matter: `rewire` reads it first.
+        self.timers.park = None;
         // Nobody can be asked to be silent about an address that we answer for ourselves.
         if self.own.is_some() {
             flow.skip(Step::Silence);
@@ -58,6 +63,7 @@ impl Machine {
             refence_until,
             told_unproven: false,
             told_waiting: false,
+            told_unmoved: false,
             verdict: None,
             since: now,
         };

@@ -28,6 +28,8 @@ pub enum Mark {
     Silent,
     /// The VIP is on our interface.
     Claimed,
+    /// Our own switch port is in the production VLAN.
+    Rewired,
     /// The first announcement has left.
     Announced,
     /// The service completes handshakes; the gate is open.
@@ -38,6 +40,8 @@ pub enum Mark {
     Ordered,
     /// The VIP is gone from here.
     Dropped,
+    /// Our own switch port is back in the parking VLAN.
+    Parked,
     /// The fence is lifted.
     Lifted,
     /// The peer answers for the VIP.

@@ -34,6 +34,9 @@ def arguments():
     p.add_argument("--carrier-stays", action="store_true",
                    help="the primary panics: it is silent, but its switch port stays up")
     p.add_argument("--stock-snmpd", action="store_true", help="a switch whose port states are up to 3 s old")
+    p.add_argument("--option-a", action="store_true",
+                   help="port takeover: the standby waits with the same address on a parked port, which is moved; the\n"
+                   "dead machine's port goes to quarantine")
     p.add_argument("--release", action="store_true", help="then plug the primary back in and hand everything back")
     p.add_argument("--keep", action="store_true", help="leave the lab up at the end, and say how to look around")
     p.add_argument("--runs", type=int, default=1, metavar="N", help="so many takeovers in one lab (1)")
@@ -41,6 +44,8 @@ def arguments():
     args = p.parse_args()
     if not 1 <= args.cameras <= 140:
         p.error("--cameras: 1 to 140")
+    if args.option_a and args.mode != "agentless":
+        p.error("--option-a: with --agentless only")
     if args.runs < 1:
         p.error("--runs: at least 1")
     return args
@@ -137,7 +142,7 @@ def perform(t, args):
         t.down()
     if fault:
         say(f"demo: {fault}")
-    line = summary(got, released, args.runs) | {"mode": args.mode}
+    line = summary(got, released, args.runs) | {"mode": args.mode} | ({"option": "a"} if args.option_a else {})
     if not ok and line["verdict"] == "verified":
         line["verdict"] = "failed"  # the agent's own word is not enough: something above was not as it should be
     print(json.dumps(line), flush=True)
@@ -147,7 +152,7 @@ def perform(t, args):
 def main():
     args = arguments()
     trial.interruptible()
-    t = Trial(args.mode, args.cameras, stock=args.stock_snmpd, binary=os.environ.get("STANDIN_BIN"), prefix="demo",
+    t = Trial(args.mode, args.cameras, stock=args.stock_snmpd, binary=os.environ.get("STANDIN_BIN"), prefix="demo", option_a=args.option_a,
               say=say)
     try:
         code = perform(t, args)

@@ -26,7 +26,8 @@ def figures(run, since_us, at="standby", before_us=None, start_us=None):
     `at` between `start_us` (default: since_us) and `before_us` (for example
     the time the fence was proven; default: since_us, so nothing).
     """
-    mac = next(l.mac for l in run.legs_of(at) if l.ifname == "eth0")
+    mac = next(l.mac for l in run.legs_of(at) if l.ifname == run.vip_leg(at))
+    macs = {l.mac for l in run.legs_of(at)}  # by whichever leg it leaves
     start_us = since_us if start_us is None else start_us
     before_us = since_us if before_us is None else before_us
     cameras = {c.address for c in topology.cameras(run.state["cameras"])}
@@ -34,7 +35,7 @@ def figures(run, since_us, at="standby", before_us=None, start_us=None):
     for e in read(run.path("observer.jsonl"), min(start_us, since_us)):
         t = e["t_us"]
         if e["ev"] == "arp":
-            if e["dir"] == "in" and mac in (e["src"], e["smac"]) and start_us <= t < before_us:
+            if e["dir"] == "in" and macs & {e["src"], e["smac"]} and start_us <= t < before_us:
                 early.append(e)
             if t < since_us:
                 continue

@@ -79,8 +79,27 @@ def configure_links(run, host):
                 for cidr in leg.addresses:
                     n.add_address(links[leg.ifname].index, cidr)
                 n.set_up(links[leg.ifname].index)
+            if run.option_a and host == "standby":
+                park(n, links)
             if host != "gateway" and any(a.startswith("192.168.1.") for l in run.legs_of(host) for a in l.addresses):
                 n.add_default_route(topology.GATEWAY)
+
+
+def park(n, links):
+    """What README.md tells the engineer to set for port takeover: ARP, and routes of the parked address."""
+    index = links[topology.PARKED].index
+    n.flush_addresses(index)
+    ip = ["ip", "-batch", "-"]
+    subprocess.run(ip, check=True, text=True, input=f"""address add {topology.VIP}/24 dev {topology.PARKED} noprefixroute
+route replace 192.168.1.0/24 dev {topology.PARKED} table 101
+route replace default via {topology.GATEWAY} dev {topology.PARKED} table 101
+""")
+    if "lookup 101" not in subprocess.run(["ip", "rule"], check=True, text=True, capture_output=True).stdout:
+        subprocess.run(["ip", "rule", "add", "from", topology.VIP, "lookup", "101"], check=True)
+    for leg in ("eth0", topology.PARKED):
+        for key, value in (("arp_ignore", 1), ("arp_announce", 2), ("accept_local", 1), ("rp_filter", 2)):
+            with open(f"/proc/sys/net/ipv4/conf/{leg}/{key}", "w") as f:
+                f.write(f"{value}\n")
 
 
 def enter_command(run, host, command):

@@ -24,7 +24,7 @@ def info(run):
                          "stat_url": "http://127.0.0.1:8080/stat"})
     sw = run.path("sw")
     return {
-        "run": run.id, "dir": run.dir, "mode": run.mode, "stock_snmpd": run.state["stock_snmpd"],
+        "run": run.id, "dir": run.dir, "mode": run.mode, "stock_snmpd": run.state["stock_snmpd"], "option_a": run.option_a,
         "up_ms": run.state.get("up_ms"), "vip": topology.VIP + "/24", "rtmp_port": topology.RTMP_PORT,
         "url": f"rtmp://{topology.VIP}:{topology.RTMP_PORT}/{topology.APPLICATION}/streamN",
         "vlans": {"production": 10, "management": 20, "quarantine": 998, "parking": 999},

@@ -38,7 +38,7 @@ def cmd_up(args):
         raise LabError(f"--cameras: 1 to {topology.MAX_CAMERAS}")
     labrun.remove_dead()
     run = Run(labrun.random_id() if args.run == "random" else args.run or DEFAULT)
-    up.up(run, args.mode, args.cameras, min(args.ffmpeg, args.cameras), args.stock_snmpd, args.owner)
+    up.up(run, args.mode, args.cameras, min(args.ffmpeg, args.cameras), args.stock_snmpd, args.owner, args.option_a)
     cmd_info(args, run)
 
 

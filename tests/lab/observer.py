@@ -90,7 +90,10 @@ def main():
     machine_filter = compile_filter(f"{ARP_FROM_VIP} or {ARP_TO_VIP} or {SYN_TO_VIP}")
     camera_filter = compile_filter(ARP_FROM_VIP)
     with ns.inside(run.netns("switch")):
-        for port, at in (("p-stby", "standby"), ("p-prim", "primary")):
+        machines = [("p-stby", "standby"), ("p-prim", "primary")]
+        if run.option_a:
+            machines.append((topology.PARKED_PORT, "standby"))
+        for port, at in machines:
             poll.register(tap(port, machine_filter), selectors.EVENT_READ, (port, at))
         for port in sample_ports(run.state["cameras"]):
             poll.register(tap(port, camera_filter), selectors.EVENT_READ, (port, None))

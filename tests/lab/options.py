@@ -32,6 +32,8 @@ def parse(lab, argv=None):
     p.add_argument("--ffmpeg", type=int, default=4, metavar="N", help="how many of them are real ffmpeg (4)")
     p.add_argument("--stock-snmpd", action="store_true",
                    help="ifAdminStatus, ifOperStatus and ifLastChange from net-snmp itself, with its 3 s cache")
+    p.add_argument("--option-a", action="store_true",
+                   help="port takeover: the standby has a third leg, parked in VLAN 999 with the VIP on it")
     p.add_argument("--owner", type=int, metavar="PID",
                    help="the lab belongs to this process: when it is gone, the next `up` removes the lab")
     p.add_argument("--json", action="store_true", help="print what `info --json` prints")
@@ -51,7 +53,7 @@ def parse(lab, argv=None):
     sub("freeze", lab.cmd_signal, "SIGSTOP every user process of a machine; its kernel still answers", host=True)
     sub("thaw", lab.cmd_signal, "SIGCONT them", host=True)
     p = sub("cable", lab.cmd_cable, "pull or plug one cable: carrier goes at both ends, nothing else", host=True)
-    p.add_argument("ifname", choices=["eth0", "eth1"])
+    p.add_argument("ifname", choices=["eth0", "eth1", "eth2"])
     p.add_argument("state", choices=["down", "up"])
     sub("unplug-port", lab.cmd_unplug_port, "pull every cable of a host (processes go on)", host=True)
     p = sub("service", lab.cmd_service, "the media server of a machine", host=True)

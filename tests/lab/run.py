@@ -105,8 +105,16 @@ class Run:
     def mode(self):
         return self.state["mode"]
 
+    @property
+    def option_a(self):
+        return bool(self.state.get("option_a"))
+
+    def vip_leg(self, host):
+        """The interface by which a machine speaks for the VIP."""
+        return topology.PARKED if self.option_a and host == "standby" else "eth0"
+
     def legs(self):
-        return topology.all_legs(self.mode, self.state["cameras"])
+        return topology.all_legs(self.mode, self.state["cameras"], self.option_a)
 
     def legs_of(self, host):
         return [l for l in self.legs() if l.host == host]

@@ -41,7 +41,7 @@ def config(lab, host, pair, sets, version):
     tables = {
         "node": [f"name = {toml(host)}"],
         "switch.core": [f"address = {toml(lab['switch']['address'])}", 'profile = "generic-qbridge"',
-                        f"own-ports = {toml([i['port'] for i in me.values()])}"]
+                        f"own-ports = {toml([i['port'] for name, i in me.items() if name != 'eth2'])}"]
         + ([] if lab["stock_snmpd"] else ['oper-staleness = "0s"']),
         "switch.core.snmp": snmp(lab, version),
         "peer.cctv": [f"kind = {toml('pair' if pair else 'agentless')}", f"vip = {toml(lab['vip'])}",
@@ -52,6 +52,12 @@ def config(lab, host, pair, sets, version):
         "[peer.cctv.fence]": ['switch = "core"', f"ports = {toml([peer['eth0']['port']])}", "persist = false"],
         "peer.cctv.verify": [f"cameras = {toml(lab['cameras']['csv'])}"],
     }
+    if lab["option_a"]:
+        vlans = lab["vlans"]
+        tables["peer.cctv.port-takeover"] = [
+            'switch = "core"', f"port = {toml(me['eth2']['port'])}", 'interface = "eth2"',
+            *(f"{name} = {vlans[name]}" for name in ("production", "parking", "quarantine"))]
+        tables["[peer.cctv.fence]"].append('kind = "quarantine"')
     if pair:
         tables["heartbeat"] = [f"key-file = {toml(os.path.join(lab['dir'], 'heartbeat.key'))}"]
     for item in sets:

@@ -9,6 +9,7 @@ TRAP_SINK = "192.168.20.102"
 GATEWAY = "192.168.1.1"
 FIRST_CAMERA = 110  # 192.168.1.110 and on
 MAX_CAMERAS = 140
+PARKED_PORT, PARKED = "p-stby-a", "eth2"  # option A: the standby's leg that waits with the VIP
 LINK_GROUP = 77     # all lab interfaces of a namespace, so that one request moves them together
 
 ALIASES = {"prim": "primary", "stby": "standby", "gw": "gateway", "sw": "switch", "third-machine": "third"}
@@ -46,7 +47,7 @@ def cameras(count):
     return [Camera(n) for n in range(1, count + 1)]
 
 
-def legs(mode):
+def legs(mode, option_a=False):
     """The cables of the machines (not the cameras), in switch port order."""
     if mode == "agentless":
         primary = [VIP + "/24"]          # the primary's own operating system holds the VIP
@@ -59,13 +60,16 @@ def legs(mode):
         Leg("standby", "eth0", "p-stby", VLAN_PRODUCTION, "02:02:00:00:01:66", ["192.168.1.102/24"], "standby data"),
         Leg("standby", "eth1", "p-stby-m", VLAN_MANAGEMENT, "02:02:00:00:14:66", ["192.168.20.102/24"],
             "standby management"),
+    ] + ([
+        Leg("standby", "eth2", PARKED_PORT, VLAN_PARKING, "02:02:00:00:01:65", [VIP + "/24"], "standby parked"),
+    ] if option_a else []) + [
         Leg("gateway", "eth0", "p-gw", VLAN_PRODUCTION, "02:fe:00:00:01:01", [GATEWAY + "/24"], "gateway"),
         Leg("third", "eth0", "p-third", VLAN_PRODUCTION, "02:03:00:00:01:03", [], "spare desk"),
     ]
 
 
-def all_legs(mode, count):
-    return legs(mode) + [c.leg() for c in cameras(count)]
+def all_legs(mode, count, option_a=False):
+    return legs(mode, option_a) + [c.leg() for c in cameras(count)]
 
 
 def canonical(host):

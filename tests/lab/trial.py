@@ -101,12 +101,13 @@ class Trial:
     """A lab with standin in it."""
 
     def __init__(self, mode="agentless", cameras=100, ffmpeg=4, stock=False, binary=None, sets=(), snmp="2c",
-                 run_id=None, prefix="t", say=None):
+                 run_id=None, prefix="t", say=None, option_a=False):
         self.mode, self.count, self.ffmpeg, self.stock = mode, cameras, ffmpeg, stock
         self.source, self.sets, self.snmp = os.path.abspath(binary or BINARY), list(sets), snmp
         self.id = run_id or prefix + labrun.random_id()
         self.run = labrun.Run(self.id)
         self.say = say or (lambda text: None)
+        self.option_a = option_a
         self.info = None
         self.agents = ["standby"] if mode == "agentless" else ["primary", "standby"] if mode == "pair" else []
 
@@ -123,7 +124,7 @@ class Trial:
         return None
 
     def up(self):
-        more = ["--stock-snmpd"] if self.stock else []
+        more = ["--stock-snmpd"] * self.stock + ["--option-a"] * self.option_a
         self.lab("up", "--mode", self.mode, "--cameras", self.count, "--ffmpeg", min(self.ffmpeg, self.count),
                  "--owner", os.getpid(), *more)
         self.info = self.lab("info", "--json")
@@ -266,7 +267,7 @@ class Trial:
         return sorted({m.lower() for m in re.findall(r"\[([0-9A-Fa-f:]{17})\]", out)})
 
     def mac(self, host):
-        return self.info["hosts"][host]["interfaces"]["eth0"]["mac"]
+        return self.info["hosts"][host]["interfaces"][self.run.vip_leg(host)]["mac"]
 
     # -- a takeover ------------------------------------------------------------
 
@@ -344,7 +345,7 @@ class Trial:
     def owner_spells(self, since, until=None):
         """Who spoke for the VIP on the machines' own ports, in order: [[mac, first, last, frames], ...]."""
         ours = {self.mac("primary"), self.mac("standby"), self.mac("third")}
-        ports = {"p-prim": "in", "p-stby": "in"}
+        ports = {"p-prim": "in", "p-stby": "in", topology.PARKED_PORT: "in"}
         events = [(e["t_us"], e["smac"]) for e in figures.read(self.run.path("observer.jsonl"), since)
                   if e["ev"] == "arp" and (until is None or e["t_us"] < until)
                   and (ports.get(e["port"]) == e["dir"] or e["smac"] == self.mac("third") or e["smac"] not in ours)]
@@ -485,6 +486,7 @@ def main():
     p.add_argument("--mode", choices=["agentless", "pair"], default="agentless")
     p.add_argument("--carrier-stays", action="store_true")
     p.add_argument("--stock-snmpd", action="store_true")
+    p.add_argument("--option-a", action="store_true")
     p.add_argument("--release", action="store_true")
     p.add_argument("--runs", type=int, default=1)
     p.add_argument("--cameras", type=int, default=100)
@@ -494,7 +496,7 @@ def main():
     args = p.parse_args()
     interruptible()
     bad = 0
-    with Trial(args.mode, args.cameras, stock=args.stock_snmpd, binary=args.bin, sets=args.set, snmp=args.snmp,
+    with Trial(args.mode, args.cameras, stock=args.stock_snmpd, option_a=args.option_a, binary=args.bin, sets=args.set, snmp=args.snmp,
                say=lambda text: print(text, file=sys.stderr, flush=True)) as trial:
         trial.start_agents()
         for n in range(args.runs):

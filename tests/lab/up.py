@@ -38,7 +38,7 @@ def interrupted(number, _frame):
     raise LabError(f"interrupted by {signal.Signals(number).name}")
 
 
-def up(run, mode, count, ffmpegs, stock_snmpd, owner):
+def up(run, mode, count, ffmpegs, stock_snmpd, owner, option_a=False):
     """Brings the run up; on any failure or interruption everything of it is taken down again."""
     check_tools(mode)
     if os.path.exists(run.state_file):
@@ -52,7 +52,7 @@ def up(run, mode, count, ffmpegs, stock_snmpd, owner):
     begun = time.monotonic()
     try:
         with run.change() as s:
-            s.update(run=run.id, mode=mode, cameras=count, ffmpeg=ffmpegs, stock_snmpd=stock_snmpd, phase="building",
+            s.update(run=run.id, mode=mode, cameras=count, ffmpeg=ffmpegs, stock_snmpd=stock_snmpd, option_a=option_a, phase="building",
                      boot_id=labrun.boot_id(), builder=ns.identify(os.getpid()), pids={},
                      owner=ns.identify(owner) if owner else None, hosts={h: {} for h in hosts.MACHINES},
                      clip=os.path.join(labrun.CACHE, "clip.flv"))

@@ -41,6 +41,8 @@ pub fn policy(i: usize, pair: bool) -> Policy {
         fence_timeout: ms(10_000),
         refence_within: ms(5000),
         lifetime: ms(10_000),
+        rewire: false,
+        rewire_timeout: ms(10_000),
         warm: true,
         service_timeout: ms(30_000),
         verify_within: ms(30_000),

@@ -41,6 +41,7 @@ struct Site {
     auto: bool,
     warm: bool,
     fence: bool,
+    rewire: bool,
     a_starts_ms: Option<u64>,
     b_starts_ms: Option<u64>,
     two_owners_up_to_ms: u64,
@@ -56,6 +57,7 @@ impl Default for Site {
             auto: true,
             warm: true,
             fence: true,
+            rewire: false,
             a_starts_ms: Some(0),
             b_starts_ms: Some(0),
             two_owners_up_to_ms: 0,
@@ -218,6 +220,7 @@ impl Scenario {
             p.auto = site.auto;
             p.warm = site.warm;
             p.fence = site.fence;
+            p.rewire = site.rewire;
             if let Some(ms) = site.claim_anyway_ms {
                 p.unproven = Unproven::ClaimAnyway(Duration::from_millis(ms));
             }

@@ -70,7 +70,9 @@ pub struct Host {
     pub service: bool,
     /// Its port on the switch is admin down.
     pub fenced: bool,
-    /// The VIP is on its interface, until when.
+    /// Port takeover: its own port is in the production VLAN.
+    pub production: bool,
+    /// The VIP is on its interface (with port takeover: not mute), until when.
     pub vip: Option<u64>,
     /// The VIP belongs to its operating system.
     vip_of_os: bool,
@@ -79,6 +81,12 @@ pub struct Host {
     carrier_told: bool,
     ticks: BTreeMap<u64, u32>,
     pub healthy_for_release: bool,
+}
+
+impl Host {
+    fn rewires(&self) -> bool {
+        self.policy.as_ref().is_some_and(|p| p.rewire)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -143,6 +151,7 @@ impl World {
             mgmt: true,
             service: true,
             fenced: false,
+            production: false,
             vip: None,
             vip_of_os: policy.is_none(),
             policy,
@@ -213,7 +222,9 @@ impl World {
     }
 
     fn answers(&self, i: usize) -> bool {
-        self.on_data(i) && self.hosts[i].vip.is_some()
+        let h = &self.hosts[i];
+        // A mute machine's port may be anywhere; one that may speak answers where its port is.
+        self.on_data(i) && h.vip.is_some() && (h.production || !h.rewires())
     }
 
     /// Runs until `until`.
@@ -524,7 +535,7 @@ impl World {
             .unwrap_or(match run.step {
                 Step::Watch | Step::Gate => MS,
                 Step::Service => self.service_start,
-                Step::Fence | Step::Lift => 10 * MS,
+                Step::Fence | Step::Lift | Step::Rewire | Step::Park => 10 * MS,
                 Step::Claim | Step::Drop => 2 * MS,
                 Step::Announce | Step::Open | Step::Precheck | Step::Handback => 5 * MS,
                 Step::Verify => 800 * MS,
@@ -556,6 +567,14 @@ impl World {
         }
     }
 
+    /// Our port enters production only when the peer is kept away from it.
+    fn check_rewire(&mut self, i: usize) {
+        if !self.hosts[1 - i].fenced {
+            let name = self.hosts[i].name;
+            self.wrong(format!("{name} rewires although the peer is not fenced"));
+        }
+    }
+
     fn runs(&self, i: usize, life: u32, step: Step, attempt: Attempt) -> bool {
         let h = &self.hosts[i];
         h.life == life && h.up && h.tasks.get(&step) == Some(&attempt)
@@ -570,10 +589,12 @@ impl World {
         let done = || Outcome::Done("proven".to_owned());
         let failed = |why: &str| Outcome::Failed(why.to_owned());
         let (delay, outcome) = match step {
-            Step::Fence | Step::Lift if !self.switch_answers() => {
+            Step::Fence | Step::Lift | Step::Rewire | Step::Park if !self.switch_answers() => {
                 (within, failed("the switch does not answer"))
             }
-            Step::Fence | Step::Lift if self.switch == SwitchMode::Refuses => {
+            Step::Fence | Step::Lift | Step::Rewire | Step::Park
+                if self.switch == SwitchMode::Refuses =>
+            {
                 (MS, failed("the switch refuses the SET"))
             }
             Step::Fence => {
@@ -589,6 +610,17 @@ impl World {
             Step::Lift => {
                 self.hosts[peer].fenced &= self.switch == SwitchMode::AcknowledgesAndIgnores;
                 self.carriers();
+                let until = self.now + 1000 * MS;
+                return self.after(20 * MS, What::Proof(i, life, step, attempt, until));
+            }
+            Step::Rewire | Step::Park => {
+                let ignored = self.switch == SwitchMode::AcknowledgesAndIgnores;
+                if step == Step::Rewire {
+                    self.check_rewire(i);
+                }
+                if !ignored {
+                    self.hosts[i].production = step == Step::Rewire;
+                }
                 let until = self.now + 1000 * MS;
                 return self.after(20 * MS, What::Proof(i, life, step, attempt, until));
             }
@@ -636,7 +668,12 @@ impl World {
         if !self.runs(i, life, step, attempt) {
             return;
         }
-        let is = self.hosts[1 - i].fenced == (step == Step::Fence) && self.switch_answers();
+        let set = match step {
+            Step::Rewire => self.hosts[i].production,
+            Step::Park => !self.hosts[i].production,
+            _ => self.hosts[1 - i].fenced == (step == Step::Fence),
+        };
+        let is = set && self.switch_answers();
         let outcome = match is {
             true => Outcome::Done("read back".to_owned()),
             false if self.now >= until => {

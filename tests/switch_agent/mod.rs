@@ -515,6 +515,8 @@ pub fn target(address: SocketAddr, credentials: Credentials) -> SwitchTarget {
         credentials,
         timeout: Duration::from_millis(200),
         retries: 2,
+        ssh: None,
+        prefer: Vec::new(),
         oper_staleness: Some(Duration::ZERO),
         uplinks: vec!["ge48".into()],
         own_ports: Vec::new(),

@@ -5,11 +5,12 @@ use std::time::Duration;
 use super::names;
 use super::range::{self, ms};
 use crate::config::problem::Check;
-use crate::config::resolved::Fence;
-use crate::config::schema;
+use crate::config::resolved::{Fence, Quarantine};
+use crate::config::schema::{self, FenceKind};
 use crate::config::suggest::{nearest, quoted_list};
 use crate::config::surroundings::{Persistence, Surroundings};
 use crate::config::text::show;
+use crate::types::VlanId;
 
 pub(super) fn levels(
     at: &str,
@@ -30,7 +31,12 @@ pub(super) fn levels(
         .fence
         .iter()
         .enumerate()
-        .map(|(i, level)| one(&format!("{key}[{i}]"), level, file, around, check))
+        .map(|(i, level)| {
+            let at = format!("{key}[{i}]");
+            let level_ok = one(&at, level, file, around, check);
+            let quarantine = quarantine(&at, level, peer, check);
+            level_ok.map(|f| Fence { quarantine, ..f })
+        })
         .collect();
     levels.into_iter().collect()
 }
@@ -98,13 +104,37 @@ fn one(
     Some(Fence {
         switch: name?,
         ports: level.ports.clone(),
+        quarantine: None,
         alias: Some(level.alias.clone()).filter(|a| !a.is_empty()),
         persist: persist?,
         timeout: level.timeout,
     })
 }
 
-fn unknown_switch(key: &str, name: &str, file: &schema::File, check: &mut Check<'_>) {
+fn quarantine(
+    at: &str,
+    level: &schema::Fence,
+    peer: &schema::Peer,
+    check: &mut Check<'_>,
+) -> Option<Quarantine> {
+    if level.kind == FenceKind::Off {
+        return None;
+    }
+    let Some(takeover) = &peer.port_takeover else {
+        check.error(
+            &format!("{at}.kind"),
+            "kind = \"quarantine\" takes its VLANs from [peer.NAME.port-takeover], and there is none",
+            "add that table, or kind = \"off\"",
+        );
+        return None;
+    };
+    Some(Quarantine {
+        production: VlanId(takeover.production?),
+        quarantine: VlanId(takeover.quarantine?),
+    })
+}
+
+pub(super) fn unknown_switch(key: &str, name: &str, file: &schema::File, check: &mut Check<'_>) {
     let refused = format!("switch.{name}");
     if check.refused.iter().any(|r| *r == refused || r == "switch") {
         return;

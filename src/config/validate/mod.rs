@@ -6,6 +6,7 @@ mod fence;
 mod names;
 mod node;
 mod peer;
+mod port_takeover;
 mod range;
 mod service;
 mod switch;

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::{detect, fence, names, service};
+use super::{detect, fence, names, port_takeover, service};
 use crate::config::problem::Check;
 use crate::config::resolved::Peer;
 use crate::config::schema::{self, Kind};
@@ -38,7 +38,7 @@ pub(super) fn peer(
         .as_ref()
         .filter(|name| names::interface(&key("interface"), name, check));
     if let Some(vip) = vip {
-        the_address(&key("vip"), vip, kind, around, check);
+        the_address(&key("vip"), vip, (kind, peer), around, check);
         if let Some(interface) = possible {
             the_leg(&at, vip, interface, peer, around, check);
         }
@@ -61,6 +61,8 @@ pub(super) fn peer(
     detect::detect(&at, peer, vip, file, check);
     service::service(&at, peer, check);
     let fence = fence::levels(&at, peer, file, around, check);
+    let moved = peer.port_takeover.as_ref();
+    let moved = moved.map(|t| port_takeover::port_takeover(&at, t, peer, file, around, check));
     let cameras = check.origin.resolve(&peer.verify.cameras);
     if !cameras.is_file() {
         check.error(
@@ -81,6 +83,10 @@ pub(super) fn peer(
         preferred: peer.preferred,
         detect: peer.detect.clone(),
         policy: peer.policy.clone(),
+        port_takeover: match moved {
+            None => None,
+            Some(t) => Some(t?),
+        },
         fence: fence?,
         service: peer.service.clone(),
         announce: peer.announce.clone(),
@@ -97,7 +103,7 @@ pub(super) fn peer(
 fn the_address(
     key: &str,
     vip: Vip,
-    kind: Option<Kind>,
+    (kind, peer): (Option<Kind>, &schema::Peer),
     around: &Surroundings,
     check: &mut Check<'_>,
 ) {
@@ -122,7 +128,14 @@ fn the_address(
             "the address the cameras push to, with their network's prefix length",
         );
     }
+    let parked = peer
+        .port_takeover
+        .as_ref()
+        .map(|t| t.interface.as_deref().unwrap_or(""));
     for interface in around.interfaces.iter().flatten() {
+        if parked == Some(interface.name.as_str()) {
+            continue;
+        }
         if interface.addresses.iter().any(|(own, _)| *own == addr) {
             check.error(
                 key,
@@ -135,7 +148,7 @@ fn the_address(
         }
     }
     let set_by = around.static_addresses.iter().find(|(a, _)| *a == addr);
-    if let Some((_, path)) = set_by {
+    if let (Some((_, path)), None) = (set_by, parked) {
         let why = match kind {
             Some(Kind::Pair) => "in a pair standin alone sets it, on both machines",
             Some(Kind::Agentless) | None => "it would be set at the next boot, beside its owner's",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::super::op::Operation;
 use super::super::portlist;
@@ -138,6 +138,46 @@ impl Run<'_> {
             }
             sleep_until((now + pause).min(end)).await;
             pause = (pause * 2).min(PAUSE.1);
+        }
+    }
+
+    pub(super) async fn poll(
+        &self,
+        oid: &Oid,
+        until: &[i64],
+        fail: &[i64],
+        within: Duration,
+    ) -> Result<(), String> {
+        let end = (Instant::now() + within).min(self.deadline);
+        let asked = [oid.clone()];
+        let mut seen = "nothing".to_owned();
+        loop {
+            match timeout_at(end, self.switch.snmp().get(&asked)).await {
+                Ok(Ok(values)) => {
+                    let value = values.first().and_then(Value::number);
+                    if value.is_some_and(|v| until.contains(&v)) {
+                        return Ok(());
+                    }
+                    if value.is_some_and(|v| fail.contains(&v)) {
+                        return Err(format!(
+                            "{} reads {}: the switch says that it failed",
+                            oid.named(),
+                            values[0]
+                        ));
+                    }
+                    seen = values.first().map_or(seen, Value::to_string);
+                }
+                Ok(Err(e)) if e.is_silence() => seen = e.to_string(),
+                Ok(Err(e)) => return Err(e.to_string()),
+                Err(_) => {}
+            }
+            if Instant::now() >= end {
+                return Err(format!(
+                    "{} did not become {until:?} within {within:?}, it reads {seen}",
+                    oid.named()
+                ));
+            }
+            sleep(PAUSE.1).await;
         }
     }
 }

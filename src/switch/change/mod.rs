@@ -4,12 +4,14 @@
 //! It ends in exactly one of: proven, refused before anything was written, undone, unclear. An answer to a SET is none
 //! of these.
 
+mod cli;
 mod guards;
 mod judge;
 mod plan;
 mod run;
 mod scene;
 mod send;
+mod shown;
 mod undo;
 
 use std::collections::BTreeSet;

@@ -3,11 +3,13 @@
 use serde::Serialize;
 
 use super::super::client::Switch;
+use super::super::commands;
 use super::super::plan::{command, text};
 use super::super::portlist;
-use super::super::profile::Kind;
-use super::super::render::{Rendered, Renderer, SetVar};
+use super::super::profile::{Kind, Transport};
+use super::super::render::{RenderError, Rendered, Renderer, SetVar};
 use super::super::value::Value;
+use super::cli;
 use super::run::look;
 use super::{ChangeError, ChangeRequest};
 
@@ -56,7 +58,16 @@ pub async fn plan_change(
     switch: &Switch,
     request: &ChangeRequest,
 ) -> Result<ChangePlan, ChangeError> {
-    let (before, refusals) = look(switch, request).await?;
+    let route = switch.route(request.operation.name());
+    if route.first() == Some(&Transport::Ssh) {
+        return plan_commands(switch, request).await;
+    }
+    let (before, refusals) = match look(switch, request).await {
+        Err(ChangeError::Unreadable(e)) if e.is_silence() && route.contains(&Transport::Ssh) => {
+            return plan_commands(switch, request).await;
+        }
+        done => done?,
+    };
     let renderer = Renderer::new(switch.profile(), request.operation.name(), &before.scene)?;
     let mut lines = Vec::new();
     for (i, step) in renderer.steps()?.iter().enumerate() {
@@ -89,6 +100,49 @@ pub async fn plan_change(
             .collect(),
         lines,
         proof: renderer.proofs()?.iter().map(|p| p.oid.named()).collect(),
+    })
+}
+
+/// The commands, and what must show afterwards.
+async fn plan_commands(
+    switch: &Switch,
+    request: &ChangeRequest,
+) -> Result<ChangePlan, ChangeError> {
+    let (shown, refusals) = cli::look(switch, request).await?;
+    let op = cli::op(switch, request.operation)?;
+    let rules = switch.cli()?.rules();
+    let mut lines = Vec::new();
+    for (i, (step, old)) in commands::laid_out(op, &shown.old).into_iter().enumerate() {
+        let vars = commands::vars(&shown.vars, old);
+        for command in &step.commands {
+            let filled = rules.fill(command, &vars).map_err(|e| RenderError {
+                profile: switch.profile().name.clone(),
+                op: request.operation.name().to_owned(),
+                why: e.to_string(),
+            })?;
+            lines.push(PlanLine {
+                command: Some(filled.clone()),
+                ..words(i + 1, filled)
+            });
+        }
+        if let Some(pause) = step.wait {
+            lines.push(words(i + 1, format!("wait {pause:?}")));
+        }
+    }
+    Ok(ChangePlan {
+        switch: switch.target().name.clone(),
+        port: request.port.clone(),
+        operation: request.operation.to_string(),
+        refused: refusals
+            .iter()
+            .map(|g| format!("{}: {g}", g.name()))
+            .collect(),
+        lines,
+        proof: op
+            .prove
+            .iter()
+            .map(|p| format!("show {}", p.show))
+            .collect(),
     })
 }
 

@@ -9,7 +9,7 @@ use super::super::error::SwitchError;
 use super::super::op::Operation;
 use super::super::profile::{Need, Transport};
 use super::super::render::{Expected, Proof, Rendered, Renderer, SetVar};
-use super::super::value::{Oid, Value};
+use super::cli;
 use super::guards::{self, Around};
 use super::scene::{self, Before};
 use super::undo::{Rewrite, UndoRecord, put_back};
@@ -19,29 +19,59 @@ use super::{ChangeError, ChangeProof, ChangeRequest};
 pub(super) const PAUSE: (Duration, Duration) =
     (Duration::from_millis(5), Duration::from_millis(200));
 
-/// Does it, and proves it.
+/// Does it, and proves it, by the first transport that answers.
 pub(super) async fn change(
     switch: &Switch,
     request: &ChangeRequest,
 ) -> Result<ChangeProof, ChangeError> {
     let start = Instant::now();
     let deadline = start + request.within;
-    let reading = async {
-        let writer = switch.writer().await;
-        let before = prepare(switch, request).await?;
-        Ok::<_, ChangeError>((writer, before))
+    let late = || ChangeError::TooLate {
+        switch: switch.target().name.clone(),
+        within: request.within,
     };
-    let (writer, before) =
-        timeout_at(deadline, reading)
-            .await
-            .map_err(|_| ChangeError::TooLate {
-                switch: switch.target().name.clone(),
-                within: request.within,
-            })??;
-    let mut run = Run::new(switch, request, &before, start)?;
-    let done = run.run().await;
+    let writer = timeout_at(deadline, switch.writer())
+        .await
+        .map_err(|_| late())?;
+    let mut failed = None;
+    for transport in switch.route(request.operation.name()) {
+        let done = match transport {
+            Transport::Snmp => over_snmp(switch, request, start).await,
+            Transport::Ssh => cli::change(switch, request, start).await,
+        };
+        match done {
+            // Nothing was written, and nobody answered: the other way may do.
+            Err(ChangeError::Unreadable(e)) if e.is_silence() => {
+                failed = failed.or(Some(ChangeError::Unreadable(e)));
+            }
+            Ok(proof) if failed.is_some() => {
+                switch.answered_over(transport);
+                drop(writer);
+                return Ok(proof);
+            }
+            done => {
+                drop(writer);
+                return done;
+            }
+        }
+    }
     drop(writer);
-    done
+    let what = request.operation.to_string();
+    Err(failed.unwrap_or_else(|| ChangeError::Unreadable(switch.no_way(&what))))
+}
+
+async fn over_snmp(
+    switch: &Switch,
+    request: &ChangeRequest,
+    start: Instant,
+) -> Result<ChangeProof, ChangeError> {
+    let deadline = start + request.within;
+    let before = timeout_at(deadline, prepare(switch, request)).await;
+    let before = before.map_err(|_| ChangeError::TooLate {
+        switch: switch.target().name.clone(),
+        within: request.within,
+    })??;
+    Run::new(switch, request, &before, start)?.run().await
 }
 
 /// Reads what the change rests on, and asks the guards.
@@ -159,6 +189,11 @@ impl<'a> Run<'a> {
                 });
             }
         }
+        let polled = steps.iter().any(|s| matches!(s, Rendered::Poll { .. }));
+        if self.proofs.is_empty() && !polled {
+            let why = "the switch acknowledged it, and this family shows nothing by which it could be proven";
+            return Err(self.give_up(why.into()).await);
+        }
         match self.prove().await {
             Read::Yes => Ok(self.proof(false)),
             Read::No(why) => {
@@ -218,46 +253,6 @@ impl<'a> Run<'a> {
                 within,
             } => self.poll(oid, until, fail, *within).await,
             Rendered::Pdu { vars, reply_counts } => self.pdu(vars, *reply_counts).await,
-        }
-    }
-
-    async fn poll(
-        &self,
-        oid: &Oid,
-        until: &[i64],
-        fail: &[i64],
-        within: Duration,
-    ) -> Result<(), String> {
-        let end = (Instant::now() + within).min(self.deadline);
-        let asked = [oid.clone()];
-        let mut seen = "nothing".to_owned();
-        loop {
-            match timeout_at(end, self.switch.snmp().get(&asked)).await {
-                Ok(Ok(values)) => {
-                    let value = values.first().and_then(Value::number);
-                    if value.is_some_and(|v| until.contains(&v)) {
-                        return Ok(());
-                    }
-                    if value.is_some_and(|v| fail.contains(&v)) {
-                        return Err(format!(
-                            "{} reads {}: the switch says that it failed",
-                            oid.named(),
-                            values[0]
-                        ));
-                    }
-                    seen = values.first().map_or(seen, Value::to_string);
-                }
-                Ok(Err(e)) if e.is_silence() => seen = e.to_string(),
-                Ok(Err(e)) => return Err(e.to_string()),
-                Err(_) => {}
-            }
-            if Instant::now() >= end {
-                return Err(format!(
-                    "{} did not become {until:?} within {within:?}, it reads {seen}",
-                    oid.named()
-                ));
-            }
-            sleep(PAUSE.1).await;
         }
     }
 

@@ -11,7 +11,7 @@ use super::super::portlist;
 use super::super::profile::Kind;
 use super::super::render::SetVar;
 use super::super::value::{Oid, Value};
-use super::scene;
+use super::{ChangeRequest, scene};
 use crate::types::VlanId;
 
 /// A change, and the values that it replaced, in the order in which they were written.
@@ -85,6 +85,9 @@ impl UndoRecord {
 /// # Errors
 /// What does not read as before, in words: how things are is then not known.
 pub async fn undo(switch: &Switch, record: &UndoRecord, within: Duration) -> Result<(), String> {
+    if record.vars.is_empty() {
+        return inverse(switch, record, within).await;
+    }
     let writer = switch.writer().await;
     let done = put_back(switch, record, within, Rewrite::WhereItDiffers).await;
     drop(writer);
@@ -99,6 +102,28 @@ pub(super) enum Rewrite {
     /// Everything: a SET was sent that may still be on its way, or is not in what the switch lets read yet. It takes
     /// them in order, so that ours comes last.
     All,
+}
+
+/// What a command line did is taken back by the inverse operation, as a change of its own.
+async fn inverse(switch: &Switch, record: &UndoRecord, within: Duration) -> Result<(), String> {
+    let operation = record.operation.inverse(record.old);
+    let operation =
+        operation.ok_or_else(|| format!("{} cannot be taken back", record.operation))?;
+    let mut request = ChangeRequest::new(operation, record.port.as_deref(), within);
+    // What was changed with these guards overridden is taken back all the same.
+    request.overrides = [
+        "own-port",
+        "own-mac",
+        "too-many-macs",
+        "access-port",
+        "trunk-port",
+    ]
+    .map(str::to_owned)
+    .into();
+    super::change(switch, request)
+        .await
+        .map(|_| ())
+        .map_err(|e| e.to_string())
 }
 
 pub(super) async fn put_back(

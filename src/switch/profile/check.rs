@@ -1,6 +1,7 @@
 //! Checks a profile as a whole: every mistake at once, each at its place. Pure.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use regex::{Regex, RegexBuilder};
@@ -79,7 +80,12 @@ pub(super) struct Check<'a> {
 
 impl Check<'_> {
     pub(super) fn wrong<T>(&mut self, at: &Spanned<T>, key: &str, message: impl Into<String>) {
-        let (line, column) = place(self.text, at.span().start);
+        self.wrong_at(at.span().start, key, message);
+    }
+
+    /// The same by the byte offset.
+    pub(super) fn wrong_at(&mut self, offset: usize, key: &str, message: impl Into<String>) {
+        let (line, column) = place(self.text, offset);
         self.problems.push(Problem {
             file: self.file.to_owned(),
             line,
@@ -175,6 +181,8 @@ impl Check<'_> {
         let sysdescr = raw.identify.sysdescr.as_ref();
         let sysdescr = sysdescr.and_then(|r| self.regex(r, "identify.sysdescr", &[]));
         let mut snmp = self.snmp(raw.snmp.as_ref());
+        let cli = raw.ssh.as_ref().and_then(|s| self.cli(s));
+        let mut ssh_ops = BTreeMap::new();
         for (name, op) in &raw.op {
             let key = format!("op.{}", name.get_ref());
             if !OPS.contains(&name.get_ref().as_str()) {
@@ -191,6 +199,10 @@ impl Check<'_> {
             if let Some(op) = &op.snmp {
                 let checked = self.op(name.get_ref(), op, &snmp.objects);
                 snmp.ops.insert(name.get_ref().clone(), checked);
+            }
+            if let Some(op) = &op.ssh {
+                let checked = self.ssh_op(name.get_ref(), op, cli.as_ref());
+                ssh_ops.insert(name.get_ref().clone(), checked);
             }
         }
         self.required(&raw);
@@ -210,6 +222,8 @@ impl Check<'_> {
             sysobjectid,
             sysdescr,
             snmp,
+            cli: cli.map(Arc::new),
+            ssh_ops,
         })
     }
 

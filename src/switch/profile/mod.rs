@@ -2,6 +2,7 @@
 //! the folder that overrides the built-in ones.
 
 mod check;
+mod cli;
 mod model;
 mod rows;
 mod snmp;
@@ -9,6 +10,7 @@ mod snmp;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
@@ -17,13 +19,42 @@ use check::{check, key_at, place};
 pub use model::*;
 
 use super::schema::ProfileFile;
+use super::ssh::rules::CliRules;
 use super::value::Oid;
 
+macro_rules! built_in {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../../switch-profiles/", $name, ".toml")))),*]
+    };
+}
+
 /// The profiles that are built in: name and text.
-pub const BUILT_IN: &[(&str, &str)] = &[(
+pub const BUILT_IN: &[(&str, &str)] = built_in![
+    "arista-eos",
+    "aruba-aos-s",
+    "aruba-cx",
+    "cisco-ios",
+    "cisco-nxos",
+    "cisco-smb",
+    "cumulus-nvue",
+    "dell-os10",
+    "dell-os9",
+    "dlink-dgs",
+    "extreme-exos",
     "generic-qbridge",
-    include_str!("../../../switch-profiles/generic-qbridge.toml"),
-)];
+    "hpe-comware",
+    "huawei-vrp",
+    "huawei-vrp8",
+    "juniper-junos",
+    "linux-bridge",
+    "mikrotik-routeros",
+    "netgear-fastpath",
+    "openvswitch",
+    "ruckus-icx",
+    "tplink-jetstream",
+    "ubiquiti-edgeswitch",
+    "zyxel",
+];
 
 /// How a switch is talked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -54,6 +85,10 @@ pub struct Profile {
     pub sysdescr: Option<Regex>,
     /// The SNMP side. Without an `[snmp]` table it has neither objects nor operations.
     pub snmp: SnmpRules,
+    /// The rules of the command line, where there is an `[ssh]` table.
+    pub cli: Option<Arc<CliRules>>,
+    /// The operations over SSH by name.
+    pub ssh_ops: BTreeMap<String, SshOp>,
 }
 
 /// One thing that is wrong with a profile.
@@ -179,6 +214,15 @@ impl Profile {
         self.snmp.ops.get(name)
     }
 
+    /// True if `op` can be done, or a port be looked at, over SSH.
+    fn can_ssh(&self, op: &str) -> bool {
+        match &self.cli {
+            Some(cli) if op == "port-status" => cli.shows.contains_key("port"),
+            Some(_) => self.ssh_ops.contains_key(op),
+            None => false,
+        }
+    }
+
     /// The transports that can do `op`, in the order they are tried.
     pub fn transports(&self, op: &str) -> Vec<Transport> {
         let default = [Transport::Snmp, Transport::Ssh];
@@ -189,7 +233,7 @@ impl Profile {
             .copied()
             .filter(|t| match t {
                 Transport::Snmp => self.snmp_op(op).is_some(),
-                Transport::Ssh => false,
+                Transport::Ssh => self.can_ssh(op),
             })
             .collect()
     }
@@ -200,7 +244,7 @@ mod tests {
     use super::*;
 
     fn problems(from: &str, to: &str) -> Vec<String> {
-        let text = BUILT_IN[0].1;
+        let text = Profile::built_in_text("generic-qbridge").unwrap();
         assert!(text.contains(from), "the test's own text is gone: {from}");
         match Profile::parse("x", "x.toml", &text.replacen(from, to, 1)) {
             Err(ProfileError::Invalid(p)) => p.iter().map(ToString::to_string).collect(),
@@ -211,12 +255,14 @@ mod tests {
     #[test]
     fn every_shipped_profile_loads_and_is_built_in() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("switch-profiles");
-        let mut seen = 0;
+        let (mut seen, mut wrong) = (0, Vec::new());
         for entry in std::fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|e| e == "toml") {
                 let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-                Profile::find(&name, Some(&folder)).unwrap();
+                if let Err(e) = Profile::find(&name, Some(&folder)) {
+                    wrong.push(e.to_string());
+                }
                 assert!(
                     BUILT_IN.iter().any(|(n, _)| *n == name),
                     "{name} is not built in"
@@ -224,6 +270,7 @@ mod tests {
                 seen += 1;
             }
         }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
         assert_eq!(seen, BUILT_IN.len());
         for (name, _) in BUILT_IN {
             assert_eq!(Profile::find(name, None).unwrap().name, *name);
@@ -233,15 +280,14 @@ mod tests {
     #[test]
     fn a_profile_in_the_folder_comes_before_the_built_in_one_of_its_name() {
         let dir = tempfile::tempdir().unwrap();
-        let text = BUILT_IN[0].1.replace("\"3s\"", "\"250ms\"");
+        let text = Profile::built_in_text("generic-qbridge")
+            .unwrap()
+            .replace("\"3s\"", "\"250ms\"");
         std::fs::write(dir.path().join("generic-qbridge.toml"), text).unwrap();
         let p = Profile::find("generic-qbridge", Some(dir.path())).unwrap();
         assert_eq!(p.oper_staleness, Duration::from_millis(250));
         let err = Profile::find("../etc/passwd", Some(dir.path())).unwrap_err();
-        assert!(
-            err.to_string().contains("there are: generic-qbridge"),
-            "{err}"
-        );
+        assert!(err.to_string().contains("there are: arista-eos"), "{err}");
     }
 
     #[test]
@@ -320,8 +366,8 @@ mod tests {
 
     #[test]
     fn all_mistakes_are_told_at_once() {
-        let text = BUILT_IN[0]
-            .1
+        let text = Profile::built_in_text("generic-qbridge")
+            .unwrap()
             .replace("\"unknown\"", "\"no\"")
             .replace("\"3s\"", "\"x\"");
         let Err(ProfileError::Invalid(p)) = Profile::parse("x", "x.toml", &text) else {
@@ -333,7 +379,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_text_makes_the_loader_panic(cut in 0usize..3000, add in ".{0,20}") {
-            let text = BUILT_IN[0].1;
+            let text = Profile::built_in_text("generic-qbridge").unwrap();
             let cut = (0..=cut.min(text.len())).rev().find(|c| text.is_char_boundary(*c)).unwrap();
             let _ = Profile::parse("x", "x", &format!("{}{add}{}", &text[..cut], &text[cut..]));
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use regex::Regex;
 use serde::Serialize;
 
+use super::super::ssh::rules::Answer;
 use super::super::value::Oid;
 
 /// Whether a change survives a reboot of the switch.
@@ -272,4 +273,59 @@ pub struct SnmpRules {
     pub objects: BTreeMap<String, Object>,
     /// The operations by name.
     pub ops: BTreeMap<String, Op>,
+}
+
+/// Some commands of an operation, or a pause.
+#[derive(Clone, Debug)]
+pub struct CliStep {
+    /// The commands, in order; empty for a pause.
+    pub commands: Vec<String>,
+    /// Questions that any of them may ask.
+    pub asks: Vec<Answer>,
+    /// Repeated for every VLAN that the port leaves.
+    pub each_old: bool,
+    /// What the output of the last one must match.
+    pub expect: Option<Regex>,
+    /// How long each may take; `None`: as the rules say.
+    pub within: Option<Duration>,
+    /// A pause instead.
+    pub wait: Option<Duration>,
+    /// Left out if the VLAN that is left is one of these.
+    pub unless_vlan: Vec<u16>,
+}
+
+/// What a show must say, every field that is given; variables still to be filled in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ShowRow {
+    /// Name of the show.
+    pub show: String,
+    /// `up` or `down`.
+    pub admin: Option<String>,
+    /// `up` or `down`.
+    pub oper: Option<String>,
+    /// The untagged VLAN.
+    pub pvid: Option<String>,
+    /// `access` or `trunk`.
+    pub mode: Option<String>,
+    /// A VLAN that must be among the tagged ones.
+    pub tagged: Option<String>,
+    /// A VLAN that must not.
+    pub not_tagged: Option<String>,
+    /// No record may match at all.
+    pub absent: bool,
+}
+
+/// One operation over SSH.
+#[derive(Clone, Debug, Default)]
+pub struct SshOp {
+    /// The mode its commands are sent in.
+    pub mode: Option<String>,
+    /// What must hold before.
+    pub need: Vec<Need>,
+    /// How long the switch may take until what was set shows.
+    pub settle: Duration,
+    /// The steps, in order.
+    pub steps: Vec<CliStep>,
+    /// What must be true afterwards.
+    pub prove: Vec<ShowRow>,
 }

@@ -1,0 +1,125 @@
+//! A switch port from one VLAN to another, proven by what reads back: our own port, and a dead machine's quarantine.
+//!
+//! The one place of the daemon that asks the switch engine to move a port. Runs off the fast path.
+
+use std::time::Duration;
+
+use crate::switch::{ChangeError, ChangeRequest, Operation, Switch, change};
+use crate::takeover::event::Outcome;
+use crate::types::{MacAddr, VlanId};
+
+/// In which VLAN a port is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Where {
+    /// Untagged in this VLAN and in no other, as far as the switch tells.
+    In(VlanId),
+    /// Its PVID and what leaves it untagged do not agree: somebody stopped half-way.
+    Between,
+}
+
+/// What is known of a port that is to be moved.
+#[derive(Clone, Debug, Default)]
+pub struct Whose {
+    /// A MAC address that must be there, if any is.
+    pub expected: Option<MacAddr>,
+    /// Addresses that must not be there.
+    pub foreign: Vec<MacAddr>,
+    /// What ifAlias must say.
+    pub alias: Option<String>,
+}
+
+/// Reads in which VLAN a port is now.
+///
+/// # Errors
+/// In words: the switch does not answer, has no such port, or does not tell its VLAN.
+pub async fn vlan_of(switch: &Switch, port: &str) -> Result<Where, String> {
+    Ok(look(switch, port).await?.0)
+}
+
+async fn look(switch: &Switch, port: &str) -> Result<(Where, Vec<MacAddr>), String> {
+    let name = &switch.target().name;
+    let table = switch.port_table().await.map_err(|e| e.to_string())?;
+    let row = table.into_iter().find(|r| r.if_name == port);
+    let row = row.ok_or_else(|| format!("switch {name} has no port {port} now"))?;
+    let pvid = row
+        .pvid
+        .ok_or_else(|| format!("switch {name} does not tell the PVID of port {port}"))?;
+    let pvid = u16::try_from(pvid).map_err(|_| format!("switch {name}: PVID {pvid} of {port}"))?;
+    let whole = row
+        .untagged
+        .is_none_or(|untagged| untagged == [u32::from(pvid)]);
+    let place = match whole {
+        true => Where::In(VlanId(pvid)),
+        false => Where::Between,
+    };
+    let macs = row.macs.unwrap_or_default();
+    Ok((place, macs.into_iter().map(|m| m.mac).collect()))
+}
+
+/// Moves `port` to the VLAN `to` and proves it there. It must be in `from`, in `to`, or half-way between; a port that
+/// is anywhere else was moved by somebody who has to be asked first.
+///
+/// `on_set` is called when something may have been written. A reply that never came is no failure: what reads back
+/// decides.
+pub async fn move_port(
+    switch: &Switch,
+    port: &str,
+    (from, to): (VlanId, VlanId),
+    whose: &Whose,
+    within: Duration,
+    on_set: impl Fn(),
+) -> Outcome {
+    let name = switch.target().name.clone();
+    match look(switch, port).await {
+        Err(why) => return Outcome::Failed(why),
+        Ok((Where::In(vlan), _)) if vlan != from && vlan != to => {
+            return Outcome::Refused(format!(
+                "switch {name}: port {port} is in VLAN {}, neither in {} nor in {}: somebody else moved it; put it back, or change the configuration",
+                vlan.0, from.0, to.0
+            ));
+        }
+        Ok((place, macs)) => {
+            let stranger = whose
+                .expected
+                .filter(|m| place != Where::In(to) && !macs.is_empty() && !macs.contains(m));
+            if let Some(mac) = stranger {
+                let learned: Vec<String> = macs.iter().map(MacAddr::to_string).collect();
+                return Outcome::Refused(format!(
+                    "switch {name}: on port {port} it has learned {}, not {mac}: is this the right port?",
+                    learned.join(", ")
+                ));
+            }
+        }
+    }
+    let mut request = ChangeRequest::new(Operation::SetAccessVlan(to), Some(port), within);
+    request.expected_alias.clone_from(&whose.alias);
+    request.own_macs.clone_from(&whose.foreign);
+    let result = change(switch, request).await;
+    if result.as_ref().map_or_else(|e| !e.is_untouched(), |_| true) {
+        on_set();
+    }
+    match result {
+        Ok(proof) => {
+            let how = if proof.already {
+                "was there already"
+            } else {
+                "moved"
+            };
+            Outcome::Done(format!(
+                "{name}:{port} {how}: {}, {:?} after the order",
+                proof.proven.join(", "),
+                proof.took
+            ))
+        }
+        Err(e @ ChangeError::Guarded { .. }) => Outcome::Refused(e.to_string()),
+        Err(e) if e.is_untouched() => Outcome::Failed(e.to_string()),
+        // The answer may have been lost because the port moved under it.
+        Err(e) => match vlan_of(switch, port).await {
+            Ok(Where::In(vlan)) if vlan == to => Outcome::Done(format!(
+                "{name}:{port} reads back in VLAN {}, although: {e}",
+                to.0
+            )),
+            Ok(_) | Err(_) => Outcome::Failed(e.to_string()),
+        },
+    }
+}

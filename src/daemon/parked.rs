@@ -1,0 +1,223 @@
+//! Port takeover on this machine: the interface that holds the VIP all the time, mute until it is ours to use.
+//!
+//! Claiming is to take the mute away, dropping is to put it back. The address itself stays where the operating system
+//! put it, and with it the routes that hang on it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::Mutex;
+
+use super::interfaces::Interface;
+use super::journal::Ticket;
+use super::moving::{self, Whose};
+use super::perform::{Hands, Shared, durable};
+use crate::net::arp::ArpFrame;
+use crate::takeover::action::Run;
+use crate::takeover::step::Step;
+
+use crate::net::address::{self, AddressLife};
+use crate::net::netlink::Netlink;
+use crate::net::{link, mute, sockets};
+use crate::switch::Switch;
+use crate::takeover::event::Outcome;
+use crate::types::{IfIndex, MacAddr, Vip, VlanId};
+
+/// Our own port, and whether this machine may speak for the VIP.
+#[derive(Clone)]
+pub struct Parked {
+    /// The switch.
+    pub switch: Switch,
+    /// ifName of our port.
+    pub port: String,
+    /// VLAN of the cameras.
+    pub production: VlanId,
+    /// VLAN in which it waits.
+    pub parking: VlanId,
+    /// MAC address of the interface on it.
+    pub mac: MacAddr,
+    /// The mute.
+    pub mute: Arc<Mute>,
+}
+
+/// The mute of one peer's VIP. The last order counts, in whatever order the tasks come to run.
+pub struct Mute {
+    peer: String,
+    vip: Vip,
+    wanted: AtomicBool,
+    turn: Mutex<()>,
+}
+
+impl Mute {
+    /// Nothing is ordered yet; silence is what is wanted.
+    pub fn new(peer: &str, vip: Vip) -> Mute {
+        Mute {
+            peer: peer.to_owned(),
+            vip,
+            wanted: AtomicBool::new(true),
+            turn: Mutex::default(),
+        }
+    }
+
+    /// Says what is wanted from now on: true for silence. To be called before the task that does it is started.
+    pub fn want(&self, silence: bool) {
+        self.wanted.store(silence, Ordering::SeqCst);
+    }
+
+    /// Puts the mute in place, unless speaking was ordered since.
+    ///
+    /// # Errors
+    /// In words.
+    pub async fn silence(&self) -> Result<(), String> {
+        let _turn = self.turn.lock().await;
+        if !self.wanted.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        mute::mute(&self.peer, self.vip.addr)
+            .await
+            .map_err(|e| e.to_string())
+    }
+
+    async fn speak(&self) -> Result<(), String> {
+        let _turn = self.turn.lock().await;
+        if self.wanted.load(Ordering::SeqCst) {
+            return Err("silence was ordered meanwhile".to_owned());
+        }
+        mute::unmute(&self.peer).await.map_err(|e| e.to_string())
+    }
+
+    /// Silences at the start; true if the machine could speak until now.
+    ///
+    /// # Errors
+    /// In words.
+    pub async fn spoke(&self) -> Result<bool, String> {
+        let mute = mute::is_mute(&self.peer).await;
+        Ok(!mute.map_err(|e| e.to_string())?)
+    }
+}
+
+/// Makes sure that the address is on the parked interface, and takes the mute away.
+pub async fn claim(netlink: &Netlink, (interface, index): (&str, u32), mute: &Mute) -> Outcome {
+    let vip = mute.vip;
+    match link::link(netlink, interface).await {
+        Ok(Some(l)) if !l.carrier => return Outcome::Failed(format!("{interface} has no carrier")),
+        Ok(Some(l)) if l.ifindex.0 == index => {}
+        Ok(_) => return Outcome::Failed(format!("{interface} is not the interface it was")),
+        Err(e) => return Outcome::Failed(e.to_string()),
+    }
+    let there = match ensure(netlink, (interface, index), vip).await {
+        Ok(there) => there,
+        Err(e) => return Outcome::Failed(e),
+    };
+    match mute.speak().await {
+        Ok(()) => Outcome::Done(format!(
+            "{vip} {there} {interface}, and is not mute any more"
+        )),
+        Err(e) => Outcome::Failed(e),
+    }
+}
+
+/// Puts the address there if it is missing; says in words how it was.
+///
+/// # Errors
+/// In words.
+pub async fn ensure(
+    netlink: &Netlink,
+    (interface, index): (&str, u32),
+    vip: Vip,
+) -> Result<&'static str, String> {
+    let read = || address::read_back(netlink, IfIndex(index), vip.addr);
+    if read().await.map_err(|e| e.to_string())?.is_some() {
+        return Ok("is there already on");
+    }
+    address::add(
+        netlink,
+        IfIndex(index),
+        interface,
+        vip,
+        AddressLife::Forever,
+    )
+    .await
+    .map_err(|e| e.to_string())?;
+    match read().await.map_err(|e| e.to_string())? {
+        Some(_) => Ok("was missing and is back on"),
+        None => Err(format!("{vip} does not read back on {interface}")),
+    }
+}
+
+/// Mutes the VIP, proves it, and closes what is left of its connections on this side.
+pub async fn drop_and_prove(mute: &Mute) -> Outcome {
+    let vip = mute.vip;
+    if let Err(e) = mute.silence().await {
+        return Outcome::Failed(e);
+    }
+    match sockets::destroy(vip.addr).await {
+        Ok(n) => Outcome::Done(format!(
+            "{vip} stays on the parked interface, mute; {n} connections closed here"
+        )),
+        Err(e) => Outcome::Done(format!(
+            "{vip} stays on the parked interface, mute; its old connections time out ({e})"
+        )),
+    }
+}
+
+/// By which of our legs a step speaks, where they are two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leg {
+    /// The one in production, with our own address.
+    Listening,
+    /// The one that has the VIP.
+    Serving,
+}
+
+/// The leg of a step.
+pub(super) fn step_leg(step: Step) -> Leg {
+    match step {
+        Step::Watch | Step::Claim | Step::Rewire | Step::Announce | Step::Drop | Step::Park => {
+            Leg::Serving
+        }
+        Step::Gate
+        | Step::Service
+        | Step::Yield
+        | Step::Fence
+        | Step::Silence
+        | Step::Open
+        | Step::Verify
+        | Step::Precheck
+        | Step::Lift
+        | Step::Return
+        | Step::Handback
+        | Step::Prove => Leg::Listening,
+    }
+}
+
+impl Hands {
+    /// Moves our own port: to the production VLAN for `Rewire`, back to the parking VLAN for `Park`.
+    pub(super) fn move_own_port(
+        &mut self,
+        run: &Run,
+        ticket: Option<Ticket>,
+        interface: &Interface,
+        shared: &Shared,
+    ) {
+        let (step, attempt, within) = (run.step, run.attempt, run.within);
+        let Some(parked) = self.parked.clone() else {
+            let why = "no port takeover is configured".to_owned();
+            return self.answer(run, Outcome::Refused(why), shared);
+        };
+        // A probe names no sender address (RFC 5227): the switch learns who is on the port, and nobody else is told.
+        interface.send(&ArpFrame::probe(interface.mac, self.vip().addr, None));
+        let ways = match step {
+            Step::Rewire => (parked.parking, parked.production),
+            _ => (parked.production, parked.parking),
+        };
+        let whose = Whose {
+            expected: Some(parked.mac),
+            ..Whose::default()
+        };
+        self.tasks.spawn(&shared.slow, step, attempt, async move {
+            durable(ticket).await;
+            moving::move_port(&parked.switch, &parked.port, ways, &whose, within, || {}).await
+        });
+    }
+}

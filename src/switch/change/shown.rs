@@ -1,0 +1,119 @@
+//! Whether a change over the command line shows as it must.
+
+use tokio::time::{Instant, sleep_until};
+
+use super::super::error::SwitchError;
+use super::super::op::Operation;
+use super::super::profile::ShowRow;
+use super::super::ssh::{Record, parse_mac, vlan_list};
+use super::cli::CliRun;
+use super::run::{PAUSE, Read};
+
+impl CliRun<'_> {
+    pub(super) async fn until_proven(&self, rows: &[ShowRow]) -> Read {
+        let end = (Instant::now() + self.op.settle).min(self.deadline);
+        let mut pause = PAUSE.0;
+        loop {
+            let seen = self.look(rows).await;
+            let now = Instant::now();
+            if matches!(seen, Read::Yes) || now >= end {
+                return seen;
+            }
+            sleep_until((now + pause).min(end)).await;
+            pause = (pause * 2).min(PAUSE.1);
+        }
+    }
+
+    /// One look at all that must be shown.
+    pub(super) async fn look(&self, rows: &[ShowRow]) -> Read {
+        for row in rows {
+            match self.row(row).await {
+                Ok(Read::Yes) => {}
+                Ok(no) => return no,
+                Err(e) => return Read::No(format!("it could not be read back: {e}")),
+            }
+        }
+        Read::Yes
+    }
+
+    async fn row(&self, row: &ShowRow) -> Result<Read, SwitchError> {
+        let cli = self.switch.cli()?;
+        let records = cli.show(&row.show, &self.shown.vars).await?;
+        let fits = |r: &&Record| {
+            let port = self.request.port.as_deref();
+            let named = r
+                .get("port")
+                .zip(port)
+                .is_none_or(|(shown, p)| cli.rules().same_port(p, shown));
+            let mac = match self.request.operation {
+                Operation::FlushMac(mac, _) => {
+                    r.get("mac").is_none_or(|m| parse_mac(m) == Some(mac))
+                }
+                _ => true,
+            };
+            named && mac
+        };
+        let found: Vec<&Record> = records.iter().filter(fits).collect();
+        if row.absent {
+            return Ok(match found.first() {
+                None => Read::Yes,
+                Some(_) => Read::No(format!("the show `{}` still has it", row.show)),
+            });
+        }
+        let [record] = found.as_slice() else {
+            return Ok(Read::No(format!(
+                "the show `{}` has {} records of it, not one",
+                row.show,
+                found.len()
+            )));
+        };
+        Ok(self.compare(row, record))
+    }
+
+    fn compare(&self, row: &ShowRow, record: &Record) -> Read {
+        let shown = |field: &str| {
+            record
+                .get(field)
+                .map(String::as_str)
+                .unwrap_or_default()
+                .trim()
+        };
+        let fill = |text: &str| self.fill(text);
+        for (field, want) in [
+            ("admin", &row.admin),
+            ("oper", &row.oper),
+            ("pvid", &row.pvid),
+            ("mode", &row.mode),
+        ] {
+            let Some(want) = want.as_deref().map(fill) else {
+                continue;
+            };
+            if !shown(field).eq_ignore_ascii_case(&want) {
+                return Read::No(format!("`{field}` shows `{}`, not `{want}`", shown(field)));
+            }
+        }
+        let tagged = vlan_list(shown("tagged")).unwrap_or_default();
+        for (want, there) in [(&row.tagged, true), (&row.not_tagged, false)] {
+            let Some(want) = want.as_deref().map(fill) else {
+                continue;
+            };
+            let vlan: Option<u16> = want.parse().ok();
+            if vlan.is_none_or(|v| tagged.contains(&v) != there) {
+                let not = if there { "without" } else { "still with" };
+                return Read::No(format!(
+                    "`tagged` shows `{}`, {not} {want}",
+                    shown("tagged")
+                ));
+            }
+        }
+        Read::Yes
+    }
+
+    pub(super) fn fill(&self, text: &str) -> String {
+        let number = |n: Option<u16>| n.map_or(String::new(), |n| n.to_string());
+        let new = self.request.operation.vlan().map(|v| v.0);
+        text.replace("{new}", &number(new))
+            .replace("{vlan}", &number(new))
+            .replace("{old}", &number(self.shown.old.first().copied()))
+    }
+}

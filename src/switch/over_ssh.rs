@@ -1,0 +1,229 @@
+//! A switch read over its command line: the same ports and places as over SNMP, from the profile's shows.
+
+use std::collections::BTreeSet;
+use std::sync::PoisonError;
+
+use tokio::time::Instant;
+
+use super::client::Switch;
+use super::confirm::Place;
+use super::error::SwitchError;
+use super::port::{Admin, LinkState, Oper, PortState};
+use super::ports::{LearnedMac, PortRow};
+use super::profile::Transport;
+use super::read::Reading;
+use super::ssh::{Cli, Record, Vars, parse_mac, vlan_list};
+use super::tag;
+use crate::types::{IfIndex, MacAddr, VlanId};
+
+impl Switch {
+    pub(crate) fn cli(&self) -> Result<&Cli, SwitchError> {
+        self.cli_if_any().ok_or_else(|| SwitchError::NoWay {
+            switch: self.target().name.clone(),
+            what: "it over SSH".into(),
+            profile: self.profile().name.clone(),
+        })
+    }
+
+    /// Ports and places, one show each.
+    pub(crate) async fn read_over_ssh(
+        &self,
+        ports: &[&str],
+        macs: &[MacAddr],
+        vlan: Option<VlanId>,
+    ) -> Result<Reading, SwitchError> {
+        let started = Instant::now();
+        let mut states = Vec::with_capacity(ports.len());
+        for port in ports {
+            let record = self.shown_port(port).await?;
+            states.push(self.state_of(port, &record)?);
+        }
+        let mut places = Vec::with_capacity(macs.len());
+        for mac in macs {
+            places.push(self.places_over_ssh(*mac, vlan).await?);
+        }
+        Ok(Reading {
+            started,
+            ended: Instant::now(),
+            over: Transport::Ssh,
+            ports: states,
+            places,
+        })
+    }
+
+    /// The record of one port, as the show `port` has it, with what the shows `port_...` add: some families show the
+    /// link, the configuration and the VLANs apart.
+    pub(crate) async fn shown_port(&self, port: &str) -> Result<Record, SwitchError> {
+        let mut record = self.shown_by("port", port).await?;
+        let more = self.cli()?.rules().shows.keys();
+        let more: Vec<String> = more.filter(|n| n.starts_with("port_")).cloned().collect();
+        for name in more {
+            for (field, value) in self.shown_by(&name, port).await? {
+                record.entry(field).or_insert(value);
+            }
+        }
+        Ok(record)
+    }
+
+    async fn shown_by(&self, show: &str, port: &str) -> Result<Record, SwitchError> {
+        let cli = self.cli()?;
+        let records = cli.show(show, &Vars::new().port(port)).await?;
+        // A show of one port need not name it; one that names several must name this one.
+        let named = |r: &Record| r.get("port").is_none_or(|p| cli.rules().same_port(port, p));
+        let mut fitting = records.into_iter().filter(named);
+        match (fitting.next(), fitting.next()) {
+            (Some(one), None) => Ok(one),
+            (None, _) => Err(SwitchError::NotShown {
+                switch: self.target().name.clone(),
+                port: port.to_owned(),
+            }),
+            (Some(_), Some(_)) => Err(SwitchError::Ambiguous {
+                switch: self.target().name.clone(),
+                port: port.to_owned(),
+                indexes: "shown more than once".into(),
+            }),
+        }
+    }
+
+    fn state_of(&self, port: &str, record: &Record) -> Result<PortState, SwitchError> {
+        let state = |field: &str| {
+            let text = record.get(field).map(String::as_str).unwrap_or_default();
+            LinkState::parse(text).ok_or_else(|| SwitchError::Missing {
+                switch: self.target().name.clone(),
+                port: port.to_owned(),
+                object: format!("the field `{field}` of [ssh.show.port]"),
+                came_back: if text.is_empty() {
+                    "nothing".into()
+                } else {
+                    format!("`{text}`")
+                },
+            })
+        };
+        let alias = record.get("alias").map(|a| a.clone().into_bytes());
+        let (admin, oper) = (state("admin")?, state("oper")?);
+        Ok(PortState {
+            if_name: port.to_owned(),
+            // The command line goes by names; no number is made up.
+            if_index: IfIndex(0),
+            bridge_port: None,
+            if_alias: None,
+            tag: None,
+            admin: admin.into(),
+            oper: oper.into(),
+            last_change_cs: None,
+            sys_uptime_cs: None,
+            place: Some(self.place_of_name(port)),
+            alias_octets: None,
+        }
+        .with_alias(alias))
+    }
+
+    /// A number for a port's name, the same as long as this switch is known: where the forwarding table of a command
+    /// line has names, places still are numbers.
+    pub(crate) fn place_of_name(&self, shown: &str) -> u32 {
+        let mut names = self.names().lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |n: &String| match self.cli_if_any() {
+            Some(cli) => cli.rules().same_port(n, shown),
+            None => n == shown,
+        };
+        let at = names.iter().position(same).unwrap_or_else(|| {
+            names.push(shown.to_owned());
+            names.len() - 1
+        });
+        // 0 means "the switch itself" in a forwarding table.
+        u32::try_from(at).unwrap_or(u32::MAX - 1) + 1
+    }
+
+    pub(crate) fn name_of_place(&self, place: u32) -> Option<String> {
+        let names = self.names().lock().unwrap_or_else(PoisonError::into_inner);
+        names
+            .get(usize::try_from(place).ok()?.checked_sub(1)?)
+            .cloned()
+    }
+
+    async fn places_over_ssh(
+        &self,
+        mac: MacAddr,
+        vlan: Option<VlanId>,
+    ) -> Result<Vec<Place>, SwitchError> {
+        let table = self.table_over_ssh(Some(mac)).await?;
+        let places = table.unwrap_or_default().into_iter().filter(|(m, v, _)| {
+            *m == mac && vlan.is_none_or(|want| v.is_none_or(|v| v == u32::from(want.0)))
+        });
+        Ok(places
+            .map(|(_, v, port)| (v, self.place_of_name(&port)))
+            .collect())
+    }
+
+    /// What was learned: address, VLAN, port as shown. `None` if the profile cannot show it.
+    pub(crate) async fn table_over_ssh(
+        &self,
+        mac: Option<MacAddr>,
+    ) -> Result<Option<Vec<(MacAddr, Option<u32>, String)>>, SwitchError> {
+        let cli = self.cli()?;
+        let shows = &cli.rules().shows;
+        let wanted = if mac.is_some() && shows.contains_key("mac") {
+            "mac"
+        } else {
+            "macs"
+        };
+        if !shows.contains_key(wanted) {
+            return Ok(None);
+        }
+        let vars = mac.map_or_else(Vars::new, |m| Vars::new().mac(m));
+        let records = cli.show(wanted, &vars).await?;
+        Ok(Some(
+            records
+                .iter()
+                .filter_map(|r| {
+                    let vlan = r.get("vlan").and_then(|v| v.parse().ok());
+                    Some((parse_mac(r.get("mac")?)?, vlan, r.get("port")?.clone()))
+                })
+                .collect(),
+        ))
+    }
+
+    /// Every port that the profile's show `ports` has.
+    pub(crate) async fn port_table_over_ssh(&self) -> Result<Vec<PortRow>, SwitchError> {
+        let cli = self.cli()?;
+        let records = cli.show("ports", &Vars::new()).await?;
+        let table = self.table_over_ssh(None).await?;
+        let number = |r: &Record, f: &str| r.get(f).and_then(|v| v.parse().ok());
+        let rows = records.iter().filter_map(|r| {
+            let shown = r.get("port")?;
+            let on_it = |t: &Vec<(MacAddr, Option<u32>, String)>| {
+                let here = t.iter().filter(|(.., p)| cli.rules().same_port(shown, p));
+                let macs: BTreeSet<LearnedMac> = here
+                    .map(|(mac, vlan, _)| LearnedMac {
+                        mac: *mac,
+                        vlan: *vlan,
+                    })
+                    .collect();
+                macs.into_iter().collect()
+            };
+            let state = |f: &str| r.get(f).and_then(|t| LinkState::parse(t));
+            let pvid: Option<u32> = number(r, "pvid");
+            Some(PortRow {
+                if_name: shown.clone(),
+                if_index: number(r, "if_index").unwrap_or(0),
+                bridge_port: None,
+                if_alias: r
+                    .get("alias")
+                    .map(|a| String::from_utf8_lossy(tag::split(a.as_bytes()).0).into_owned()),
+                admin: state("admin").map(Admin::from),
+                oper: state("oper").map(Oper::from),
+                pvid,
+                untagged: pvid.map(|p| vec![p]),
+                tagged: r.get("tagged").map(|t| {
+                    vlan_list(t)
+                        .unwrap_or_default()
+                        .into_iter()
+                        .map(u32::from)
+                        .collect()
+                }),
+                macs: table.as_ref().map(on_it),
+            })
+        });
+        Ok(rows.collect())
+    }
+}

@@ -1,0 +1,219 @@
+//! Connecting to a switch: the host's key checked, then authentication. Every wait has a deadline.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use russh::client::{self, Handle, Msg};
+use russh::keys::{Algorithm, PublicKey, PublicKeyOrCertificate};
+use russh::{Channel, Disconnect, SshId};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
+
+use super::auth::authenticate;
+use super::error::CliError;
+use super::known_hosts::{self, HostKeyError, ShownKey};
+use super::rules::CliRules;
+use super::target::{Legacy, SshTarget};
+
+/// Judges a host's key.
+type Check = Box<dyn Fn(&PublicKey) -> Result<(), HostKeyError> + Send + Sync>;
+
+/// Decides about the host's key; what it decided is left in `verdict`, because the library's errors do not carry it.
+pub(super) struct Guard {
+    check: Check,
+    verdict: Arc<Mutex<Option<HostKeyError>>>,
+}
+
+impl client::Handler for Guard {
+    type Error = russh::Error;
+
+    async fn check_server_key(
+        &mut self,
+        shown: &PublicKeyOrCertificate,
+    ) -> Result<bool, russh::Error> {
+        let judged = match shown {
+            PublicKeyOrCertificate::PublicKey { key, .. } => (self.check)(key),
+            PublicKeyOrCertificate::Certificate(_) => Err(HostKeyError::Certificate),
+        };
+        let fine = judged.is_ok();
+        if let (Err(problem), Ok(mut verdict)) = (judged, self.verdict.lock()) {
+            *verdict = Some(problem);
+        }
+        Ok(fine)
+    }
+}
+
+/// An authenticated connection.
+pub struct Session {
+    pub(super) handle: Handle<Guard>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("closed", &self.handle.is_closed())
+            .finish()
+    }
+}
+
+impl Session {
+    /// Connects and logs in.
+    ///
+    /// # Errors
+    ///
+    /// The switch cannot be reached, is not the one that is known, has no algorithm in common with us, or does not let
+    /// us in.
+    pub async fn open(target: &SshTarget, rules: &CliRules) -> Result<Session, CliError> {
+        let (file, switch) = (target.known_hosts.clone(), target.name.clone());
+        let (host, port) = (target.host(), target.address.port());
+        let known = known_hosts::known_types(&file, &host, port);
+        let check = move |key: &PublicKey| known_hosts::check(&file, &switch, &host, port, key);
+        let mut handle = connect(target, &known, Box::new(check)).await?;
+        authenticate(&mut handle, target, rules).await?;
+        Ok(Session { handle })
+    }
+
+    /// True if the connection is known to be gone.
+    pub fn is_closed(&self) -> bool {
+        self.handle.is_closed()
+    }
+
+    /// Opens a channel for a shell or a command.
+    pub(super) async fn channel(&self, target: &SshTarget) -> Result<Channel<Msg>, CliError> {
+        let opened = timeout(target.timeout, self.handle.channel_open_session()).await;
+        let why = match opened {
+            Ok(Ok(channel)) => return Ok(channel),
+            Ok(Err(e)) => format!("it opens no channel ({e}); perhaps too many are logged in"),
+            Err(_) => format!("it opened no channel within {:?}", target.timeout),
+        };
+        Err(unreachable(target, why))
+    }
+
+    /// Says goodbye; the connection is gone either way.
+    pub async fn close(self) {
+        let bye = self.handle.disconnect(Disconnect::ByApplication, "", "");
+        if !matches!(timeout(Duration::from_millis(200), bye).await, Ok(Ok(()))) {
+            tracing::debug!("the connection was gone before it was closed");
+        }
+    }
+}
+
+pub(super) fn unreachable(target: &SshTarget, why: impl Into<String>) -> CliError {
+    CliError::Unreachable {
+        switch: target.name.clone(),
+        address: target.address.to_string(),
+        why: why.into(),
+    }
+}
+
+async fn dial(target: &SshTarget) -> std::io::Result<TcpStream> {
+    let socket = match target.address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    if let Some(local) = target.local {
+        socket.bind(SocketAddr::new(local, 0))?;
+    }
+    let stream = socket.connect(target.address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+fn config(target: &SshTarget, known: &[Algorithm]) -> Result<client::Config, russh::Error> {
+    Ok(client::Config {
+        client_id: SshId::Standard("SSH-2.0-standin".into()),
+        preferred: target.legacy.preferred(known),
+        // The library takes no group below 2048 bits; what it asks for by default, 8192, keeps an old switch busy for
+        // seconds.
+        gex: client::GexParams::new(2048, if target.legacy.kex { 2048 } else { 3072 }, 8192)?,
+        nodelay: true,
+        keepalive_interval: Some(Duration::from_secs(5)),
+        keepalive_max: 2,
+        ..client::Config::default()
+    })
+}
+
+async fn connect(
+    target: &SshTarget,
+    known: &[Algorithm],
+    check: Check,
+) -> Result<Handle<Guard>, CliError> {
+    let stream = match timeout(target.timeout, dial(target)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(e)) => return Err(unreachable(target, e.to_string())),
+        Err(_) => {
+            let why = format!("no answer within {:?}", target.timeout);
+            return Err(unreachable(target, why));
+        }
+    };
+    let config = config(target, known).map_err(|e| unreachable(target, e.to_string()))?;
+    let verdict = Arc::new(Mutex::new(None));
+    let guard = Guard {
+        check,
+        verdict: verdict.clone(),
+    };
+    let shaken = timeout(
+        target.timeout,
+        client::connect_stream(Arc::new(config), stream, guard),
+    )
+    .await;
+    let judged = verdict.lock().ok().and_then(|mut v| v.take());
+    if let Some(problem) = judged {
+        return Err(CliError::HostKey {
+            switch: target.name.clone(),
+            problem,
+        });
+    }
+    match shaken {
+        Ok(Ok(handle)) => Ok(handle),
+        Ok(Err(russh::Error::NoCommonAlgo { kind, theirs, .. })) => {
+            let (what, help) = Legacy::help(&kind, &theirs);
+            Err(CliError::NoCommonAlgorithm {
+                switch: target.name.clone(),
+                what,
+                theirs: theirs.join(", "),
+                help,
+            })
+        }
+        Ok(Err(e)) => Err(unreachable(
+            target,
+            format!("it accepts the connection, but the SSH handshake fails: {e}"),
+        )),
+        Err(_) => Err(unreachable(
+            target,
+            format!(
+                "it accepts the connection, but the SSH handshake did not end within {:?}",
+                target.timeout
+            ),
+        )),
+    }
+}
+
+/// The key that a host shows, whoever it is: nothing is sent to it.
+///
+/// # Errors
+///
+/// It cannot be reached, or has no algorithm in common with us.
+pub async fn fetch(target: &SshTarget) -> Result<ShownKey, CliError> {
+    let seen = Arc::new(Mutex::new(None));
+    let keep = seen.clone();
+    let file = target.known_hosts.clone();
+    let look = move |key: &PublicKey| {
+        if let Ok(mut seen) = keep.lock() {
+            *seen = Some(ShownKey { key: key.clone() });
+        }
+        // Refused in any case: it is only looked at.
+        Err(HostKeyError::File {
+            file: file.clone(),
+            why: "the key was only looked at".into(),
+        })
+    };
+    let refused = connect(target, &[], Box::new(look)).await;
+    let key = seen.lock().ok().and_then(|mut s| s.take());
+    match (key, refused) {
+        (Some(key), _) => Ok(key),
+        (None, Err(e)) => Err(e),
+        (None, Ok(_)) => Err(unreachable(target, "it showed no key")),
+    }
+}

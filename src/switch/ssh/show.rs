@@ -1,0 +1,290 @@
+//! The text of a show as records. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::rules::{Layout, Meaning, Show};
+use super::vars::parse_mac;
+
+/// One record: field names and their texts.
+pub type Record = BTreeMap<String, String>;
+
+/// Reads what a show printed.
+///
+/// Rows that do not match are no records, so that "no record" may mean that there is nothing or that the profile does
+/// not fit: fields and JSON that cannot be read are errors instead. A field named `mac` is written
+/// `xx:xx:xx:xx:xx:xx`, in whatever notation the switch has it.
+///
+/// # Errors
+///
+/// Says what was expected and is not there.
+pub fn parse(show: &Show, text: &str) -> Result<Vec<Record>, String> {
+    let mut records = match &show.layout {
+        Layout::Raw => vec![Record::from([("text".to_owned(), text.to_owned())])],
+        Layout::Row(row) => text
+            .lines()
+            .filter_map(|line| row.captures(line))
+            .map(|c| {
+                row.capture_names()
+                    .flatten()
+                    .filter_map(|n| Some((n.to_owned(), c.name(n)?.as_str().trim().to_owned())))
+                    .collect()
+            })
+            .collect(),
+        Layout::Fields(fields) => {
+            let record: Record = fields
+                .iter()
+                .filter_map(|(name, regex)| {
+                    let found = regex.captures(text)?;
+                    let value = found.iter().skip(1).flatten().next()?;
+                    Some((name.clone(), value.as_str().trim().to_owned()))
+                })
+                .collect();
+            if record.is_empty() {
+                let names: Vec<_> = fields.keys().map(String::as_str).collect();
+                return Err(format!("none of {} is in it", names.join(", ")));
+            }
+            vec![record]
+        }
+        Layout::Json { list, fields } => json(text, list, fields)?,
+    };
+    for record in &mut records {
+        if let Some(mac) = record.get_mut("mac")
+            && let Some(read) = parse_mac(mac)
+        {
+            *mac = read.to_string();
+        }
+        for (field, meaning) in &show.map {
+            translate(record, field, meaning);
+        }
+    }
+    Ok(records)
+}
+
+fn translate(record: &mut Record, field: &str, meaning: &Meaning) {
+    let Some(text) = record.get(field) else {
+        return;
+    };
+    let set = meaning
+        .get(&text.trim().to_lowercase())
+        .or_else(|| meaning.get("*"));
+    if let Some(set) = set {
+        record.extend(set.clone());
+    }
+}
+
+fn json(text: &str, list: &str, fields: &BTreeMap<String, String>) -> Result<Vec<Record>, String> {
+    let document: Value =
+        serde_json::from_str(text.trim()).map_err(|e| format!("it is not JSON: {e}"))?;
+    let found = resolve(&document, list);
+    if found.is_empty() {
+        return Err(format!("there is nothing at `{list}` of its JSON"));
+    }
+    let named = list.rsplit('/').next() == Some("*");
+    let mut records = Vec::new();
+    for (key, value) in found {
+        match value {
+            Value::Array(items) => records.extend(items.iter().map(|v| (None, v))),
+            // An object of objects holds records by name; any other is one record.
+            Value::Object(o) if !named && o.values().all(|v| v.is_object() || v.is_array()) => {
+                records.extend(o.iter().map(|(k, v)| (Some(k.as_str()), v)));
+            }
+            other => records.push((key, other)),
+        }
+    }
+    Ok(records
+        .into_iter()
+        .map(|(key, value)| {
+            fields
+                .iter()
+                .filter_map(|(name, pointer)| {
+                    if pointer == "*" {
+                        return Some((name.clone(), key?.to_owned()));
+                    }
+                    let texts: Vec<String> = resolve(value, pointer)
+                        .into_iter()
+                        .filter_map(|(_, v)| plain(v))
+                        .collect();
+                    (!texts.is_empty()).then(|| (name.clone(), texts.join(",")))
+                })
+                .collect::<Record>()
+        })
+        .filter(|record| !record.is_empty())
+        .collect())
+}
+
+/// What a pointer (RFC 6901) leads to; `*` matches any one key. With each value comes the key that a final `*` took.
+fn resolve<'a>(document: &'a Value, pointer: &str) -> Vec<(Option<&'a str>, &'a Value)> {
+    let mut at = vec![(None, document)];
+    for token in pointer.split('/').skip(1) {
+        let token = token.replace("~1", "/").replace("~0", "~");
+        let mut next = Vec::new();
+        for (_, value) in at {
+            match value {
+                Value::Object(o) if token == "*" => {
+                    next.extend(o.iter().map(|(k, v)| (Some(k.as_str()), v)));
+                }
+                Value::Array(a) if token == "*" => next.extend(a.iter().map(|v| (None, v))),
+                Value::Object(o) => next.extend(o.get(&token).map(|v| (None, v))),
+                Value::Array(a) => {
+                    let item = token.parse::<usize>().ok().and_then(|i| a.get(i));
+                    next.extend(item.map(|v| (None, v)));
+                }
+                _ => {}
+            }
+        }
+        at = next;
+    }
+    at
+}
+
+/// A value as text: arrays as lists, OVSDB's sets and UUIDs (RFC 7047, 5.1) as what is in them, null as nothing.
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::Null | Value::Object(_) => None,
+        Value::String(s) => Some(s.clone()),
+        Value::Bool(b) => Some(b.to_string()),
+        Value::Number(n) => Some(n.to_string()),
+        Value::Array(items) => match items.as_slice() {
+            [Value::String(kind), inner @ Value::Array(_)] if kind == "set" => plain(inner),
+            [Value::String(kind), Value::String(id)] if kind == "uuid" => Some(id.clone()),
+            items => {
+                let texts: Vec<String> = items.iter().filter_map(plain).collect();
+                Some(texts.join(","))
+            }
+        },
+    }
+}
+
+/// Reads a list of VLANs such as `10,20-30`; `none` and nothing are empty, `all` is 1 to 4094.
+pub fn vlan_list(text: &str) -> Option<BTreeSet<u16>> {
+    let text = text.trim().to_lowercase();
+    match text.as_str() {
+        "" | "none" | "-" | "n/a" | "[]" => return Some(BTreeSet::new()),
+        "all" => return Some((1..=4094).collect()),
+        _ => {}
+    }
+    let mut vlans = BTreeSet::new();
+    let parts = text.trim_start_matches('[').trim_end_matches(']');
+    // `10 to 20` is how Comware and VRP write a range.
+    let parts = parts.replace(" to ", "-").replace(" - ", "-");
+    for part in parts.split([',', ' ', ';']).filter(|p| !p.is_empty()) {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let number = |s: &str| {
+            s.trim()
+                .parse::<u16>()
+                .ok()
+                .filter(|v| (1..=4094).contains(v))
+        };
+        let (first, last) = (number(first)?, number(last)?);
+        if first > last {
+            return None;
+        }
+        vlans.extend(first..=last);
+    }
+    Some(vlans)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::rules::CliRules;
+    use super::*;
+
+    fn show(rules: &str) -> Show {
+        let text = format!("channel = \"exec\"\nrefuse = ['x']\n[show.it]\nsend = \"x\"\n{rules}");
+        let rules = CliRules::compile(&toml::from_str(&text).unwrap()).unwrap();
+        rules.shows["it"].clone()
+    }
+
+    fn read(rules: &str, text: &str) -> Vec<String> {
+        let records = parse(&show(rules), text).unwrap();
+        records.iter().map(|r| format!("{r:?}")).collect()
+    }
+
+    #[test]
+    fn rows_with_meanings_and_addresses_in_any_notation() {
+        let rules = r#"
+row = '^(?<mac>[\da-f.:-]+)\s+(?<state>\w+)$'
+map = { state = { Disabled = { admin = "down" }, "*" = { admin = "up" } } }"#;
+        assert_eq!(
+            read(
+                rules,
+                "MAC state\n0012.e160.12ad disabled\n500000-b70008 other"
+            ),
+            [
+                r#"{"admin": "down", "mac": "00:12:e1:60:12:ad", "state": "disabled"}"#,
+                r#"{"admin": "up", "mac": "50:00:00:b7:00:08", "state": "other"}"#,
+            ]
+        );
+        assert!(read(rules, "nothing here\n").is_empty());
+    }
+
+    #[test]
+    fn fields_are_one_record_and_none_of_them_is_an_error() {
+        let rules = r"fields = { pvid = '^Access Mode VLAN: (\d+)', mode = 'Mode: (\w+)$' }";
+        assert_eq!(
+            read(rules, "x\nAccess Mode VLAN: 20 (a)\n"),
+            [r#"{"pvid": "20"}"#]
+        );
+        assert!(
+            parse(&show(rules), "gone")
+                .unwrap_err()
+                .contains("mode, pvid")
+        );
+    }
+
+    #[test]
+    fn json_of_arista_iproute2_and_open_vswitch() {
+        assert_eq!(
+            read(
+                r#"json = { list = "/ports", port = "*", state = "/link/state", vlans = "/vlans/*/id" }"#,
+                r#"{"ports":{"Et3":{"link":{"state":"down"},"vlans":[{"id":1},{"id":2}]}}}"#,
+            ),
+            [r#"{"port": "Et3", "state": "down", "vlans": "1,2"}"#]
+        );
+        assert_eq!(
+            read(
+                r#"json = { list = "", port = "/ifname", up = "/up" }"#,
+                r#"[{"ifname":"swp5","up":true},{}]"#,
+            ),
+            [r#"{"port": "swp5", "up": "true"}"#]
+        );
+        assert_eq!(
+            read(
+                r#"json = { list = "/data", port = "/0", tag = "/1", trunks = "/2" }"#,
+                r#"{"data":[["p1",["set",[]],["set",[10,20]]]],"headings":[]}"#,
+            ),
+            [r#"{"port": "p1", "tag": "", "trunks": "10,20"}"#]
+        );
+        let one = show(r#"json = { list = "/x", a = "/b" }"#);
+        for text in ["", "oops", "{}"] {
+            assert!(parse(&one, text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn lists_of_vlans() {
+        let list = |t| vlan_list(t).map(|v| v.into_iter().collect::<Vec<_>>());
+        assert_eq!(list("10,20-22"), Some(vec![10, 20, 21, 22]));
+        assert_eq!(list("1 3 to 4"), Some(vec![1, 3, 4]));
+        assert_eq!(list("none"), Some(vec![]));
+        assert_eq!(list("all").map(|v| v.len()), Some(4094));
+        for wrong in ["x", "0", "4095", "9-3", "10-"] {
+            assert_eq!(list(wrong), None, "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(text in ".{0,200}") {
+            vlan_list(&text);
+            parse_mac(&text);
+            static JSON: std::sync::LazyLock<Show> =
+                std::sync::LazyLock::new(|| show(r#"json = { list = "/*", a = "*", b = "/0/*" }"#));
+            let _ = parse(&JSON, &text);
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! What is filled into commands: ports as the command line names them, MAC addresses as it writes them. Pure.
+
+use std::collections::BTreeMap;
+
+use super::rules::CliRules;
+use crate::types::MacAddr;
+
+/// The placeholders that the program fills in.
+pub const KNOWN: &[&str] = &[
+    "port", "vlan", "mac", "ip", "new", "old", "new.name", "old.name", "minutes", "user", "bridge",
+];
+
+/// How a MAC address is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MacFormat {
+    pattern: String,
+}
+
+impl Default for MacFormat {
+    fn default() -> MacFormat {
+        MacFormat {
+            pattern: "xx:xx:xx:xx:xx:xx".into(),
+        }
+    }
+}
+
+impl MacFormat {
+    /// Reads a pattern of twelve `x` (or `X`: upper case) with `:`, `-` or `.` anywhere between them.
+    pub fn parse(pattern: &str) -> Option<MacFormat> {
+        let digits = pattern.chars().filter(|c| matches!(c, 'x' | 'X')).count();
+        let fine = digits == 12
+            && pattern
+                .chars()
+                .all(|c| matches!(c, 'x' | 'X' | ':' | '-' | '.'));
+        fine.then(|| MacFormat {
+            pattern: pattern.to_owned(),
+        })
+    }
+
+    /// Writes an address.
+    pub fn write(&self, mac: MacAddr) -> String {
+        let hex: String = mac.0.iter().map(|b| format!("{b:02x}")).collect();
+        let mut digits = hex.chars();
+        self.pattern
+            .chars()
+            .map(|c| match c {
+                'x' => digits.next().unwrap_or('0'),
+                'X' => digits.next().unwrap_or('0').to_ascii_uppercase(),
+                other => other,
+            })
+            .collect()
+    }
+}
+
+/// Reads a MAC address in any notation that switches use: twelve hexadecimal digits, `:`, `-` or `.` between groups,
+/// or groups without leading zeros (`0:a:b:1:2:3`).
+pub fn parse_mac(text: &str) -> Option<MacAddr> {
+    let text = text.trim();
+    let groups: Vec<&str> = text.split([':', '-', '.']).collect();
+    let hex: String = match groups.len() {
+        6 => groups.iter().map(|g| format!("{g:0>2}")).collect(),
+        1..=4 => groups.concat(),
+        _ => return None,
+    };
+    if hex.len() != 12 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut out = [0; 6];
+    for (i, byte) in out.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(hex.get(2 * i..2 * i + 2)?, 16).ok()?;
+    }
+    Some(MacAddr(out))
+}
+
+/// A placeholder that cannot be filled in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FillError {
+    /// No value for it.
+    #[error("`{command}` needs {{{name}}}, which is not known here")]
+    Missing {
+        /// The placeholder.
+        name: String,
+        /// The command.
+        command: String,
+    },
+    /// Its value would mean more to a command line than itself.
+    #[error(
+        "{{{name}}} of `{command}` would be `{value}`: a command line would read `{found}` in it as more than a name, so it is not sent"
+    )]
+    Unsafe {
+        /// The placeholder.
+        name: String,
+        /// The command.
+        command: String,
+        /// The value.
+        value: String,
+        /// What is wrong with it.
+        found: String,
+    },
+}
+
+/// Values for placeholders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vars {
+    texts: BTreeMap<String, String>,
+    mac: Option<MacAddr>,
+    port: Option<String>,
+}
+
+impl Vars {
+    /// No value at all.
+    pub fn new() -> Vars {
+        Vars::default()
+    }
+
+    /// `{port}`, by its ifName; rewritten by the rules when it is filled in.
+    pub fn port(mut self, if_name: &str) -> Vars {
+        self.port = Some(if_name.to_owned());
+        self
+    }
+
+    /// `{mac}`, written as the rules say.
+    pub fn mac(mut self, mac: MacAddr) -> Vars {
+        self.mac = Some(mac);
+        self
+    }
+
+    /// Any other placeholder: `vlan`, `new`, `old`, `ip`, `minutes`, ...
+    pub fn with(mut self, name: &str, value: impl ToString) -> Vars {
+        self.texts.insert(name.to_owned(), value.to_string());
+        self
+    }
+
+    /// As [`Vars::with`], unless there is a value already.
+    pub(super) fn or_with(mut self, name: &str, value: &str) -> Vars {
+        self.texts
+            .entry(name.to_owned())
+            .or_insert_with(|| value.to_owned());
+        self
+    }
+
+    fn value(&self, name: &str, rules: &CliRules) -> Option<String> {
+        match name {
+            "port" => self.port.as_deref().map(|p| rules.port_name(p)),
+            "mac" => self.mac.map(|m| rules.mac.write(m)),
+            _ => None,
+        }
+        .or_else(|| self.texts.get(name).cloned())
+    }
+}
+
+/// The placeholders in a command: `{name}` with letters, digits, `.`, `_` or `-` in it.
+pub fn placeholders(command: &str) -> impl Iterator<Item = &str> {
+    pieces(command).filter_map(|p| match p {
+        Piece::Name(name) => Some(name),
+        Piece::Text(_) => None,
+    })
+}
+
+enum Piece<'a> {
+    Text(&'a str),
+    Name(&'a str),
+}
+
+fn pieces(command: &str) -> impl Iterator<Item = Piece<'_>> {
+    let mut rest = command;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        if let Some(inner) = rest.strip_prefix('{')
+            && let Some((name, after)) = inner.split_once('}')
+            && name.starts_with(|c: char| c.is_ascii_lowercase())
+            && name
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || matches!(c, '.' | '_' | '-'))
+        {
+            rest = after;
+            return Some(Piece::Name(name));
+        }
+        let skip = rest.chars().next().map_or(0, char::len_utf8);
+        let end = rest
+            .get(skip..)
+            .and_then(|r| r.find('{'))
+            .map_or(rest.len(), |i| i + skip);
+        let (text, after) = rest.split_at(end);
+        rest = after;
+        Some(Piece::Text(text))
+    })
+}
+
+impl CliRules {
+    /// Fills a command's placeholders in.
+    ///
+    /// # Errors
+    ///
+    /// A value is missing, or has a character in it that a command line gives a meaning: `?` completes, `;` separates,
+    /// a line end sends.
+    pub fn fill(&self, command: &str, vars: &Vars) -> Result<String, FillError> {
+        let mut out = String::with_capacity(command.len());
+        for piece in pieces(command) {
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Name(name) => {
+                    let value = vars.value(name, self).ok_or_else(|| FillError::Missing {
+                        name: name.to_owned(),
+                        command: command.to_owned(),
+                    })?;
+                    if let Some(found) = value.chars().find(|c| !harmless(*c)) {
+                        return Err(FillError::Unsafe {
+                            name: name.to_owned(),
+                            command: command.to_owned(),
+                            found: found.escape_default().to_string(),
+                            value: value.escape_default().to_string(),
+                        });
+                    }
+                    out.push_str(&value);
+                }
+            }
+        }
+        Ok(out)
+    }
+}
+
+fn harmless(c: char) -> bool {
+    c.is_ascii_alphanumeric() || " _-./:,+()[]@#=".contains(c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_written_and_read_in_every_notation() {
+        let mac = MacAddr([0, 0x12, 0xe1, 0x60, 0x12, 0xad]);
+        for (pattern, text) in [
+            ("xxxx.xxxx.xxxx", "0012.e160.12ad"),
+            ("xxxxxx-xxxxxx", "0012e1-6012ad"),
+            ("XX-XX-XX-XX-XX-XX", "00-12-E1-60-12-AD"),
+            ("xxxx-xxxx-xxxx", "0012-e160-12ad"),
+            ("xxxxxxxxxxxx", "0012e16012ad"),
+        ] {
+            let format = MacFormat::parse(pattern).unwrap();
+            assert_eq!(format.write(mac), text);
+            assert_eq!(parse_mac(text), Some(mac), "{text}");
+        }
+        assert_eq!(parse_mac("0:12:e1:60:12:ad"), Some(mac));
+        for wrong in [
+            "",
+            "0012.e160.12",
+            "0012.e160.12ag",
+            "1:2:3:4:5:6:7",
+            "\u{e9}012e16012a",
+        ] {
+            assert_eq!(parse_mac(wrong), None, "{wrong}");
+        }
+        assert_eq!(MacFormat::parse("xx"), None);
+    }
+
+    #[test]
+    fn only_names_in_braces_are_placeholders() {
+        let all = |t| placeholders(t).collect::<Vec<_>>();
+        assert_eq!(all("x {port} {new.name}{old}"), ["port", "new.name", "old"]);
+        assert!(all("awk '{print $1}' {} { {\"a\":1} ${X}").is_empty());
+    }
+}
