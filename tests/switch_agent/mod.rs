@@ -457,7 +457,7 @@ impl Fake {
             bridge: None,
             hook: None,
         }));
-        Fake::serve(state, 1).await
+        Fake::serve(state, false).await
     }
 
     /// The same switch with VLANs.
@@ -469,12 +469,17 @@ impl Fake {
 
     /// The same switch's agent after a restart: its SNMPv3 engine counts one boot more, and its clock is at zero.
     pub async fn restarted(&self) -> Fake {
-        Fake::serve(self.state.clone(), 2).await
+        Fake::serve(self.state.clone(), true).await
     }
 
-    async fn serve(state: Arc<Mutex<State>>, boots: u32) -> Fake {
-        let before = PersistedAuthoritativeEngine::new(ENGINE.to_vec(), boots).unwrap();
-        let engine = AuthoritativeEngine::restart(before, |_| Ok::<(), Infallible>(())).unwrap();
+    async fn serve(state: Arc<Mutex<State>>, restarted: bool) -> Fake {
+        let keep = |_: &PersistedAuthoritativeEngine| Ok::<(), Infallible>(());
+        let engine = if restarted {
+            let before = PersistedAuthoritativeEngine::new(ENGINE.to_vec(), 1).unwrap();
+            AuthoritativeEngine::restart(before, keep).unwrap()
+        } else {
+            AuthoritativeEngine::install(ENGINE.to_vec(), keep).unwrap()
+        };
         let agent = Agent::builder()
             .bind("127.0.0.1:0")
             .community(COMMUNITY)

@@ -110,12 +110,10 @@ impl Run<'_> {
         let mut pause = PAUSE.0;
         let mut seen = Read::No("nothing could be read back".into());
         loop {
-            match timeout_at(
-                end.max(self.settled + PAUSE.1),
-                scene::get(self.switch, &oids),
-            )
-            .await
-            {
+            // A reading has its own timeout and retries: one that has begun in time is not cut off, so that a switch
+            // that is slow to answer is not taken for one that did nothing.
+            let reading = scene::get(self.switch, &oids);
+            match timeout_at(self.deadline, reading).await {
                 Ok(Ok(now)) => match self.before.drifted(&now) {
                     Some((oid, was)) => {
                         let is = now.get(&oid).unwrap_or(&Value::Absent);

@@ -94,6 +94,16 @@ pub async fn undo(switch: &Switch, record: &UndoRecord, within: Duration) -> Res
     done
 }
 
+/// What is written to put things back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rewrite {
+    /// Only what reads otherwise than before.
+    WhereItDiffers,
+    /// Everything: a SET was sent that may still be on its way, or is not in what the switch lets read yet. It takes
+    /// them in order, so that ours comes last.
+    All,
+}
+
 /// What a command line did is taken back by the inverse operation, as a change of its own.
 async fn inverse(switch: &Switch, record: &UndoRecord, within: Duration) -> Result<(), String> {
     let operation = record.operation.inverse(record.old);
@@ -114,16 +124,6 @@ async fn inverse(switch: &Switch, record: &UndoRecord, within: Duration) -> Resu
         .await
         .map(|_| ())
         .map_err(|e| e.to_string())
-}
-
-/// What is written to put things back.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rewrite {
-    /// Only what reads otherwise than before.
-    WhereItDiffers,
-    /// Everything: a SET was sent that may still be on its way, or is not in what the switch lets read yet. It takes
-    /// them in order, so that ours comes last.
-    All,
 }
 
 pub(super) async fn put_back(

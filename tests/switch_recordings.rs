@@ -1,0 +1,360 @@
+//! Recordings of real switches, decoded by the profile of their family: names, bridge ports, PVIDs, VLANs, forwarding table.
+//!
+//! What must come out was read from the recordings by another reader than ours. They lie in `../shared/data` beside the
+//! checkout and are not part of it: where they are not there, the test says that it was skipped.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use standin::switch::ports::PortRow;
+use standin::switch::render::SetVar;
+use standin::switch::snmp::{Answer, Attempt, Snmp, SnmpError};
+use standin::switch::value::{Oid, Value};
+use standin::switch::{Credentials, Profile, Switch, SwitchTarget};
+
+/// One recording, and what is in it.
+struct Recording {
+    /// Below the folder of data.
+    file: &'static str,
+    profile: &'static str,
+    /// Interfaces with a name; of them with a bridge port; with a PVID; untagged memberships, tagged memberships and
+    /// learned addresses of all ports together.
+    counts: [usize; 6],
+    /// Some ports whole: name, ifIndex, bridge port, PVID, untagged, tagged, number of addresses and the lowest of them
+    /// with its VLAN. `-`: the recording does not tell.
+    ports: &'static [&'static str],
+}
+
+const RECORDINGS: &[Recording] = &[
+    Recording {
+        file: "snmprec/arubaos-cx_10.16.snmprec",
+        profile: "aruba-cx",
+        counts: [33, 27, 27, 0, 0, 132],
+        ports: &[
+            "1/1/1|1|1|1|-|-|18 00:50:56:5e:0c:17@123",
+            "1/1/27|27|27|1|-|-|102 00:05:1e:09:4d:d5@123",
+            "lag1|769|769|0|-|-|0",
+            "eth0|268435456|-|-|-|-|-",
+        ],
+    },
+    Recording {
+        file: "snmprec/ciscosb_cbs350.snmprec",
+        profile: "cisco-smb",
+        counts: [43, 36, 36, 36, 0, 9],
+        ports: &[
+            "gi1|1|1|1|10||0",
+            "gi17|17|17|1|10||2 00:00:23:0d:8f:6c@10",
+            "Po8|1007|1007|1|1||0",
+            "10|100009|-|-|-|-|-",
+        ],
+    },
+    Recording {
+        file: "snmprec/comware_a5500.snmprec",
+        profile: "hpe-comware",
+        counts: [30, 28, 28, 14, 55, 104],
+        ports: &[
+            "GigabitEthernet1/0/1|1|1|40||10,35,41|6 00:50:56:8f:83:64@10",
+            "GigabitEthernet1/0/26|26|26|1||10,20,25,30,41,42,55|57 00:00:48:d3:65:55@20",
+            "GigabitEthernet1/0/28|28|28|40|40||0",
+            "Vlan-interface10|33|-|-|-|-|-",
+        ],
+    },
+    Recording {
+        file: "snmprec/cumulus_edgecore-as4610-54p.snmprec",
+        profile: "cumulus-nvue",
+        counts: [57, 49, 49, 0, 0, 628],
+        ports: &[
+            "lo|1|-|-|-|-|-",
+            "swp1|3|1|141|-|-|1 8c:ea:1b:fb:92:81@1",
+            "upstream1|55|49|1|-|-|577 00:00:0c:07:ac:01@1",
+            "vlan1|57|-|-|-|-|-",
+        ],
+    },
+    Recording {
+        file: "snmprec/dell-os10.snmprec",
+        profile: "dell-os10",
+        counts: [36, 30, 0, 27, 1, 0],
+        ports: &["mgmt1/1/1|10|32|-|||-", "port-channel1000|49|1|-|1|4094|-"],
+    },
+    Recording {
+        file: "snmprec/edgeswitch_usw-flex-xg.snmprec",
+        profile: "ubiquiti-edgeswitch",
+        counts: [47, 37, 37, 37, 8, 56],
+        ports: &[
+            "gi1|1|1|30|30||0",
+            "te1|2|2|1|1|20,30,40,100|0",
+            "te4|5|5|1|1|20,30,40,100|55 00:06:78:1c:70:3d@30",
+            "Po32|1031|1031|1|1||0",
+        ],
+    },
+    Recording {
+        file: "snmprec/ios_c3560.snmprec",
+        profile: "cisco-ios",
+        counts: [58, 43, 45, 0, 0, 0],
+        ports: &[
+            "Vl1|1|-|-|-|-|-",
+            "Po30|5030|288|1|-|-|-",
+            "Gi0/4|10104|28|1|-|-|-",
+            "Nu0|10501|-|-|-|-|-",
+        ],
+    },
+    Recording {
+        file: "snmprec/jetstream_vlans.snmprec",
+        profile: "tplink-jetstream",
+        counts: [19, 18, 0, 0, 0, 74],
+        ports: &[
+            "Vlan-interface254|254|-|-|-|-|-",
+            "gigabitEthernet 1/0/1 : copper|49153|49153|-|-|-|0",
+            "gigabitEthernet 1/0/18 : fiber|49170|49170|-|-|-|68 00:14:78:87:45:2c@1000",
+        ],
+    },
+    Recording {
+        file: "snmprec/junos_qfx5100.snmprec",
+        profile: "juniper-junos",
+        counts: [50, 8, 8, 6, 12, 2],
+        ports: &[
+            "ge-0/0/47|512|4104|3884|3884||1 00:00:5e:00:01:16@3884",
+            "xe-0/0/0|513|4097|0||23,3856,3884,4002,4004,4005|0",
+            "xe-0/0/1|518|4099|0||23,3856,3884,4002,4004,4005|0",
+            "ge-0/0/46|530|4102|3884|3884||1 64:f6:9d:37:30:39@3884",
+        ],
+    },
+    Recording {
+        file: "snmprec/procurve_2520.snmprec",
+        profile: "aruba-aos-s",
+        counts: [44, 28, 28, 28, 25, 741],
+        ports: &[
+            "1|1|1|95|95||0",
+            "2|2|2|95|95|2044|0",
+            "28|28|28|1|1|95,252,450,636,999,2044,2081|729 00:00:5e:00:01:01@1",
+            "lo7|4159|-|-|-|-|-",
+        ],
+    },
+    Recording {
+        file: "snmprec/routeros_crs317.snmprec",
+        profile: "mikrotik-routeros",
+        counts: [20, 15, 15, 0, 0, 32],
+        ports: &[
+            "sfp-sfpplus1|1|24|1|-|-|0",
+            "sfp-sfpplus8|8|22|1|-|-|31 00:0c:29:17:b9:65@-",
+            "server-trunk|22|32|1|-|-|0",
+        ],
+    },
+    Recording {
+        file: "snmprec/vrp_vlans.snmprec",
+        profile: "huawei-vrp",
+        counts: [30, 25, 25, 0, 0, 0],
+        ports: &[
+            "InLoopBack0|1|-|-|-|-|-",
+            "GigabitEthernet0/0/1|6|2|1|-|-|-",
+            "Eth-Trunk3|31|1|1|-|-|-",
+        ],
+    },
+    Recording {
+        file: "snmpsim/brocade-icx6430-24.snmprec.bz2",
+        profile: "ruckus-icx",
+        counts: [29, 28, 28, 0, 0, 18],
+        ports: &[
+            "ethernet1/1/1|1|1|1|||18 00:0c:29:fb:53:3c@1",
+            "ethernet1/2/4|68|68|1|||0",
+        ],
+    },
+    Recording {
+        file: "snmpsim/cisco-c3560.snmprec.bz2",
+        profile: "cisco-ios",
+        counts: [57, 0, 49, 0, 0, 0],
+        ports: &["Vl1|1|-|-|-|-|-", "Nu0|10501|-|-|-|-|-"],
+    },
+    Recording {
+        file: "snmpsim/hpe-procurve-516733-b21.snmprec.bz2",
+        profile: "aruba-aos-s",
+        counts: [42, 24, 24, 14, 73, 277],
+        ports: &[
+            "1|1|1|1||50,52,53,70,71,77,78|22 00:50:56:88:02:65@78",
+            "17|17|17|1||1,50,52,53,70,71,77,78|217 00:00:0c:07:ac:32@50",
+            "24|24|24|1|1||0",
+            "lo0|4179|-|-|-|-|-",
+        ],
+    },
+];
+
+/// A recording as an SNMP agent that may only be read.
+struct Recorded(BTreeMap<Oid, Value>);
+
+impl Snmp for Recorded {
+    fn get<'a>(&'a self, oids: &'a [Oid]) -> Answer<'a, Vec<Value>> {
+        let value = |o: &Oid| self.0.get(o).cloned().unwrap_or(Value::Absent);
+        Box::pin(async move { Ok(oids.iter().map(value).collect()) })
+    }
+
+    fn set_many<'a>(&'a self, _: &'a [SetVar]) -> Answer<'a, ()> {
+        Box::pin(async {
+            Err(SnmpError::NotSent {
+                at: Box::new(Attempt {
+                    switch: "recording".into(),
+                    address: ([127, 0, 0, 1], 161).into(),
+                    request: "SET".into(),
+                }),
+                came_back: "a recording cannot be written".into(),
+            })
+        })
+    }
+
+    fn walk<'a>(&'a self, column: &'a Oid) -> Answer<'a, Vec<(Oid, Value)>> {
+        let below = self.0.range(column.clone()..);
+        let rows = below.take_while(|(o, _)| o.after(column).is_some());
+        let rows = rows.map(|(o, v)| (o.clone(), v.clone())).collect();
+        Box::pin(async move { Ok(rows) })
+    }
+
+    fn of_vlan(&self, _: u16) -> Option<Arc<dyn Snmp>> {
+        None
+    }
+}
+
+/// `OID|TAG|VALUE` a line; a tag that ends in `x` has its value in hexadecimal.
+fn parse(text: &[u8]) -> BTreeMap<Oid, Value> {
+    let mut out = BTreeMap::new();
+    for line in text.split(|b| *b == b'\n') {
+        let mut parts = line.splitn(3, |b| *b == b'|');
+        let (Some(oid), Some(tag), Some(value)) = (parts.next(), parts.next(), parts.next()) else {
+            continue;
+        };
+        let (oid, tag) = (String::from_utf8_lossy(oid), String::from_utf8_lossy(tag));
+        let Ok(oid) = oid.parse::<Oid>() else {
+            continue;
+        };
+        let octets = match tag.strip_suffix('x') {
+            Some(_) => unhex(value).unwrap_or_else(|| value.to_vec()),
+            None => value.to_vec(),
+        };
+        let text = String::from_utf8_lossy(&octets).trim().to_owned();
+        let value = match tag.trim_end_matches('x') {
+            "2" => text.parse().map(Value::Int).ok(),
+            "65" | "66" | "70" => text.parse().map(Value::Uint).ok(),
+            "67" => text.parse().map(Value::Ticks).ok(),
+            "6" => text.parse().map(Value::Oid).ok(),
+            "4" => Some(Value::Bytes(octets)),
+            other => Some(Value::Other(other.to_owned())),
+        };
+        out.extend(value.map(|v| (oid, v)));
+    }
+    out
+}
+
+fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(digits).ok()?.trim();
+    (0..text.len())
+        .step_by(2)
+        .map(|i| u8::from_str_radix(text.get(i..i + 2)?, 16).ok())
+        .collect()
+}
+
+fn read(path: &Path) -> Vec<u8> {
+    if path.extension().is_some_and(|e| e == "bz2") {
+        let out = Command::new("bunzip2").arg("-c").arg(path).output();
+        let out = out.expect("bunzip2 (Debian package bzip2) is needed for walks of snmpsim-data");
+        assert!(out.status.success(), "{}", path.display());
+        return out.stdout;
+    }
+    std::fs::read(path).unwrap()
+}
+
+fn switch(profile: &str, rows: BTreeMap<Oid, Value>) -> Switch {
+    let address = ([127, 0, 0, 1], 161).into();
+    let target = SwitchTarget {
+        name: "recording".into(),
+        address,
+        local: None,
+        profile: Arc::new(Profile::find(profile, None).unwrap()),
+        credentials: Credentials::V2c {
+            community: SecretString::from("none"),
+        },
+        timeout: Duration::from_millis(1),
+        retries: 0,
+        oper_staleness: None,
+        uplinks: Vec::new(),
+        own_ports: Vec::new(),
+        ssh: None,
+        prefer: Vec::new(),
+    };
+    Switch::over(target, Box::new(Recorded(rows)))
+}
+
+/// A port as the table above has it.
+fn line(p: &PortRow) -> String {
+    let number = |n: Option<u32>| n.map_or("-".to_owned(), |n| n.to_string());
+    let list = |l: &Option<Vec<u32>>| {
+        l.as_ref().map_or("-".to_owned(), |l| {
+            l.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
+        })
+    };
+    let macs = p.macs.as_ref().map_or("-".to_owned(), |m| match m.first() {
+        Some(first) => format!("{} {}@{}", m.len(), first.mac, number(first.vlan)),
+        None => "0".to_owned(),
+    });
+    format!(
+        "{}|{}|{}|{}|{}|{}|{macs}",
+        p.if_name,
+        p.if_index,
+        number(p.bridge_port),
+        number(p.pvid),
+        list(&p.untagged),
+        list(&p.tagged)
+    )
+}
+
+fn counts(ports: &[PortRow]) -> [usize; 6] {
+    let sum = |of: fn(&PortRow) -> usize| ports.iter().map(of).sum();
+    [
+        ports.len(),
+        sum(|p| usize::from(p.bridge_port.is_some())),
+        sum(|p| usize::from(p.pvid.is_some())),
+        sum(|p| p.untagged.as_ref().map_or(0, Vec::len)),
+        sum(|p| p.tagged.as_ref().map_or(0, Vec::len)),
+        sum(|p| p.macs.as_ref().map_or(0, Vec::len)),
+    ]
+}
+
+fn folder() -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = root.join("../shared/data");
+    folder.is_dir().then_some(folder)
+}
+
+#[tokio::test]
+async fn every_recording_decodes_into_what_stands_in_it() {
+    let Some(folder) = folder() else {
+        println!("SKIPPED: the recordings are not beside the checkout (../shared/data)");
+        return;
+    };
+    let mut wrong = Vec::new();
+    for r in RECORDINGS {
+        let switch = switch(r.profile, parse(&read(&folder.join(r.file))));
+        let ports = switch.port_table().await.unwrap();
+        if counts(&ports) != r.counts {
+            wrong.push(format!(
+                "{}: {:?}, must be {:?}",
+                r.file,
+                counts(&ports),
+                r.counts
+            ));
+        }
+        let lines: Vec<String> = ports.iter().map(line).collect();
+        for want in r.ports {
+            if !lines.iter().any(|l| l == want) {
+                let name = want.split('|').next().unwrap();
+                let got = ports
+                    .iter()
+                    .position(|p| p.if_name == name)
+                    .map(|i| &lines[i]);
+                wrong.push(format!("{}: must have {want}, has {got:?}", r.file));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
