@@ -320,8 +320,7 @@ mod tests {
             1.3.6.1.2.1.17.7.1.2.2.1.2.10.170.187.204.1.2.4|2|7\n1.3.6.1.2.1.17.7.1.2.2.1.2.20.170.187.204.1.2.4|2|7\n\
             1.0.8802.1.1.2.1.4.1.1.7.0.7.1|4|AABB.CC01.0204\n1.0.8802.1.1.2.1.4.2.1.3.0.7.1.1.4.10.0.0.9|2|1\n\
             1.3.6.1.4.1.9.1.1.0|4|key SENTINEL-c here\n";
-        let Recording { rows } = Recording::parse("x", rows).unwrap();
-        let rows = rows.lock().unwrap().clone();
+        let rows = Recording::parse("x", rows).unwrap().rows();
         let (recording, done) = scrub(rows, Some("SENTINEL-c"), &BTreeSet::new());
         let text = recording.text();
         for gone in [
