@@ -216,7 +216,8 @@ impl Names {
     }
 }
 
-/// MAC addresses, and what stands in their place: the same everywhere, locally administered.
+/// MAC addresses, and what stands in their place: the same everywhere, locally administered, with a prefix of their own
+/// so that none is another's old one.
 struct Macs {
     new: BTreeMap<MacAddr, MacAddr>,
 }
@@ -229,7 +230,7 @@ impl Macs {
             // Group addresses are the standard's, and zeros are nobody's.
             if mac.is_unicast() && mac.0 != [0; 6] {
                 new.entry(mac)
-                    .or_insert(MacAddr([0x02, 0x00, n[0], n[1], n[2], n[3]]));
+                    .or_insert(MacAddr([0x02, 0x5c, n[0], n[1], n[2], n[3]]));
             }
         };
         for (oid, value) in rows {
