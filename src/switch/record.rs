@@ -216,7 +216,8 @@ impl Names {
     }
 }
 
-/// MAC addresses, and what stands in their place: the same everywhere, locally administered.
+/// MAC addresses, and what stands in their place: the same everywhere, locally administered, with a prefix of their own
+/// so that none is another's old one.
 struct Macs {
     new: BTreeMap<MacAddr, MacAddr>,
 }
@@ -229,7 +230,7 @@ impl Macs {
             // Group addresses are the standard's, and zeros are nobody's.
             if mac.is_unicast() && mac.0 != [0; 6] {
                 new.entry(mac)
-                    .or_insert(MacAddr([0x02, 0x00, n[0], n[1], n[2], n[3]]));
+                    .or_insert(MacAddr([0x02, 0x5c, n[0], n[1], n[2], n[3]]));
             }
         };
         for (oid, value) in rows {
@@ -320,8 +321,7 @@ mod tests {
             1.3.6.1.2.1.17.7.1.2.2.1.2.10.170.187.204.1.2.4|2|7\n1.3.6.1.2.1.17.7.1.2.2.1.2.20.170.187.204.1.2.4|2|7\n\
             1.0.8802.1.1.2.1.4.1.1.7.0.7.1|4|AABB.CC01.0204\n1.0.8802.1.1.2.1.4.2.1.3.0.7.1.1.4.10.0.0.9|2|1\n\
             1.3.6.1.4.1.9.1.1.0|4|key SENTINEL-c here\n";
-        let Recording { rows } = Recording::parse("x", rows).unwrap();
-        let rows = rows.lock().unwrap().clone();
+        let rows = Recording::parse("x", rows).unwrap().rows();
         let (recording, done) = scrub(rows, Some("SENTINEL-c"), &BTreeSet::new());
         let text = recording.text();
         for gone in [

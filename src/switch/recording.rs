@@ -86,6 +86,11 @@ impl Recording {
         out
     }
 
+    /// Every object, in order.
+    pub fn rows(&self) -> BTreeMap<Oid, Value> {
+        self.lock().clone()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Oid, Value>> {
         // Every change is one insertion, so that what a panic elsewhere left is whole.
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
