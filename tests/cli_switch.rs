@@ -1,5 +1,9 @@
 //! `standin switch` and `standin profile` as a person meets them: the program against an agent in the test's process.
 
+#[expect(
+    dead_code,
+    reason = "one agent for several tests, each of which needs a part of it"
+)]
 mod switch_agent;
 
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};

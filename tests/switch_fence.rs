@@ -4,6 +4,10 @@
     dead_code,
     reason = "one agent for several tests, each of which needs a part of it"
 )]
+#[expect(
+    dead_code,
+    reason = "one agent for several tests, each of which needs a part of it"
+)]
 mod switch_agent;
 
 use std::time::Duration;

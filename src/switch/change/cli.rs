@@ -99,7 +99,6 @@ async fn show(switch: &Switch, request: &ChangeRequest) -> Result<Shown, ChangeE
         tagged,
         vlan_exists: None,
         forbidden: false,
-        anchors: Vec::new(),
         says_trunk: field("mode").map(|m| m.eq_ignore_ascii_case("trunk")),
         anchors: Vec::new(),
     };

@@ -1,5 +1,7 @@
 //! Whether a change over the command line shows as it must.
 
+use std::collections::BTreeSet;
+
 use tokio::time::{Instant, sleep_until};
 
 use super::super::error::SwitchError;
@@ -92,7 +94,18 @@ impl CliRun<'_> {
                 return Read::No(format!("`{field}` shows `{}`, not `{want}`", shown(field)));
             }
         }
-        let tagged = vlan_list(shown("tagged")).unwrap_or_default();
+        // A list that is not there, or cannot be read, proves neither that a VLAN is in it nor that it is not.
+        let listed = record.get("tagged").and_then(|t| vlan_list(t));
+        let tagged = match listed {
+            Some(tagged) => tagged,
+            None if row.tagged.is_none() && row.not_tagged.is_none() => BTreeSet::new(),
+            None => {
+                return Read::No(format!(
+                    "`tagged` shows `{}`, which is no list of VLANs",
+                    shown("tagged")
+                ));
+            }
+        };
         for (want, there) in [(&row.tagged, true), (&row.not_tagged, false)] {
             let Some(want) = want.as_deref().map(fill) else {
                 continue;
