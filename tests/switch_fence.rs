@@ -4,7 +4,6 @@
     dead_code,
     reason = "one agent for several tests, each of which needs a part of it"
 )]
-#[expect(
     dead_code,
     reason = "one agent for several tests, each of which needs a part of it"
 )]
