@@ -7,9 +7,9 @@ use crate::config::{InterfaceFacts, Persistence, ProfileFacts, Surroundings};
 use crate::net::address;
 use crate::net::link;
 use crate::net::netlink::Netlink;
-use crate::switch::Operation;
 use crate::switch::identify;
-use crate::switch::profile::{self, Transport};
+use crate::switch::profile::Profile;
+use crate::switch::schema::ProfileFile;
 
 /// Where operating systems keep addresses that are set at boot.
 const STATIC: [&str; 6] = [
@@ -66,26 +66,29 @@ async fn interfaces() -> Option<Vec<InterfaceFacts>> {
     )
 }
 
+/// What a profile's text says of itself. It is not checked here: to compile every expression of every family takes
+/// longer than a daemon may take to come back, and the one that is used is checked when it is.
 fn profiles() -> Vec<ProfileFacts> {
     let folder = Path::new(super::switches::PROFILES);
     identify::names(Some(folder))
         .into_iter()
         .filter_map(|name| {
-            let found = profile::Profile::find(&name, Some(folder)).ok()?;
-            let persistence = match found.persistence {
-                profile::Persistence::Instant => Persistence::Instant,
-                profile::Persistence::Save => Persistence::Save,
-                profile::Persistence::Unknown => Persistence::Unknown,
+            let text = std::fs::read_to_string(folder.join(format!("{name}.toml"))).ok();
+            let text = text.or_else(|| Profile::built_in_text(&name).map(str::to_owned))?;
+            let raw: ProfileFile = toml::from_str(&text).ok()?;
+            let persistence = match raw.persistence.get_ref().as_str() {
+                "instant" => Persistence::Instant,
+                "save" => Persistence::Save,
+                _ => Persistence::Unknown,
             };
-            let can = |op, way| found.transports(op).contains(&way);
-            let any = |way| Operation::NAMES.iter().any(|op| can(op, way));
+            let save = raw.op.iter().find(|(n, _)| n.get_ref() == "save");
             Some(ProfileFacts {
                 name,
                 persistence,
-                saves_by_snmp: can("save", Transport::Snmp),
-                saves_by_ssh: can("save", Transport::Ssh),
-                has_snmp: any(Transport::Snmp),
-                has_ssh: any(Transport::Ssh),
+                saves_by_snmp: save.is_some_and(|(_, op)| op.snmp.is_some()),
+                saves_by_ssh: save.is_some_and(|(_, op)| op.ssh.is_some()),
+                has_snmp: raw.op.values().any(|op| op.snmp.is_some()),
+                has_ssh: raw.op.values().any(|op| op.ssh.is_some()),
             })
         })
         .collect()
