@@ -4,9 +4,6 @@
     dead_code,
     reason = "one agent for several tests, each of which needs a part of it"
 )]
-    dead_code,
-    reason = "one agent for several tests, each of which needs a part of it"
-)]
 mod switch_agent;
 
 use standin::switch::auto::{AutoError, find_port};
