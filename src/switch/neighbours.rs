@@ -96,14 +96,14 @@ pub async fn neighbours(switch: &Switch) -> Result<Vec<Neighbour>, SwitchError> 
     };
     Ok(chassis
         .iter()
-        .filter_map(|(index, id)| {
+        .map(|(index, id)| {
             // JetStream leaves the time mark out. One arc alone (RouterOS) is no port number that can be relied on.
             let local = match index.as_slice() {
                 [_, local, _] | [local, _] => Some(*local),
                 _ => None,
             };
             let kind = |kinds: &BTreeMap<Vec<u32>, Value>| kinds.get(index).and_then(small);
-            Some(Neighbour {
+            Neighbour {
                 if_name: local.and_then(if_name),
                 local_port: local,
                 chassis: told(id, kind(&kinds) == Some(4)),
@@ -116,7 +116,7 @@ pub async fn neighbours(switch: &Switch) -> Result<Vec<Neighbour>, SwitchError> 
                     Some(Value::Bytes(octets)) => words(octets),
                     _ => Vec::new(),
                 },
-            })
+            }
         })
         .collect())
 }
