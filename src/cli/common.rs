@@ -100,7 +100,7 @@ pub async fn load(
     path: &Path,
     with_secrets: bool,
 ) -> Result<(Config, Option<Secrets>), ConfigErrors> {
-    let around = around::surroundings(with_secrets).await;
+    let around = around::surroundings(with_secrets, path).await;
     let (config, warnings) = Config::load(path, &around)?;
     for warning in warnings {
         let _ = writeln!(std::io::stderr(), "{warning}");

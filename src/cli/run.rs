@@ -121,7 +121,7 @@ fn runtime() -> std::io::Result<Runtime> {
 
 /// Reads the configuration and its secrets.
 fn load(slow: &Runtime, path: &Path) -> Result<(Config, Secrets), ConfigErrors> {
-    let around = slow.block_on(around::surroundings(true));
+    let around = slow.block_on(around::surroundings(true, path));
     let (config, warnings) = Config::load(path, &around)?;
     for warning in warnings {
         tracing::warn!("{warning}");
@@ -237,7 +237,7 @@ async fn signals(path: PathBuf, tx: Tx) {
             _ = term.recv() => break,
             _ = int.recv() => break,
             _ = hup.recv() => {
-                let around = around::surroundings(true).await;
+                let around = around::surroundings(true, &path).await;
                 let loaded = Config::load(&path, &around)
                     .and_then(|(config, _)| config.load_secrets().map(|s| (config, s)));
                 match loaded {

@@ -22,12 +22,16 @@ const STATIC: [&str; 6] = [
 ];
 
 /// Looks around. What cannot be read is left out, and with it the checks that need it.
-pub async fn surroundings(examine_secrets: bool) -> Surroundings {
+///
+/// To read a profile takes time, and there are many: only those that the file `config` mentions are looked into.
+pub async fn surroundings(examine_secrets: bool, config: &Path) -> Surroundings {
+    // A file that cannot be read mentions none, and whoever loads it says why.
+    let text = std::fs::read_to_string(config).unwrap_or_default();
     Surroundings {
         host_name: nix::sys::utsname::uname()
             .ok()
             .and_then(|u| u.nodename().to_str().map(str::to_owned)),
-        profiles: Some(profiles()),
+        profiles: Some(profiles(&text)),
         interfaces: interfaces().await,
         static_addresses: STATIC
             .iter()
@@ -37,7 +41,8 @@ pub async fn surroundings(examine_secrets: bool) -> Surroundings {
     }
 }
 
-async fn interfaces() -> Option<Vec<InterfaceFacts>> {
+/// This machine's interfaces with their own addresses; `None` where the kernel does not tell.
+pub async fn interfaces() -> Option<Vec<InterfaceFacts>> {
     let netlink = Netlink::open().ok()?;
     let addresses = address::all(&netlink).await.ok()?;
     let mut names: Vec<String> = nix::ifaddrs::getifaddrs()
@@ -66,20 +71,20 @@ async fn interfaces() -> Option<Vec<InterfaceFacts>> {
     )
 }
 
-/// What a profile's text says of itself. It is not checked here: to compile every expression of every family takes
-/// longer than a daemon may take to come back, and the one that is used is checked when it is.
-fn profiles() -> Vec<ProfileFacts> {
+/// Facts of every profile whose name stands in the text, and the names of the others.
+fn profiles(text: &str) -> Vec<ProfileFacts> {
     let folder = Path::new(super::switches::PROFILES);
     identify::names(Some(folder))
         .into_iter()
         .filter_map(|name| {
-            let text = std::fs::read_to_string(folder.join(format!("{name}.toml"))).ok();
-            let text = text.or_else(|| Profile::built_in_text(&name).map(str::to_owned))?;
-            let raw: ProfileFile = toml::from_str(&text).ok()?;
-            let persistence = match raw.persistence.get_ref().as_str() {
-                "instant" => Persistence::Instant,
-                "save" => Persistence::Save,
-                _ => Persistence::Unknown,
+            if !text.contains(&name) {
+                return Some(ProfileFacts::snmp_only(&name, Persistence::Unknown));
+            }
+            let found = profile::Profile::find(&name, Some(folder)).ok()?;
+            let persistence = match found.persistence {
+                profile::Persistence::Instant => Persistence::Instant,
+                profile::Persistence::Save => Persistence::Save,
+                profile::Persistence::Unknown => Persistence::Unknown,
             };
             let save = raw.op.iter().find(|(n, _)| n.get_ref() == "save");
             Some(ProfileFacts {

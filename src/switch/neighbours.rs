@@ -31,8 +31,8 @@ const CAPABILITIES: [&str; 8] = [
 pub struct Neighbour {
     /// ifName of our port; `null` where the LLDP port number cannot be matched to one.
     pub if_name: Option<String>,
-    /// lldpRemLocalPortNum.
-    pub local_port: u32,
+    /// lldpRemLocalPortNum; `null` where the agent's index has none.
+    pub local_port: Option<u32>,
     /// lldpRemChassisId: a MAC address, an address or a text.
     pub chassis: String,
     /// lldpRemPortId.
@@ -96,11 +96,15 @@ pub async fn neighbours(switch: &Switch) -> Result<Vec<Neighbour>, SwitchError> 
     };
     Ok(chassis
         .iter()
-        .filter_map(|(index, id)| {
-            let local = *index.get(1)?;
+        .map(|(index, id)| {
+            // JetStream leaves the time mark out. One arc alone (RouterOS) is no port number that can be relied on.
+            let local = match index.as_slice() {
+                [_, local, _] | [local, _] => Some(*local),
+                _ => None,
+            };
             let kind = |kinds: &BTreeMap<Vec<u32>, Value>| kinds.get(index).and_then(small);
-            Some(Neighbour {
-                if_name: if_name(local),
+            Neighbour {
+                if_name: local.and_then(if_name),
                 local_port: local,
                 chassis: told(id, kind(&kinds) == Some(4)),
                 port: ports
@@ -112,7 +116,7 @@ pub async fn neighbours(switch: &Switch) -> Result<Vec<Neighbour>, SwitchError> 
                     Some(Value::Bytes(octets)) => words(octets),
                     _ => Vec::new(),
                 },
-            })
+            }
         })
         .collect())
 }

@@ -12,10 +12,10 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::client::Switch;
-use super::identify::{self, Fit};
+use super::identify::{self, Fit, Marks};
 use super::neighbours::{Neighbour, neighbours};
 use super::ports::PortRow;
-use super::profile::{Persistence, Profile};
+use super::profile::Persistence;
 use super::snmp::SnmpError;
 use super::{SwitchError, SystemInfo};
 use crate::types::MacAddr;
@@ -78,8 +78,8 @@ pub struct Ask {
     pub own_macs: Vec<MacAddr>,
     /// Whether the value that is there may be written back.
     pub write: bool,
-    /// All profiles, to see whether another fits better.
-    pub profiles: std::sync::Arc<Vec<Profile>>,
+    /// How all families are recognised, to see whether another fits better.
+    pub profiles: std::sync::Arc<Vec<Marks>>,
 }
 
 /// Everything that was read once for all ports.
@@ -195,7 +195,7 @@ async fn reach(switch: &Switch, lines: &mut Vec<Line>) -> Option<SystemInfo> {
     Some(system)
 }
 
-fn profile_fits(switch: &Switch, system: &SystemInfo, profiles: &[Profile]) -> Line {
+fn profile_fits(switch: &Switch, system: &SystemInfo, profiles: &[Marks]) -> Line {
     let mine = &switch.profile().name;
     let Fit {
         profile,

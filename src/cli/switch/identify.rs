@@ -40,9 +40,12 @@ pub async fn run(path: &Path, args: &AtArgs, json: bool) -> Result<ExitCode, Exi
         let rows = around.iter().map(|n| {
             vec![
                 "neighbour".to_owned(),
-                n.if_name
-                    .clone()
-                    .unwrap_or_else(|| format!("(LLDP port {})", n.local_port)),
+                n.if_name.clone().unwrap_or_else(|| {
+                    n.local_port.map_or_else(
+                        || "(unknown port)".to_owned(),
+                        |p| format!("(LLDP port {p})"),
+                    )
+                }),
                 n.sys_name.clone(),
                 n.port.clone(),
                 n.chassis.clone(),

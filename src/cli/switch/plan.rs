@@ -35,8 +35,7 @@ pub async fn run(path: &Path, args: &OpArgs, json: bool) -> Result<ExitCode, Exi
 
 /// This machine's MAC addresses.
 pub async fn own_macs() -> Vec<MacAddr> {
-    let around = around::surroundings(false).await;
-    let interfaces = around.interfaces.into_iter().flatten();
+    let interfaces = around::interfaces().await.into_iter().flatten();
     interfaces.filter_map(|i| i.mac).collect()
 }
 

@@ -267,6 +267,12 @@ fn uplink(asked: &PortAsk, seen: &Seen, lines: &mut Lines<'_>) {
             ),
             "not the port of one host: put it into `uplinks`, and name the machine's own port",
         ),
+        Some(n) if n.capabilities.is_empty() => lines.add(
+            "uplink",
+            Verdict::NotKnown,
+            format!("LLDP neighbour `{}` does not say what it is", n.sys_name),
+            "look by hand whether it is a switch",
+        ),
         Some(n) => lines.add(
             "uplink",
             Verdict::Ok,
@@ -278,6 +284,12 @@ fn uplink(asked: &PortAsk, seen: &Seen, lines: &mut Lines<'_>) {
             Verdict::NotKnown,
             "the switch tells no LLDP neighbours at all",
             "enable LLDP, or look by hand whether a switch is behind this port",
+        ),
+        None if all.iter().any(|n| n.if_name.is_none()) => lines.add(
+            "uplink",
+            Verdict::NotKnown,
+            "the switch has LLDP neighbours whose port cannot be told",
+            "look at `show lldp neighbors` by hand: is a switch behind this port?",
         ),
         None => lines.add(
             "uplink",
