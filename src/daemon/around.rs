@@ -7,9 +7,9 @@ use crate::config::{InterfaceFacts, Persistence, ProfileFacts, Surroundings};
 use crate::net::address;
 use crate::net::link;
 use crate::net::netlink::Netlink;
+use crate::switch::Operation;
 use crate::switch::identify;
-use crate::switch::profile::Profile;
-use crate::switch::schema::ProfileFile;
+use crate::switch::profile::{self, Transport};
 
 /// Where operating systems keep addresses that are set at boot.
 const STATIC: [&str; 6] = [
@@ -86,14 +86,15 @@ fn profiles(text: &str) -> Vec<ProfileFacts> {
                 profile::Persistence::Save => Persistence::Save,
                 profile::Persistence::Unknown => Persistence::Unknown,
             };
-            let save = raw.op.iter().find(|(n, _)| n.get_ref() == "save");
+            let can = |op, way| found.transports(op).contains(&way);
+            let any = |way| Operation::NAMES.iter().any(|op| can(op, way));
             Some(ProfileFacts {
                 name,
                 persistence,
-                saves_by_snmp: save.is_some_and(|(_, op)| op.snmp.is_some()),
-                saves_by_ssh: save.is_some_and(|(_, op)| op.ssh.is_some()),
-                has_snmp: raw.op.values().any(|op| op.snmp.is_some()),
-                has_ssh: raw.op.values().any(|op| op.ssh.is_some()),
+                saves_by_snmp: can("save", Transport::Snmp),
+                saves_by_ssh: can("save", Transport::Ssh),
+                has_snmp: any(Transport::Snmp),
+                has_ssh: any(Transport::Ssh),
             })
         })
         .collect()
