@@ -729,7 +729,7 @@ async fn the_switch_says_who_it_is_and_where_a_mac_is() {
     let system = switch.system().await.unwrap();
     assert_eq!(
         (system.sys_name.as_str(), system.engine_boots),
-        ("core1", Some(2))
+        ("core1", Some(1))
     );
     assert!(system.sys_uptime_cs >= 100_000);
     for vlan in [Some(VlanId(10)), None] {
