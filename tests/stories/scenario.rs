@@ -16,7 +16,7 @@ use crate::world::{MS, Said, SwitchMode, World};
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// What the story is about, for the reader.
-    #[allow(dead_code)]
+    #[expect(dead_code, reason = "for the reader of the file; no code asks for it")]
     about: String,
     /// False: `a` runs no standin, and the VIP belongs to its operating system.
     #[serde(default)]
