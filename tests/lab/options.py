@@ -77,7 +77,7 @@ def parse(lab, argv=None):
     p.add_argument("what", choices=["start", "stop"])
     p.add_argument("file", nargs="?")
     p.add_argument("--host", default="standby")
-    switch_options(sub("switch", lab.cmd_switch, "the switch: its SNMP agent, its ports, its state"))
+    switch_options(sub("switch", lab.cmd_switch, "the switch: its SNMP agent, its SSH server, its ports, its state"))
     p = sub("selftest", lab.cmd_selftest, "bring labs up and check that they do what they say")
     p.add_argument("--only", metavar="TEXT", default="", help="only checks whose name contains this")
     return top.parse_args(argv)
@@ -93,6 +93,8 @@ def switch_options(p):
     kinds.add_parser("lie", help="ack: a SET of ifAdminStatus is acknowledged and forgotten; admin: it also reads "
                      "back as set, while the port stays as it was").add_argument(
                          "kind", choices=["off", "ack", "admin"])
+    ssh = subs.add_parser("ssh", help="stop | start its SSH server")
+    ssh.add_argument("ssh", choices=["stop", "start"])
     reboot = subs.add_parser("reboot", help="ports dark, then the configuration it booted with, fresh sysUpTime")
     reboot.add_argument("--dark", type=float, default=1.0, metavar="S", help="how long all links are down (1.0)")
     vlan = subs.add_parser("vlan", help="put an access port into a VLAN")
