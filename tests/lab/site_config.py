@@ -2,7 +2,7 @@
 """Writes the configuration that standin would have on the lab's machines: site_config.py [--run ID] [--set KEY=VALUE ...].
 
 `--way` says how the switch is reached: `snmp` (profile generic-qbridge), `ssh` (profile openvswitch), or both in the
-order in which they are tried: `snmp,ssh` and `ssh,snmp` (profile openvswitch, whose SNMP side only reads).
+order in which they are tried: `snmp,ssh` and `ssh,snmp` (profile lab-switch, which is both; see lab_profile.py).
 
 Everything that the site does not dictate is left at the shipped defaults, so that what is measured is what is shipped.
 `--set` adds or replaces one line, as in `--set policy.service-dead='"takeover"'`; the key is below [peer.cctv], or
@@ -13,6 +13,8 @@ import json
 import os
 import secrets
 import subprocess
+
+import lab_profile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LAB = os.path.join(os.path.dirname(os.path.dirname(HERE)), "scripts", "lab")
@@ -46,7 +48,7 @@ def ssh(lab):
 def switch(lab, me, ways, version):
     """The tables of the switch: what it is, and each way to reach it."""
     both = len(ways) > 1
-    profile = "generic-qbridge" if ways == ["snmp"] else "openvswitch"
+    profile = lab_profile.NAME if both else {"snmp": "generic-qbridge", "ssh": "openvswitch"}[ways[0]]
     core = [f"address = {toml(lab['switch']['address'])}", f"profile = {toml(profile)}",
             f"own-ports = {toml([i['port'] for name, i in me.items() if name != 'eth2'])}"]
     core += [] if lab["stock_snmpd"] else ['oper-staleness = "0s"']

@@ -46,6 +46,24 @@ exec /usr/sbin/sshd -D -E "$1/sshd.log" -f "$1/sshd.conf"
 """
 
 
+SWITCH_CONFIG = """#!/bin/sh
+# What a switch's own command line has for its start-up configuration: save it, or say which ports differ from it.
+exec python3 -I - "$1" << 'END'
+import json, os, socket, sys
+with socket.socket(socket.AF_UNIX) as s:
+    s.connect(os.environ["STANDIN_LAB_SWITCH"])
+    s.sendall(json.dumps({"command": {"save": "save", "unsaved": "unsaved"}[sys.argv[1]]}).encode() + b"\\n")
+    answer = json.loads(s.makefile().readline())
+if answer.get("error"):
+    sys.exit("switch-config: error: " + answer["error"])
+for port in answer.get("unsaved", []):
+    print(port, "differs")
+if answer.get("saved"):
+    print("saved")
+END
+"""
+
+
 def crypt(password):
     """The password as /etc/shadow has it (crypt(3), SHA-512)."""
     lib = ctypes.CDLL("libcrypt.so.1")
@@ -66,6 +84,9 @@ def write(run):
         f.write(f"root:x:0:0:root:/:/usr/sbin/nologin\n{USER}:x:0:0:switch:{d}/home:/bin/sh\n"
                 "sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin\n")
     snmp.secret(os.path.join(d, "shadow"), f"root:*:1::::::\n{USER}:{crypt(password)}:19000::::::\nsshd:*:1::::::")
+    with open(os.path.join(d, "home", "switch-config"), "w") as f:
+        f.write(SWITCH_CONFIG)
+    os.chmod(os.path.join(d, "home", "switch-config"), 0o755)
     with open(os.path.join(d, "sshd.conf"), "w") as f:
         f.write(CONF.format(address=topology.SWITCH_ADDRESS, port=PORT, d=d, ovs=run.path("sw", "ovs"),
                             ctl=run.path("switch.ctl")))

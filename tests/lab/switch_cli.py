@@ -34,6 +34,10 @@ def run_command(run, args):
         return ask(run, "status")
     if args.what == "vlan":
         return ask(run, "vlan", port=args.port, vid=args.vid)
+    if args.what == "trunk":
+        return ask(run, "trunk", port=args.port, native=args.native, tagged=args.tagged)
+    if args.what in ("save", "unsaved"):
+        return ask(run, args.what)
     if args.what == "port":
         return ask(run, "port", port=args.port, up=args.state == "up")
     if args.what == "ssh":
