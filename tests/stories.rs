@@ -35,6 +35,8 @@ macro_rules! stories {
 stories! {
     a_claim_hangs_and_is_tried_again,
     a_network_manager_prunes_the_address,
+    a_notification_is_forged,
+    a_notification_says_that_the_port_is_down,
     a_peer_that_was_claimed_from_anyway_is_back,
     a_planned_switchover_and_back,
     a_planned_switchover_stops_half_way,

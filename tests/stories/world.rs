@@ -119,6 +119,8 @@ pub struct World {
     pub hosts: Vec<Host>,
     pub switch: SwitchMode,
     switch_up: bool,
+    /// Each change of a port's link is told by a notification.
+    pub traps: bool,
     pub cameras: u8,
     pub third: bool,
     pub cameras_back: u32,
@@ -167,6 +169,7 @@ impl World {
             hosts: vec![host(0, a), host(1, b)],
             switch: SwitchMode::Ok,
             switch_up: true,
+            traps: false,
             cameras,
             third: false,
             cameras_back: u32::from(cameras),
@@ -796,8 +799,18 @@ impl World {
     }
 
     pub fn set_cable(&mut self, i: usize, plugged: bool) {
-        self.hosts[i].cable = plugged;
+        let changed = std::mem::replace(&mut self.hosts[i].cable, plugged) != plugged;
+        if self.traps && changed && self.switch_answers() {
+            self.to(1 - i, MS, Event::PortHint);
+        }
         self.carriers();
+    }
+
+    /// So many notifications reach host `i`, one each millisecond, and nothing happened.
+    pub fn forged_traps(&mut self, i: usize, count: u32) {
+        for n in 0..u64::from(count) {
+            self.to(i, n * MS, Event::PortHint);
+        }
     }
 
     pub fn stall(&mut self, i: usize, ms: u64) {

@@ -145,7 +145,7 @@ fn the_port(
     }
     for (level, fence) in peer.fence.iter().enumerate() {
         let here = fence.switch.as_deref() == Some(name);
-        if let Some(n) = fence.ports.iter().position(|p| here && p == port) {
+        if let Some(n) = fence.ports.names().iter().position(|p| here && p == port) {
             check.clash(
                 &key,
                 (
