@@ -218,6 +218,8 @@ pub struct PortTakeover {
     pub parking: VlanId,
     /// Time for one try.
     pub timeout: Duration,
+    /// Time for which spanning tree is waited for; zero: not at all.
+    pub forwarding: Duration,
 }
 
 /// Between which VLANs a fence moves the peer's ports.

@@ -537,7 +537,8 @@ impl World {
                 Step::Service => self.service_start,
                 Step::Fence | Step::Lift | Step::Rewire | Step::Park => 10 * MS,
                 Step::Claim | Step::Drop => 2 * MS,
-                Step::Announce | Step::Open | Step::Precheck | Step::Handback => 5 * MS,
+                Step::Forward | Step::Announce | Step::Open => 5 * MS,
+                Step::Precheck | Step::Handback => 5 * MS,
                 Step::Verify => 800 * MS,
                 Step::Prove => 10 * MS,
                 Step::Yield | Step::Silence | Step::Return => 0,
@@ -656,7 +657,12 @@ impl World {
                 true => (MS, done()),
                 false => (3000 * MS, failed("no handshake")),
             },
-            Step::Watch | Step::Gate | Step::Open | Step::Precheck | Step::Handback => (MS, done()),
+            Step::Forward if !self.hosts[i].production => {
+                self.wrong(format!("{step} before our port is in production"));
+                (MS, done())
+            }
+            Step::Watch | Step::Gate | Step::Forward => (MS, done()),
+            Step::Open | Step::Precheck | Step::Handback => (MS, done()),
             Step::Yield | Step::Silence | Step::Return => {
                 return self.wrong(format!("{step} was given to an adapter"));
             }

@@ -98,6 +98,12 @@ pub(super) fn port_takeover(
         (ms(500), ms(120_000)),
         check,
     );
+    range::duration(
+        &key("forwarding"),
+        takeover.forwarding,
+        (ms(0), ms(300_000)),
+        check,
+    );
     quarantine?;
     Some(PortTakeover {
         switch: switch?,
@@ -106,6 +112,7 @@ pub(super) fn port_takeover(
         production: production?,
         parking: parking?,
         timeout: takeover.timeout,
+        forwarding: takeover.forwarding,
     })
 }
 

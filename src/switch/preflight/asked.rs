@@ -7,9 +7,11 @@ use super::super::ports::PortRow;
 use super::super::profile::{Index, Kind, Object};
 use super::super::render::SetVar;
 use super::super::snmp::SnmpError;
+use super::super::stp::StpState;
 use super::super::value::Value;
 use super::port::Lines;
 use super::{Ask, Verdict};
+use crate::types::VlanId;
 
 /// The instance of an object that has one per port.
 fn of_port(object: &Object, row: &PortRow) -> Option<super::super::value::Oid> {
@@ -32,36 +34,30 @@ async fn number(switch: &Switch, name: &str, row: &PortRow) -> Option<u32> {
     values.first().and_then(small)
 }
 
-/// dot1dStpPortState (BRIDGE-MIB).
+/// Whether frames pass, and whether they will at once after the port came up or was moved.
 pub(super) async fn stp(switch: &Switch, row: &PortRow, lines: &mut Lines<'_>) {
     let by_hand = "look at `show spanning-tree` by hand: it must forward at once after a link comes up (edge port)";
-    match number(switch, "stp", row).await {
-        Some(5) => lines.add("stp", Verdict::Ok, "forwarding", ""),
-        Some(1) => lines.add(
-            "stp",
-            Verdict::Warning,
-            "disabled on this port",
-            "fine on an edge port; a loop would not be noticed",
-        ),
-        Some(n) => {
-            let word = ["blocking", "listening", "learning"];
-            let word = usize::try_from(n)
-                .ok()
-                .and_then(|n| word.get(n.checked_sub(2)?));
-            lines.add(
-                "stp",
+    let edge = "make it an edge port (PortFast): else it is dark for up to 30 s after it comes up or is moved";
+    let vlan = row.pvid.and_then(|v| u16::try_from(v).ok()).map(VlanId);
+    let (verdict, detail, todo) = match switch.stp(&row.if_name, vlan).await {
+        Ok(stp) => match (stp.state, stp.edge) {
+            (Some(StpState::Forwarding), Some(true) | None) => (Verdict::Ok, stp.words(), ""),
+            (Some(StpState::Forwarding), Some(false)) => (Verdict::Warning, stp.words(), edge),
+            (Some(StpState::Disabled), _) => (
                 Verdict::Warning,
-                format!("not forwarding: {}", word.unwrap_or(&"broken")),
-                "make it an edge port (PortFast): else it is dark for up to 30 s after it comes up",
-            );
-        }
-        None => lines.add(
-            "stp",
-            Verdict::NotKnown,
-            "the switch does not tell",
-            by_hand,
-        ),
-    }
+                "disabled on this port".to_owned(),
+                "fine on an edge port; a loop would not be noticed",
+            ),
+            (Some(_), _) => (
+                Verdict::Warning,
+                format!("not forwarding: {}", stp.words()),
+                edge,
+            ),
+            (None, _) => (Verdict::NotKnown, stp.words(), by_hand),
+        },
+        Err(e) => (Verdict::NotKnown, e.to_string(), by_hand),
+    };
+    lines.add("stp", verdict, detail, todo);
 }
 
 /// What may eat a takeover's ARP or shut the port.
