@@ -47,6 +47,8 @@ def arguments():
     cut.add_argument("--cut", dest="cuts", action="store_const", const=[False], help="only the power cut")
     cut.add_argument("--carrier-stays", dest="cuts", action="store_const", const=[True], help="only the panic")
     t.add_argument("--stock-snmpd", action="store_true", help="a switch whose port states are up to 3 s old")
+    t.add_argument("--option-a", action="store_true",
+                   help="port takeover: our parked port is moved, the dead machine's goes to quarantine (agentless only)")
     t.add_argument("--keepalived", type=int, nargs="?", const=20, default=0, metavar="RUNS",
                    help="keepalived at its defaults, in the same lab shape")
     t.add_argument("--idle", type=int, default=60, metavar="S", help="seconds of idle cost (60; 0: not measured)")
@@ -60,7 +62,12 @@ def arguments():
     for s in subs.choices.values():
         s.add_argument("--out", metavar="FILE", help="where the result goes (benches/WHAT.md)")
         s.add_argument("--no-out", action="store_true", help="only print it")
-    return p.parse_args()
+    args = p.parse_args()
+    if getattr(args, "option_a", False):
+        if args.mode == "pair":
+            p.error("--option-a: with --mode agentless only")
+        args.mode = "agentless"
+    return args
 
 
 def head(args):
@@ -116,12 +123,13 @@ def idle(site, seconds):
 
 def takeovers(args, mode, failures):
     out = []
+    title = mode + (", port takeover" if args.option_a else "") + (", stock snmpd" if args.stock_snmpd else "")
     with Site(mode, args.cameras, stock=args.stock_snmpd, binary=os.environ.get("STANDIN_BIN"), prefix="b",
-              say=None) as site:
+              say=None, option_a=args.option_a) as site:
         site.start_agents()
         if args.idle:
             time.sleep(5)
-            out += [f"## {mode}, idle", ""] + idle(site, args.idle)
+            out += [f"## {title}, idle", ""] + idle(site, args.idle)
         for cut in args.cuts or [False, True]:
             rows = []
             for n in range(args.runs):
@@ -139,7 +147,7 @@ def takeovers(args, mode, failures):
                 else:
                     rows.append(ms)
                     site.healthy(40)
-            out += table(mode + (", stock snmpd" if args.stock_snmpd else ""), CUTS[cut], rows, args.runs)
+            out += table(title, CUTS[cut], rows, args.runs)
     return out
 
 
