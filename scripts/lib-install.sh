@@ -4,10 +4,13 @@
 # lab runs its own copies inside namespaces, and nothing may touch the
 # machine's own network.
 #
-#   scripts/lib-install.sh [lab|build|bench|all]      (default: all, which is lab and build)
+#   scripts/lib-install.sh [lab|build|bench|venv|venv-bench|all]      (default: all, which is lab and build)
+#
+# venv makes .venv in the checkout, with programs from PyPI that tests run against; venv-bench adds to it what
+# benchmarks are measured against.
 #
 # May be sourced too: then it only defines the functions
-# (install_packages PACKAGE..., packages_for GROUP).
+# (install_packages PACKAGE..., packages_for GROUP, make_venv GROUP).
 
 packages_for() {
     case "$1" in
@@ -15,8 +18,9 @@ packages_for() {
         lab) echo openvswitch-switch openssh-server frr snmpd snmp nginx-light libnginx-mod-rtmp ffmpeg nftables \
                 tcpdump iproute2 ethtool iputils-arping iputils-ping procps python3 util-linux ;;
         bench) echo keepalived ;;   # only to be measured against
+        venv | venv-bench) echo python3-venv ;;
         all) echo "$(packages_for build) $(packages_for lab)" ;;
-        *) echo "packages_for: no group '$1' (build, lab, bench, all)" >&2; return 2 ;;
+        *) echo "packages_for: no group '$1' (build, lab, bench, venv, venv-bench, all)" >&2; return 2 ;;
     esac
 }
 
@@ -79,10 +83,62 @@ install_packages() (
     [ -z "${left// /}" ] || { echo "lib-install: still missing: $left" >&2; exit 1; }
 )
 
+# Programs and libraries from PyPI: what each group asks for by name. snmpsim does not declare that it needs pysmi, nor
+# cryptography for SNMPv3 with AES (without it, it says that the privacy password is wrong).
+pypi_for() {
+    case "$1" in
+        venv) echo snmpsim pysmi cryptography ;;
+        venv-bench) echo netmiko ;;   # only to be measured against
+        *) echo "pypi_for: no group '$1' (venv, venv-bench)" >&2; return 2 ;;
+    esac
+}
+
+# The one place that says which versions: of the above and of what they pull in.
+pypi_versions() {
+    echo snmpsim==1.2.2 pysnmp==7.1.30 pysmi==2.0.0 pyasn1==0.6.5 lark==1.3.1 Jinja2==3.1.6 \
+        cryptography==50.0.2 cffi==2.1.1 requests==2.34.2 netmiko==4.8.0 paramiko==5.1.0 bcrypt==5.0.0 \
+        PyNaCl==1.6.2 textfsm==2.1.0 ntc_templates==9.3.0 scp==0.16.2 pyserial==3.5
+}
+
+# Brings a group's packages into .venv, in those versions; what other groups brought stays. Debian's python3: that of a
+# version manager may lack dbm, which snmpsim needs.
+make_venv() {
+    local root venv names
+    root="$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")"
+    venv="$root/.venv"
+    names=$(pypi_for "$1") || return
+    # A venv does not survive being moved: its programs name its folder.
+    [ "$(head -n 1 "$venv/bin/pip" 2>/dev/null)" = "#!$venv/bin/python3" ] || {
+        rm -rf "$venv"
+        /usr/bin/python3 -m venv "$venv" || return
+    }
+    # shellcheck disable=SC2046,SC2086
+    venv_has "$venv" $names && return
+    # shellcheck disable=SC2046,SC2086
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --constraint <(printf '%s\n' $(pypi_versions)) \
+        $names >&2 && venv_has "$venv" $names && return
+    echo "lib-install: PyPI did not give $names; what needs them is skipped" >&2
+    return 1
+}
+
+# Whether each package is there in the version that is asked for.
+venv_has() {
+    local venv="$1"
+    shift
+    "$venv/bin/python" - "$(pypi_versions)" "$@" 2>/dev/null <<'PY'
+import sys
+from importlib.metadata import version
+
+asked = dict(pin.split("==") for pin in sys.argv[1].split())
+sys.exit(any(version(name) != asked[name] for name in sys.argv[2:]))
+PY
+}
+
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
     set -u
-    case "${1:-all}" in -h | --help) sed -n '2,10p' "$0" | sed 's/^# \{0,1\}//'; exit 0 ;; esac
+    case "${1:-all}" in -h | --help) sed -n '2,13p' "$0" | sed 's/^# \{0,1\}//'; exit 0 ;; esac
     list=$(packages_for "${1:-all}") || exit 2
     # shellcheck disable=SC2086
-    install_packages $list
+    install_packages $list || exit
+    case "${1:-all}" in venv*) make_venv "$1" ;; esac
 fi

@@ -1,6 +1,6 @@
 """PID 1 of a lab machine: its own pid, mount and host name namespaces, a boot_id of its own.
 
-    hostinit.py NETNS HOSTNAME BOOT_ID_FILE STATE_DIR
+    hostinit.py NETNS HOSTNAME BOOT_ID_FILE STATE_DIR PROFILES_DIR
 
 Prints its pid (as seen from outside) on stdout once everything is mounted,
 then reaps children until it is killed - and with it everything on the host.
@@ -13,7 +13,7 @@ import sys
 import ns
 
 
-def set_up(hostname, boot_id_file, state_dir):
+def set_up(hostname, boot_id_file, state_dir, profiles_dir):
     ns.mount("none", "/", None, ns.MS_REC | ns.MS_PRIVATE)
     ns.mount("proc", "/proc", "proc", ns.MS_NOSUID | ns.MS_NODEV | ns.MS_NOEXEC)
     ns.mount("sysfs", "/sys", "sysfs", ns.MS_NOSUID | ns.MS_NODEV | ns.MS_NOEXEC)
@@ -21,11 +21,12 @@ def set_up(hostname, boot_id_file, state_dir):
     os.makedirs("/run/standin", exist_ok=True)
     ns.mount(boot_id_file, "/proc/sys/kernel/random/boot_id", None, ns.MS_BIND)
     ns.mount(state_dir, "/var/lib/standin", None, ns.MS_BIND)
+    ns.mount(profiles_dir, "/etc/standin/switch-profiles", None, ns.MS_BIND)
     socket.sethostname(hostname)
 
 
 def main():
-    netns, hostname, boot_id_file, state_dir = sys.argv[1:5]
+    netns, hostname, *own = sys.argv[1:6]
     fd = os.open(ns.netns_path(netns), os.O_RDONLY | os.O_CLOEXEC)
     ns.setns(fd, ns.CLONE_NEWNET)
     ns.unshare(ns.CLONE_NEWNS | ns.CLONE_NEWUTS | ns.CLONE_NEWIPC | ns.CLONE_NEWPID)
@@ -41,7 +42,7 @@ def main():
     os.close(ready_r)
     try:
         os.setsid()
-        set_up(hostname, boot_id_file, state_dir)
+        set_up(hostname, *own)
     except OSError as e:
         os.write(ready_w, str(e).encode())
         os._exit(1)

@@ -14,6 +14,7 @@ import sys
 import time
 import uuid
 
+import lab_profile
 import nl
 import ns
 import rtmpserver
@@ -22,6 +23,7 @@ import topology
 from run import LabError
 
 MACHINES = ("primary", "standby")
+MOUNT_POINTS = ("/var/lib/standin", "/etc/standin/switch-profiles")
 DROP = """table netdev cut {{
 {chains}
 }}
@@ -50,12 +52,15 @@ def boot(run, host):
     netns = run.netns(host)
     d = run.path(host)
     os.makedirs(os.path.join(d, "var-lib-standin"), exist_ok=True)
-    os.makedirs("/var/lib/standin", exist_ok=True)  # the mount point of the machine's own
+    for mount_point in MOUNT_POINTS:  # of what is the machine's own
+        os.makedirs(mount_point, exist_ok=True)
+    lab_profile.write(os.path.join(d, "switch-profiles"))
     with open(os.path.join(d, "boot_id"), "w") as f:
         f.write(str(uuid.uuid4()) + "\n")
     got = subprocess.run([sys.executable, "-I", "-B", "-c",
                           f"import sys; sys.path.insert(0, {labrun.HERE!r}); import hostinit; hostinit.main()",
-                          netns, host, os.path.join(d, "boot_id"), os.path.join(d, "var-lib-standin")],
+                          netns, host, os.path.join(d, "boot_id"), os.path.join(d, "var-lib-standin"),
+                          os.path.join(d, "switch-profiles")],
                          stdout=subprocess.PIPE, text=True, start_new_session=True)
     if got.returncode:
         raise LabError(f"{host} did not boot: its namespaces could not be made")
@@ -269,10 +274,11 @@ def signal_all(run, host, sig):
 
 
 def clean_mount_point():
-    """Removes the (empty) mount point when no lab needs it any more."""
+    """Removes the (empty) mount points when no lab needs them any more."""
     if not labrun.all_runs():
-        with contextlib.suppress(OSError):
-            os.rmdir("/var/lib/standin")
+        for folder in MOUNT_POINTS + ("/etc/standin",):
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
     shutil.rmtree(os.path.join(labrun.BASE, "tmp"), ignore_errors=True)
 
 

@@ -3,6 +3,7 @@ import os
 
 import hosts
 import ns
+import sshd
 import topology
 
 
@@ -33,6 +34,9 @@ def info(run):
         "switch": {"netns": run.netns("switch"), "address": topology.SWITCH_ADDRESS, "snmp_port": 161,
                    "trap_sink": topology.TRAP_SINK + ":162", "trap_community": run.path("snmp.community-trap"),
                    "ovs_rundir": os.path.join(sw, "ovs"),
+                   "ssh": {"port": sshd.PORT, "user": sshd.USER, "password": run.path("ssh.password"),
+                           "key": run.path("ssh.key"), "known_hosts": run.path("ssh.known_hosts"),
+                           "log": os.path.join(sw, "ssh", "sshd.log")},
                    "credentials": {
                        "community": run.path("snmp.community"), "community_ro": run.path("snmp.community-ro"),
                        "v3": [
@@ -57,6 +61,8 @@ def text(d):
     s = d["switch"]
     lines.append(f"  switch   {s['netns']:14} snmp {s['address']}:161 v2c {s['credentials']['community']}, v3 user "
                  f"{s['credentials']['v3'][0]['user']}; traps to {s['trap_sink']}")
+    lines.append(f"           ssh {s['ssh']['user']}@{s['address']}:{s['ssh']['port']} key {s['ssh']['key']}, password in "
+                 f"{s['ssh']['password']}, host key in {s['ssh']['known_hosts']}")
     c = d["cameras"]
     lines.append(f"  {c['count']} cameras from {c['first_address']} on ({c['ffmpeg']} ffmpeg), {c['csv']}")
     lines.append(f"  observer {d['observer']}")

@@ -11,6 +11,7 @@ import subprocess
 
 import ns
 import run as labrun
+from topology import LIMBO
 
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 BRIDGE = "br0"
@@ -127,8 +128,9 @@ class Switch:
         out = {}
         for r in rows:
             trunks = r["trunks"][1] if isinstance(r["trunks"], list) else [r["trunks"]]
-            if isinstance(r["tag"], int):
-                out[r["name"]] = (r["tag"], [v for v in trunks if v != r["tag"]])
+            tag = r["tag"] if isinstance(r["tag"], int) else LIMBO
+            if r["name"] != BRIDGE:
+                out[r["name"]] = (tag, sorted(v for v in trunks if v != tag))
         return out
 
     def port_numbers(self):

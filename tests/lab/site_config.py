@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """Writes the configuration that standin would have on the lab's machines: site_config.py [--run ID] [--set KEY=VALUE ...].
 
+`--way` says how the switch is reached: `snmp` (profile generic-qbridge), `ssh` (profile openvswitch), or both in the
+order in which they are tried: `snmp,ssh` and `ssh,snmp` (profile lab-switch, which is both; see lab_profile.py).
+
 Everything that the site does not dictate is left at the shipped defaults, so that what is measured is what is shipped.
 `--set` adds or replaces one line, as in `--set policy.service-dead='"takeover"'`; the key is below [peer.cctv], or
 whole where it begins with a colon, as in `--set ':node.log="debug"'`. Prints the paths as JSON.
@@ -11,8 +14,11 @@ import os
 import secrets
 import subprocess
 
+import lab_profile
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 LAB = os.path.join(os.path.dirname(os.path.dirname(HERE)), "scripts", "lab")
+WAYS = ("snmp", "ssh", "snmp,ssh", "ssh,snmp")
 
 
 def info(run):
@@ -33,17 +39,36 @@ def snmp(lab, version):
             'priv = "aes128"', f"priv-file = {toml(user['priv_file'])}"]
 
 
-def config(lab, host, pair, sets, version):
+def ssh(lab):
+    there = lab["switch"]["ssh"]
+    return [f"port = {there['port']}", f"user = {toml(there['user'])}", f"key-file = {toml(there['key'])}",
+            f"known-hosts = {toml(there['known_hosts'])}"]
+
+
+def switch(lab, me, ways, version):
+    """The tables of the switch: what it is, and each way to reach it."""
+    both = len(ways) > 1
+    profile = lab_profile.NAME if both else {"snmp": "generic-qbridge", "ssh": "openvswitch"}[ways[0]]
+    core = [f"address = {toml(lab['switch']['address'])}", f"profile = {toml(profile)}",
+            f"own-ports = {toml([i['port'] for name, i in me.items() if name != 'eth2'])}"]
+    core += [] if lab["stock_snmpd"] else ['oper-staleness = "0s"']
+    core += [f"prefer = {toml(ways)}"] if both else []
+    tables = {"switch.core": core}
+    if "snmp" in ways:
+        tables["switch.core.snmp"] = snmp(lab, version)
+    if "ssh" in ways:
+        tables["switch.core.ssh"] = ssh(lab)
+    return tables
+
+
+def config(lab, host, pair, sets, version, ways):
     other = "standby" if host == "primary" else "primary"
     me, peer = lab["hosts"][host]["interfaces"], lab["hosts"][other]["interfaces"]
     address = {"primary": ["192.168.1.31" if pair else "192.168.1.101", "192.168.20.31"],
                "standby": ["192.168.1.102", "192.168.20.102"]}
     tables = {
         "node": [f"name = {toml(host)}"],
-        "switch.core": [f"address = {toml(lab['switch']['address'])}", 'profile = "generic-qbridge"',
-                        f"own-ports = {toml([i['port'] for name, i in me.items() if name != 'eth2'])}"]
-        + ([] if lab["stock_snmpd"] else ['oper-staleness = "0s"']),
-        "switch.core.snmp": snmp(lab, version),
+        **switch(lab, me, ways, version),
         "peer.cctv": [f"kind = {toml('pair' if pair else 'agentless')}", f"vip = {toml(lab['vip'])}",
                       'interface = "eth0"', f"management = {toml(address[other][1])}"]
         + ([f"addresses = {toml(address[other])}"] if pair else [])
@@ -69,13 +94,15 @@ def config(lab, host, pair, sets, version):
             name = {".fence": "[peer.cctv.fence]"}.get(table, "peer.cctv" + table)
         lines = tables.setdefault(name, [])
         lines[:] = [line for line in lines if not line.startswith(key + " =")] + [f"{key} = {value}"]
-    order = ["node", "heartbeat", "switch.core", "switch.core.snmp", "peer.cctv"]
+    order = ["node", "heartbeat", "switch.core", "switch.core.snmp", "switch.core.ssh", "peer.cctv"]
     names = [n for n in order if n in tables] + [n for n in tables if n not in order]
     return "\n".join(f"[{n}]\n" + "\n".join(tables[n]) + "\n" for n in names)
 
 
-def write(lab, sets=(), version="2c"):
+def write(lab, sets=(), version="2c", way="snmp"):
     """Writes the file of every machine that runs standin; {host: path}."""
+    if way not in WAYS:
+        raise ValueError(f"'{way}' is no way to reach the switch; there are {', '.join(WAYS)}")
     pair = lab["mode"] == "pair"
     paths = {}
     key = os.path.join(lab["dir"], "heartbeat.key")
@@ -86,7 +113,7 @@ def write(lab, sets=(), version="2c"):
     for host in ["standby"] + (["primary"] if pair else []):
         paths[host] = lab["hosts"][host]["config"]
         with open(paths[host], "w") as f:
-            f.write(config(lab, host, pair, sets, version))
+            f.write(config(lab, host, pair, sets, version, way.split(",")))
     return paths
 
 
@@ -94,9 +121,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", default=os.environ.get("STANDIN_LAB_RUN"))
     parser.add_argument("--snmp", choices=["1", "2c", "3"], default="2c")
+    parser.add_argument("--way", choices=WAYS, default="snmp")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     args = parser.parse_args()
-    print(json.dumps(write(info(args.run), args.set, args.snmp)))
+    print(json.dumps(write(info(args.run), args.set, args.snmp, args.way)))
 
 
 if __name__ == "__main__":

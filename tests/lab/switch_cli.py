@@ -7,6 +7,7 @@ import delay
 import nl
 import ns
 import snmp
+import sshd
 
 SILENT = """table inet lab_silent {
  chain input { type filter hook input priority 0; udp dport 161 drop
@@ -33,8 +34,16 @@ def run_command(run, args):
         return ask(run, "status")
     if args.what == "vlan":
         return ask(run, "vlan", port=args.port, vid=args.vid)
+    if args.what == "trunk":
+        return ask(run, "trunk", port=args.port, native=args.native, tagged=args.tagged)
+    if args.what in ("save", "unsaved"):
+        return ask(run, args.what)
     if args.what == "port":
         return ask(run, "port", port=args.port, up=args.state == "up")
+    if args.what == "ssh":
+        at = time.time_ns() // 1000
+        sshd.stop(run) if args.ssh == "stop" else sshd.start(run)
+        return {"switch": "ssh " + args.ssh, "t_us": at}
     if args.what == "reboot":
         return reboot(run, args.dark)
     return snmp_command(run, args)
@@ -57,16 +66,18 @@ def snmp_command(run, args):
 
 
 def reboot(run, dark):
-    """Links dark and SNMP gone at once; after `dark` seconds the start-up configuration, then SNMP again."""
+    """Links dark, SNMP and SSH gone at once; after `dark` seconds the start-up configuration, then both again."""
     snmp.rules(run, "")
     at = ask(run, "dark")["t_us"]
     ask(run, "delay", ms=0)
     snmp.stop_snmpd(run)
+    sshd.stop(run)
     left = at / 1e6 + dark - time.time()
     if left > 0:
         time.sleep(left)
     back = ask(run, "forget")["t_us"]
     snmp.start_snmpd(run)
+    sshd.start(run)
     return {"switch": "rebooted", "t_us": at, "links_back_us": back, "snmp_back_us": time.time_ns() // 1000}
 
 

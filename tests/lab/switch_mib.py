@@ -14,13 +14,14 @@ import time
 
 from agentx import (COMMIT_FAILED, COUNTER64, GAUGE32, INCONSISTENT_VALUE, INTEGER, NO_CREATION, NO_INSTANCE, NO_OBJECT,
                     NOT_WRITABLE, OCTETS, TIMETICKS, WRONG_LENGTH, WRONG_TYPE, WRONG_VALUE, SetError, oid)
+from topology import LIMBO
 
-LIMBO = 4094  # an access VLAN nobody is in: where a port without untagged membership goes
 IF_ADMIN, IF_OPER, IF_LAST = oid("1.3.6.1.2.1.2.2.1.7"), oid("1.3.6.1.2.1.2.2.1.8"), oid("1.3.6.1.2.1.2.2.1.9")
 IF_ALIAS = oid("1.3.6.1.2.1.31.1.1.1.18")
 # ifHCInUcastPkts, ifHCOutUcastPkts, ifHCInOctets, ifHCOutOctets, in the order of nl.Link.counters
 IF_COUNTERS = [oid(f"1.3.6.1.2.1.31.1.1.1.{n}") for n in (7, 11, 6, 10)]
 BRIDGE = oid("1.3.6.1.2.1.17")
+SAVE = oid("1.3.6.1.4.1.8072.9999.9999.1")  # netSnmpPlaypen; vendors have such an object each of their own
 FDB_FRESH = 0.02
 
 
@@ -35,6 +36,20 @@ class Vlans:
         for port, vids in tagged.items():
             for v in vids:
                 self.egress.setdefault(v, set()).add(port)
+
+    def place(self, port, tag, tagged):
+        """Makes a port what the switch has it as, whoever did that; the others stay."""
+        for vid in [tag, *tagged]:
+            if vid != LIMBO and vid not in self.names:  # a VLAN is there as soon as a port is in it
+                self.names[vid], self.egress[vid], self.untagged[vid] = f"VLAN{vid}", set(), set()
+        for vid in self.names:
+            self.egress[vid].discard(port)
+            self.untagged[vid].discard(port)
+            if vid == tag or vid in tagged:
+                self.egress[vid].add(port)
+        if tag != LIMBO:
+            self.pvid[port] = tag
+            self.untagged[tag].add(port)
 
     def effective(self, port):
         """What the switch must do with a port: (tag, [tagged VLANs])."""
@@ -110,13 +125,14 @@ class SwitchMib:
             (q + (4, 5, 1, 1), ports, gauge(lambda i: v().pvid[i[0]])),
             (q + (4, 5, 1, 2), ports, integer(lambda i: 1)),
             (q + (4, 5, 1, 3), ports, integer(lambda i: 1)),
+            (SAVE, scalar, integer(lambda i: 0 if self.live.unsaved() else 1)),
         ] + [(column, ifs, (lambda which: lambda i: (COUNTER64, self.live.counter(i[0], which)))(which))
              for which, column in enumerate(IF_COUNTERS)], key=lambda c: c[0])
         self.prefixes = [c[0] for c in self.columns]
         self.writers = {IF_ADMIN: self._set_admin, IF_ALIAS: self._set_alias, q + (4, 3, 1, 1): self._set_name,
                         q + (4, 3, 1, 2): self._set_members, q + (4, 3, 1, 3): self._set_forbidden,
                         q + (4, 3, 1, 4): self._set_members, q + (4, 3, 1, 5): self._set_row,
-                        q + (4, 5, 1, 1): self._set_pvid}
+                        q + (4, 5, 1, 1): self._set_pvid, SAVE: self._set_save}
         self.egress_column = q + (4, 3, 1, 2)
 
     def fdb(self):
@@ -201,6 +217,8 @@ class SwitchMib:
                 self.live.set_alias(index, text)
             for index, value in draft["admin"].items():
                 self.live.set_admin(index, value)
+            if draft.get("save"):
+                self.live.save()
         except (OSError, RuntimeError) as e:
             self.live.log(f"a SET could not be applied: {e}")
             raise SetError(COMMIT_FAILED) from None
@@ -264,6 +282,15 @@ class SwitchMib:
             del vlans.names[vid], vlans.egress[vid], vlans.untagged[vid]
         elif not (value == 1 and vid in vlans.names):
             raise SetError(INCONSISTENT_VALUE)
+
+    def _set_save(self, draft, _column, index, kind, value):
+        """1: what runs now is what the switch boots with from now on. An undo of that SET does not take it back."""
+        self._want(kind, INTEGER)
+        if index != (0,):
+            raise SetError(NO_CREATION)
+        if value != 1:
+            raise SetError(WRONG_VALUE)
+        draft["save"] = True
 
     def _set_pvid(self, draft, _column, index, kind, value):
         self._want(kind, GAUGE32, INTEGER)

@@ -22,6 +22,7 @@ from up import SWITCH_MAC
 
 LINK_DOWN, LINK_UP = agentx.oid("1.3.6.1.6.3.1.1.5.3"), agentx.oid("1.3.6.1.6.3.1.1.5.4")
 TRAP_OID = agentx.oid("1.3.6.1.6.3.1.1.4.1.0")
+VLANS_FRESH = 0.02
 IF_INDEX = agentx.oid("1.3.6.1.2.1.2.2.1.1")
 
 
@@ -45,10 +46,9 @@ class State:
         self.port_index = {p: self.by_name[n] for n, p in numbers.items() if n in self.by_name and n != ovs.BRIDGE}
         self.port_name = {p: n for n, p in numbers.items() if p in self.port_index}
         self.number = {n: p for p, n in self.port_name.items()}
-        self.home = self.switch.ports()   # what a reboot goes back to
-        self.home_alias = {l.port: l.alias for l in run.legs()}
         self.cables = [l.port for l in run.legs()]
         self.load_vlans()
+        self.home = self.running()        # what a reboot goes back to
 
     def _load_links(self):
         links = self.netlink.links()
@@ -59,8 +59,32 @@ class State:
     def load_vlans(self):
         now = self.switch.ports()
         pvid = {p: now[n][0] for p, n in self.port_name.items()}
-        self.vlans = switch_mib.Vlans(topology.VLAN_NAMES, pvid,
-                                      {p: now[n][1] for p, n in self.port_name.items() if now[n][1]})
+        self.shadow = switch_mib.Vlans(topology.VLAN_NAMES, pvid,
+                                       {p: now[n][1] for p, n in self.port_name.items() if now[n][1]})
+        self.followed = time.monotonic()
+
+    @property
+    def vlans(self):
+        """The VLANs; what the command line has changed in Open vSwitch is in them at most VLANS_FRESH later."""
+        if time.monotonic() - self.followed > VLANS_FRESH:
+            for name, (tag, tagged) in self.switch.ports().items():
+                number = self.number.get(name)
+                if number and self.shadow.effective(number) != (tag, tagged):
+                    self.shadow.place(number, tag, tagged)
+            self.followed = time.monotonic()
+        return self.shadow
+
+    def running(self):
+        """{port: (tag, tagged VLANs, alias, admin)} as it is now."""
+        now = self.switch.ports()
+        return {n: (*now[n], self.alias(self.by_name[n]), self.admin(self.by_name[n])) for n in self.cables}
+
+    def unsaved(self):
+        """The ports that a reboot would change."""
+        return sorted(n for n, port in self.running().items() if port != self.home[n])
+
+    def save(self):
+        self.home = self.running()
 
     # -- what the MIB reads ---------------------------------------------------------
 
@@ -121,7 +145,7 @@ class State:
             for port, vid, mac, _ in self.switch.fdb():
                 if self.port_name.get(port) == name and vid != changes[name][0]:
                     self.switch.appctl("fdb/del", ovs.BRIDGE, str(vid), mac)
-        self.vlans = vlans
+        self.shadow, self.followed = vlans, time.monotonic()
 
     # -- events -------------------------------------------------------------------------
 
@@ -153,6 +177,7 @@ class Daemon:
         self.next_try = 0.0
         self.handlers = {"status": self.status, "lie": self.lie, "delay": self.set_delay, "cable": self.cable,
                          "vlan": self.vlan, "port": self.port, "forget": self.forget, "dark": self.dark,
+                         "trunk": self.trunk, "save": self.save, "unsaved": self.unsaved,
                          "ready": lambda: {"ready": self.session is not None}}
 
     # -- AgentX ---------------------------------------------------------------------------
@@ -162,7 +187,7 @@ class Daemon:
         live = [switch_mib.IF_ADMIN, switch_mib.IF_OPER, switch_mib.IF_LAST] + list(switch_mib.IF_COUNTERS)
         if self.run.state["stock_snmpd"]:
             live = [switch_mib.IF_ADMIN] if self.state.lie != "off" else []
-        return live + [switch_mib.IF_ALIAS, switch_mib.BRIDGE]
+        return live + [switch_mib.IF_ALIAS, switch_mib.BRIDGE, switch_mib.SAVE]
 
     def connect(self):
         self.next_try = time.monotonic() + 0.05
@@ -273,6 +298,21 @@ class Daemon:
         s.set_vlans(draft)
         return {"port": port, "vlan": vid, "t_us": at // 1000}
 
+    def trunk(self, port, native, tagged):
+        """Makes a port a trunk: `native` leaves it untagged, the others tagged."""
+        number, s = self._port(port), self.state
+        at = time.time_ns()
+        s.switch.set_ports({port: (native, tagged)})
+        s.vlans.place(number, native, sorted(set(tagged) - {native}))
+        return {"port": port, "native": native, "tagged": tagged, "t_us": at // 1000}
+
+    def save(self):
+        self.state.save()
+        return {"saved": True, "t_us": time.time_ns() // 1000}
+
+    def unsaved(self):
+        return {"unsaved": self.state.unsaved()}
+
     def port(self, port, up):
         at = time.time_ns()
         index = self.state.port_index[self._port(port)]
@@ -290,20 +330,20 @@ class Daemon:
         return {"t_us": at // 1000}
 
     def forget(self):
-        """What a reboot leaves: the start-up configuration; every port up whose cable is in."""
+        """What a reboot leaves: the start-up configuration, which is the one of `lab up` unless another was saved."""
         s = self.state
         s.lie = "off"
         s.fake_admin.clear()
-        s.switch.set_ports(s.home)
+        s.switch.set_ports({port: (tag, tagged) for port, (tag, tagged, _, _) in s.home.items()})
         s.switch.appctl("fdb/flush", ovs.BRIDGE)
         s.load_vlans()
-        for port in self.state.cables:
+        for port, (_, _, alias, admin) in s.home.items():
             index = s.by_name[port]
-            s.netlink.set_alias(index, s.home_alias[port])
+            s.netlink.set_alias(index, alias)
             if index in s.pulled:
-                s.pulled[index] = 1
+                s.pulled[index] = admin
             else:
-                s.netlink.set_up(index)
+                s.netlink.set_up(index, admin == 1)
         return {"t_us": time.time_ns() // 1000}
 
     def loop(self):

@@ -4,6 +4,7 @@ RTMP_PORT = 1935
 APPLICATION = "live"
 VLAN_PRODUCTION, VLAN_MANAGEMENT, VLAN_QUARANTINE, VLAN_PARKING = 10, 20, 998, 999
 VLAN_NAMES = {1: "default", 10: "production", 20: "management", 998: "quarantine", 999: "parking"}
+LIMBO = 4094        # an access VLAN nobody is in: where a port without untagged membership goes
 SWITCH_ADDRESS = "192.168.20.2"
 TRAP_SINK = "192.168.20.102"
 GATEWAY = "192.168.1.1"

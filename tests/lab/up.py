@@ -18,7 +18,7 @@ import topology
 from run import LabError, say, wait_for
 
 NEEDED = {"ovs-vswitchd": "openvswitch-switch", "ovsdb-tool": "openvswitch-switch", "nginx": "nginx-light",
-          "snmpd": "snmpd", "snmpget": "snmp", "ffmpeg": "ffmpeg", "nft": "nftables", "tcpdump": "tcpdump",
+          "sshd": "openssh-server", "ssh-keygen": "openssh-client", "snmpd": "snmpd", "snmpget": "snmp", "ffmpeg": "ffmpeg", "nft": "nftables", "tcpdump": "tcpdump",
           "nsenter": "util-linux", "ip": "iproute2"}
 SWITCH_MAC = "0a:00:00:00:00:02"
 
@@ -101,8 +101,11 @@ def build(run, count, ffmpegs):
 
 
 def start_switch_management(run):
-    """snmpd and the subagent that answers for the live switch."""
+    """snmpd, the subagent that answers for the live switch, and the SSH server."""
     import snmp
+    import sshd
+    sshd.write(run)
+    sshd.start(run)
     snmp.start(run)
 
 
