@@ -17,7 +17,7 @@ packages_for() {
         build) echo build-essential pkg-config ca-certificates ;;
         lab) echo openvswitch-switch openssh-server frr snmpd snmp nginx-light libnginx-mod-rtmp ffmpeg nftables \
                 tcpdump iproute2 ethtool iputils-arping iputils-ping procps python3 util-linux ;;
-        bench) echo keepalived ;;   # only to be measured against
+        bench) echo keepalived fence-agents time ;;   # only to be measured against, and with
         venv | venv-bench) echo python3-venv ;;
         all) echo "$(packages_for build) $(packages_for lab)" ;;
         *) echo "packages_for: no group '$1' (build, lab, bench, venv, venv-bench, all)" >&2; return 2 ;;

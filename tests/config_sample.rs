@@ -59,6 +59,7 @@ fn what_the_sample_says_is_the_default() {
     let (said, default) = (load(SAMPLE), load(&only_required));
     assert_eq!(said.node, default.node);
     assert_eq!(said.heartbeat, default.heartbeat);
+    assert_eq!((&said.traps, &default.traps), (&None, &None));
     assert_eq!(said.switches, default.switches);
     assert_eq!(said.peers, default.peers);
 }
@@ -96,6 +97,7 @@ fn the_sample_names_every_key_of_the_schema() {
         "",
         "[node]",
         "[heartbeat]",
+        "[traps]",
         "[switch.core]",
         "[switch.core.snmp]",
         "[switch.core.ssh]",

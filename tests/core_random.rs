@@ -30,6 +30,7 @@ enum Input {
     Pong,
     Service(bool),
     Port(bool),
+    Hint,
     SwitchSilent,
     SwitchRebooted,
     /// data path, holds, carrier
@@ -125,6 +126,7 @@ impl Watched {
                 fault: "fault".to_owned(),
             }),
             Input::Port(up) => self.tell(Event::PeerPort { up }),
+            Input::Hint => self.tell(Event::PortHint),
             Input::SwitchSilent => self.tell(Event::SwitchSilent),
             Input::SwitchRebooted => self.tell(Event::SwitchRebooted),
             Input::Beat(data, holds, carrier) => self.tell(Event::Beat(beat(data, holds, carrier))),
@@ -384,6 +386,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         1 => Just(Input::Pong),
         2 => any::<bool>().prop_map(Input::Service),
         2 => any::<bool>().prop_map(Input::Port),
+        1 => Just(Input::Hint),
         1 => Just(Input::SwitchSilent),
         1 => Just(Input::SwitchRebooted),
         3 => any::<(bool, bool, bool)>().prop_map(|(d, h, c)| Input::Beat(d, h, c)),
@@ -597,6 +600,7 @@ fn documented(from: &str, input: Input) -> &'static [&'static str] {
         Input::Port(false) => &["", "confirming"],
         Input::AddressLost
         | Input::Pong
+        | Input::Hint
         | Input::SwitchSilent
         | Input::SwitchRebooted
         | Input::Service(_)
@@ -637,6 +641,7 @@ fn every_event_in_every_state_leads_where_the_table_says() {
         Input::Service(false),
         Input::Port(true),
         Input::Port(false),
+        Input::Hint,
         Input::SwitchSilent,
         Input::SwitchRebooted,
         Input::Witnesses,

@@ -9,9 +9,11 @@ use super::common::{load_all, runtime, say, say_json};
 use super::exit::ExitCode;
 use crate::config::{Config, Peer};
 use crate::daemon::moving::{self, Where};
-use crate::daemon::{privilege, switches};
-use crate::net::{gate, legs};
+use crate::daemon::{privilege, switches, two_legs};
+use crate::net::netlink::Netlink;
+use crate::net::{address, gate, link};
 use crate::switch::Switch;
+use crate::types::VlanId;
 use crate::verify::Inventory;
 
 /// Checks configuration, profiles, cameras, capabilities, and whether the switches answer.
@@ -45,24 +47,15 @@ pub fn run(path: &Path, offline: bool, as_json: bool) -> ExitCode {
             Err(e) => lines.add("nft", Err(e.to_string())),
         }
         for peer in config.peers.values() {
-            if let Some(t) = &peer.port_takeover {
-                let what = format!("legs of {}", peer.name);
-                let faults = legs::faults(&peer.interface, &t.interface);
-                if faults.is_empty() {
-                    lines.add(
-                        &what,
-                        Ok("ARP and return path settings are right".to_owned()),
-                    );
-                }
-                for fault in faults {
-                    lines.add(&what, Err(fault.to_string()));
-                }
-            }
+            legs(peer, &mut lines).await;
         }
         match switches::build(&config, &secrets) {
             Ok(built) => {
                 for peer in config.peers.values() {
                     own_port(peer, &built, &mut lines).await;
+                }
+                for peer in config.peers.values() {
+                    forwards(peer, &built, &mut lines).await;
                 }
                 for (name, switch) in &built {
                     reach(&config, name, switch, &mut lines).await;
@@ -102,6 +95,38 @@ fn cameras(config: &Config, lines: &mut Lines) {
     }
 }
 
+/// Port takeover: what two interfaces in one network need.
+async fn legs(peer: &Peer, lines: &mut Lines) {
+    let what = format!("legs of {}", peer.name);
+    let (Some(_), Ok(cameras)) = (&peer.port_takeover, Inventory::load(&peer.verify.cameras))
+    else {
+        return;
+    };
+    let faults = async {
+        let netlink = Netlink::open().map_err(|e| e.to_string())?;
+        let link = link::link(&netlink, &peer.interface).await;
+        let link = link
+            .map_err(|e| e.to_string())?
+            .ok_or_else(|| format!("there is no interface {}", peer.interface))?;
+        let own = address::own(&netlink, link.ifindex, peer.vip).await;
+        let own = own.map_err(|e| e.to_string())?.ok_or_else(|| {
+            format!(
+                "{} has no address of its own in the network of {}",
+                peer.interface, peer.vip
+            )
+        })?;
+        let faults = two_legs::faults(&netlink, peer, own, &cameras).await;
+        faults.map_err(|e| e.to_string())
+    };
+    match faults.await {
+        Ok(faults) if faults.is_empty() => {
+            lines.add(&what, Ok("ARP settings and routes are right".to_owned()))
+        }
+        Ok(faults) => faults.into_iter().for_each(|f| lines.add(&what, Err(f))),
+        Err(e) => lines.add(&what, Err(e)),
+    }
+}
+
 async fn reach(config: &Config, name: &str, switch: &Switch, lines: &mut Lines) {
     let what = format!("switch {name}");
     match switch.system().await {
@@ -120,8 +145,12 @@ async fn reach(config: &Config, name: &str, switch: &Switch, lines: &mut Lines) 
             Ok(p) => lines.add(
                 &what,
                 Ok(format!(
-                    "ifIndex {}, admin {:?}, oper {:?}, ifAlias {:?}",
-                    p.if_index,
+                    "{}admin {:?}, oper {:?}, ifAlias {:?}",
+                    // A command line goes by names.
+                    match p.if_index.0 {
+                        0 => String::new(),
+                        index => format!("ifIndex {index}, "),
+                    },
                     p.admin,
                     p.oper,
                     p.if_alias.unwrap_or_default()
@@ -162,6 +191,33 @@ async fn own_port(peer: &Peer, built: &BTreeMap<String, Switch>, lines: &mut Lin
             Err("its PVID and what leaves it untagged do not agree".to_owned()),
         ),
         Err(why) => lines.add(&what, Err(why)),
+    }
+}
+
+/// Port takeover: every port that is moved goes dark for up to 30 s where spanning tree does not take it for an edge.
+async fn forwards(peer: &Peer, built: &BTreeMap<String, Switch>, lines: &mut Lines) {
+    let Some(t) = &peer.port_takeover else { return };
+    let theirs = peer.fence.iter().flat_map(|f| {
+        let at = |p| (f.switch.as_str(), p, t.production);
+        f.ports.iter().map(move |p| at(p.as_str()))
+    });
+    let ours: (&str, &str, VlanId) = (&t.switch, &t.port, t.parking);
+    for (name, port, vlan) in [ours].into_iter().chain(theirs) {
+        let Some(switch) = built.get(name) else {
+            continue;
+        };
+        let what = format!("spanning tree on {name}:{port}");
+        match switch.stp(port, Some(vlan)).await {
+            Ok(stp) if stp.edge == Some(true) => lines.add(&what, Ok(stp.words())),
+            Ok(stp) => lines.warn(
+                &what,
+                format!(
+                    "{}: if it is not an edge port (PortFast), it is dark for up to 30 s after it was moved; a takeover waits for our own port where the switch tells",
+                    stp.words()
+                ),
+            ),
+            Err(e) => lines.warn(&what, e.to_string()),
+        }
     }
 }
 

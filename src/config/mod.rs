@@ -11,7 +11,9 @@ mod problem;
 mod resolved;
 pub mod schema;
 mod schema_peer;
+mod schema_ports;
 mod schema_ssh;
+mod schema_traps;
 mod secret;
 mod suggest;
 mod surroundings;
@@ -22,14 +24,14 @@ pub use origin::Origin;
 pub use problem::{ConfigErrors, Problem, Severity, Warning};
 pub use resolved::{
     Config, Fence, Heartbeat, Node, Peer, PortTakeover, Quarantine, Snmp, SnmpAuth, Ssh, Switch,
-    Usm,
+    Traps, Usm,
 };
 pub use schema::{
     Address, AliveElsewhere, Announce, AuthProtocol, Conflict, Detect, FenceKind, Kind, Legacy,
     Policy, PrivProtocol, Release, Service, ServiceDead, SnmpVersion, Start, Takeover, Unproven,
     Verify, Way,
 };
-pub use secret::{Secrets, SnmpSecret, SshSecret, community_file};
+pub use secret::{Secrets, SnmpSecret, SshSecret, TrapSecret, community_file};
 pub use surroundings::{InterfaceFacts, Persistence, ProfileFacts, Surroundings};
 
 use std::path::Path;

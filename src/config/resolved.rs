@@ -20,6 +20,8 @@ pub struct Config {
     pub node: Node,
     /// Present if any peer is of kind [`Kind::Pair`]; otherwise only if the file has the table.
     pub heartbeat: Option<Heartbeat>,
+    /// How notifications of switches are received; `None`: they are not.
+    pub traps: Option<Traps>,
     /// Switches by name.
     pub switches: BTreeMap<String, Switch>,
     /// Peers by name.
@@ -71,6 +73,17 @@ pub struct Heartbeat {
     pub key_file: PathBuf,
     /// Time between two heartbeats.
     pub interval: Duration,
+}
+
+/// How linkDown and linkUp notifications of switches are received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Traps {
+    /// Address and UDP port to listen on.
+    pub listen: SocketAddrV4,
+    /// File with the community of version 1 and 2c; `None`: those are not taken.
+    pub community_file: Option<PathBuf>,
+    /// The user of version 3, who always has authentication; `None`: those are not taken.
+    pub user: Option<Usm>,
 }
 
 /// A switch.
@@ -218,6 +231,8 @@ pub struct PortTakeover {
     pub parking: VlanId,
     /// Time for one try.
     pub timeout: Duration,
+    /// Time for which spanning tree is waited for; zero: not at all.
+    pub forwarding: Duration,
 }
 
 /// Between which VLANs a fence moves the peer's ports.
@@ -234,8 +249,10 @@ pub struct Quarantine {
 pub struct Fence {
     /// Name of a switch in [`Config::switches`].
     pub switch: String,
-    /// ifNames; at least one.
+    /// ifNames; none if they are found by the daemon (`auto`).
     pub ports: Vec<String>,
+    /// True: the port is found where the peer's MAC is, while the peer is healthy.
+    pub auto: bool,
     /// Where its ports go; `None`: they are shut.
     pub quarantine: Option<Quarantine>,
     /// What ifAlias must say; `None`: whatever was observed.

@@ -14,7 +14,9 @@ use super::text;
 use crate::types::{MacAddr, Vip};
 
 pub use super::schema_peer::*;
+pub use super::schema_ports::*;
 pub use super::schema_ssh::*;
+pub use super::schema_traps::*;
 
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -24,6 +26,8 @@ pub struct File {
     pub node: Node,
     /// `[heartbeat]`, needed only where a peer is of kind `pair`.
     pub heartbeat: Option<Heartbeat>,
+    /// `[traps]`, where notifications of switches are received.
+    pub traps: Traps,
     /// `[switch.NAME]`
     pub switch: BTreeMap<String, Switch>,
     /// `[peer.NAME]`
@@ -255,8 +259,8 @@ pub struct Peer {
 pub struct Fence {
     /// Name of a `[switch.NAME]`. Required.
     pub switch: Option<String>,
-    /// ifNames of the peer's ports, all members of its LAG. Required.
-    pub ports: Vec<String>,
+    /// ifNames of the peer's ports, all members of its LAG; or `"auto"`. Required.
+    pub ports: Ports,
     /// How the peer is kept away.
     pub kind: FenceKind,
     /// What ifAlias must say; empty: whatever was observed while the peer was healthy.
@@ -272,7 +276,7 @@ impl Default for Fence {
     fn default() -> Self {
         Fence {
             switch: None,
-            ports: Vec::new(),
+            ports: Ports::default(),
             kind: FenceKind::Off,
             alias: String::new(),
             persist: None,

@@ -284,6 +284,9 @@ pub struct PortTakeover {
     /// Time within which the port must be moved and proven; then it is tried again.
     #[serde(deserialize_with = "text::one")]
     pub timeout: Duration,
+    /// Time for which spanning tree is waited for on the moved port before the announcement; zero: not at all.
+    #[serde(deserialize_with = "text::one")]
+    pub forwarding: Duration,
 }
 
 impl Default for PortTakeover {
@@ -296,6 +299,8 @@ impl Default for PortTakeover {
             parking: None,
             quarantine: None,
             timeout: Duration::from_secs(10),
+            // IEEE 802.1D: two forward delays of 15 s each, and some.
+            forwarding: Duration::from_secs(35),
         }
     }
 }

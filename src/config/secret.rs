@@ -24,6 +24,8 @@ pub struct Secrets {
     pub snmp: BTreeMap<String, SnmpSecret>,
     /// By switch name, where it is talked to over SSH.
     pub ssh: BTreeMap<String, SshSecret>,
+    /// Of notifications, where [`Config::traps`] is there.
+    pub traps: Option<TrapSecret>,
     /// The heartbeat key, where [`Config::heartbeat`] is used.
     pub heartbeat: Option<SecretSlice<u8>>,
 }
@@ -40,6 +42,17 @@ pub enum SnmpSecret {
         /// Privacy.
         privacy: Option<SecretString>,
     },
+}
+
+/// What notifications of switches are accepted with. Whatever is not configured is `None`.
+#[derive(Debug, Default)]
+pub struct TrapSecret {
+    /// The community of versions 1 and 2c.
+    pub community: Option<SecretString>,
+    /// Authentication pass phrase of the version 3 user.
+    pub auth: Option<SecretString>,
+    /// Privacy pass phrase of the version 3 user.
+    pub privacy: Option<SecretString>,
 }
 
 /// What an SSH login needs. Whatever is not configured is `None`.
@@ -115,6 +128,18 @@ impl Config {
                 ssh.insert(name.clone(), secret);
             }
         }
+        let traps = self.traps.as_ref().map(|t| {
+            let mut word =
+                |k: &str, file: Option<&PathBuf>, what| text(&format!("traps.{k}"), file?, what);
+            let user = t.user.as_ref();
+            let auth = user.and_then(|u| u.auth.as_ref()).map(|(_, f)| f);
+            let privacy = user.and_then(|u| u.privacy.as_ref()).map(|(_, f)| f);
+            TrapSecret {
+                community: word("community-file", t.community_file.as_ref(), Use::Community),
+                auth: word("auth-file", auth, Use::PassPhrase),
+                privacy: word("priv-file", privacy, Use::PassPhrase),
+            }
+        });
         let heartbeat = match &self.heartbeat {
             Some(h) if self.peers.values().any(|p| p.kind == super::Kind::Pair) => {
                 let key = "heartbeat.key-file";
@@ -127,6 +152,7 @@ impl Config {
             return Ok(Secrets {
                 snmp,
                 ssh,
+                traps,
                 heartbeat,
             });
         }

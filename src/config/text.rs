@@ -10,6 +10,8 @@ use crate::types::{MacAddr, Vip};
 
 /// The UDP port of SNMP, where a switch's address names none.
 pub const SNMP_PORT: u16 = 161;
+/// The UDP port of SNMP notifications (RFC 3417), where the address to listen on names none.
+pub const TRAP_PORT: u16 = 162;
 
 /// A type that is read from a quoted text, with a message that says what would be right.
 pub trait FromText: Sized {
@@ -49,6 +51,24 @@ impl FromText for SocketAddrV4 {
         with_port
             .or_else(alone)
             .filter(|a| a.port() != 0)
+            .ok_or_else(|| format!("`{text}` is not {}", Self::EXPECTED))
+    }
+}
+
+/// Where SNMP notifications are received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrapAddress(pub SocketAddrV4);
+
+impl FromText for TrapAddress {
+    const EXPECTED: &'static str = "an IPv4 address of this machine, with the UDP port if that is not 162 (\"192.168.20.102\" or \"0.0.0.0:1162\")";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let with_port = text.parse::<SocketAddrV4>().ok();
+        let alone = || text.parse().ok().map(|a| SocketAddrV4::new(a, TRAP_PORT));
+        with_port
+            .or_else(alone)
+            .filter(|a| a.port() != 0)
+            .map(TrapAddress)
             .ok_or_else(|| format!("`{text}` is not {}", Self::EXPECTED))
     }
 }

@@ -9,8 +9,9 @@ use super::hub::Input;
 use super::journal::Entry;
 use super::notify;
 use super::run_loop::{Loop, PeerRun};
+use super::two_legs;
 use crate::detect::rtmp::From;
-use crate::net::{address, legs, link};
+use crate::net::{address, link};
 use crate::takeover::state::State;
 use crate::types::IfIndex;
 
@@ -57,19 +58,19 @@ impl Loop {
         }
     }
 
-    /// Port takeover: the settings of both legs, read every time.
+    /// Port takeover: the settings of both legs and their routes, read every time.
     fn check_legs(&self, peer: usize) {
         let p = &self.peers[peer];
         if p.hands.parked.is_none() {
             return;
         }
-        let leg = |at: usize| self.interfaces[at].name.clone();
-        let (listening, serving) = (leg(p.hands.listening), leg(p.hands.serving));
-        let tx = self.shared.tx.clone();
-        self.shared.slow.spawn_blocking(move || {
-            let faults = legs::faults(&listening, &serving);
-            let faults = faults.iter().map(ToString::to_string).collect();
-            let _ = tx.send(Input::Legs(peer, faults));
+        let own = self.interfaces[p.hands.listening].own;
+        let (tx, netlink) = (self.shared.tx.clone(), self.shared.netlink.clone());
+        let (config, cameras) = (p.hands.peer.clone(), p.hands.inventory.clone());
+        self.shared.slow.spawn(async move {
+            if let Ok(faults) = two_legs::faults(&netlink, &config, own, &cameras).await {
+                let _ = tx.send(Input::Legs(peer, faults));
+            }
         });
     }
 

@@ -67,16 +67,8 @@ async fn own_address(
     peer: &Peer,
     ifindex: IfIndex,
 ) -> Result<Ipv4Addr, StartError> {
-    let all = address::all(netlink)
-        .await
-        .map_err(|e| adapter(peer)(Box::new(e)))?;
-    let own = all.iter().find(|a| {
-        a.ifindex == ifindex
-            && !a.ours
-            && a.vip.addr != peer.vip.addr
-            && peer.vip.on_link(a.vip.addr)
-    });
-    own.map(|a| a.vip.addr)
+    let own = address::own(netlink, ifindex, peer.vip).await;
+    own.map_err(|e| adapter(peer)(Box::new(e)))?
         .ok_or_else(|| StartError::NoAddress {
             peer: peer.name.clone(),
             interface: peer.interface.clone(),

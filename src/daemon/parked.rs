@@ -181,6 +181,7 @@ pub(super) fn step_leg(step: Step) -> Leg {
         | Step::Yield
         | Step::Fence
         | Step::Silence
+        | Step::Forward
         | Step::Open
         | Step::Verify
         | Step::Precheck

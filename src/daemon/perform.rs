@@ -283,6 +283,7 @@ impl Hands {
                 }
             }
             Step::Rewire | Step::Park => self.move_own_port(&run, ticket, interface, shared),
+            Step::Forward => self.await_forwarding(&run, shared),
             Step::Claim => {
                 let (netlink, index) = (shared.netlink.clone(), interface.index);
                 let (name, lifetime) = (interface.name.clone(), run.lifetime);

@@ -63,6 +63,10 @@ pub fn policy(config: &Config, peer: &Peer, own_mac: MacAddr) -> Policy {
             .port_takeover
             .as_ref()
             .map_or(REFENCE_WITHIN, |t| t.timeout),
+        forward_within: peer
+            .port_takeover
+            .as_ref()
+            .map_or(Duration::ZERO, |t| t.forwarding),
         warm: peer.service.start == Start::Warm,
         service_timeout: peer.service.timeout,
         verify_within: peer.verify.within,

@@ -19,10 +19,10 @@ use super::recorder::Recorder;
 use super::run_loop::{Loop, PeerRun};
 use super::status::About;
 use super::witnesses::Witnesses;
-use super::{clock, policy};
+use super::{clock, policy, two_legs};
 use crate::config::{Config, Peer, Secrets};
+use crate::net::address;
 use crate::net::netlink::Netlink;
-use crate::net::{address, legs};
 use crate::switch::Switch;
 use crate::takeover::Machine;
 use crate::takeover::event::{Event, FenceRead};
@@ -167,23 +167,10 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         let mut recorder = Recorder::new(&peer.name, journal.clone(), fence_ports);
         let parked = hands.parked.as_ref();
         let legs = (interface, &interfaces[serving]);
-        let cameras = hands.inventory.cameras().iter().map(|c| c.address);
-        let neighbour = cameras
-            .clone()
-            .find(|a| peer.vip.on_link(*a))
-            .or_else(|| cameras.clone().next());
-        if let (Some(_), Some(to)) = (parked, neighbour) {
-            let faults = legs::route_faults(
-                &netlink,
-                (&legs.0.name, legs.0.own),
-                (&legs.1.name, peer.vip.addr),
-                to,
-            )
-            .await;
-            let faults = faults.map_err(|e| adapter(&peer)(Box::new(e)))?;
-            if let Some(fault) = faults.first() {
-                return Err(adapter(&peer)(fault.to_string().into()));
-            }
+        let faults = two_legs::faults(&netlink, &peer, interface.own, &hands.inventory).await;
+        let faults = faults.map_err(|e| adapter(&peer)(Box::new(e)))?;
+        if !faults.is_empty() {
+            return Err(adapter(&peer)(faults.join("; ").into()));
         }
         let spoke = may_have_spoken(&peer, parked, kept.as_ref()).await?;
         let found = look(&netlink, legs, (&peer, spoke), &fencing, &slow).await?;
@@ -272,13 +259,9 @@ async fn may_have_spoken(
     parked: Option<&Parked>,
     kept: Option<&(Kept, bool)>,
 ) -> Result<Option<bool>, StartError> {
-    let (Some(parked), Some(takeover)) = (parked, &peer.port_takeover) else {
+    let Some(parked) = parked else {
         return Ok(None);
     };
-    let faults = legs::faults(&peer.interface, &takeover.interface);
-    if let Some(fault) = faults.first() {
-        return Err(adapter(peer)(fault.to_string().into()));
-    }
     let done = kept.is_some_and(|(k, same_boot)| *same_boot && in_place(k));
     let said = |e: String| adapter(peer)(e.into());
     if done && parked.mute.spoke().await.map_err(said)? {

@@ -180,6 +180,22 @@ pub async fn all(netlink: &Netlink) -> Result<Vec<AddressState>, NetlinkError> {
         .collect())
 }
 
+/// The address of our own that an interface has in the network of `vip`; `None` if it has none.
+///
+/// # Errors
+/// [`NetlinkError`] when the kernel refuses the question.
+pub async fn own(
+    netlink: &Netlink,
+    ifindex: IfIndex,
+    vip: Vip,
+) -> Result<Option<Ipv4Addr>, NetlinkError> {
+    let all = all(netlink).await?;
+    let own = all.iter().find(|a| {
+        a.ifindex == ifindex && !a.ours && a.vip.addr != vip.addr && vip.on_link(a.vip.addr)
+    });
+    Ok(own.map(|a| a.vip.addr))
+}
+
 /// The address as the kernel has it on this interface, whatever its prefix; `None` if it is not there.
 ///
 /// # Errors

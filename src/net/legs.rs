@@ -9,9 +9,10 @@ use std::path::Path;
 
 use futures_util::TryStreamExt;
 use rtnetlink::RouteMessageBuilder;
-use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage};
+use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteMessage};
 
 use super::netlink::{Netlink, NetlinkError};
+use crate::types::Vip;
 
 /// A setting that is not as it must be, in words, with the command that mends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,15 +103,20 @@ fn fault(conf: &Path, leg: &str, want: &Want) -> Option<Fault> {
     })
 }
 
-/// The interface by which a packet from our address `from` to `to` would leave; `None` where no route says.
+/// How a packet would leave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Way {
+    /// Index of the interface.
+    pub out: Option<u32>,
+    /// The next hop, where it is not the destination itself.
+    pub via: Option<Ipv4Addr>,
+}
+
+/// The way that a packet from our address `from` to `to` would take.
 ///
 /// # Errors
 /// [`NetlinkError`] where there is no such route, or `from` is not ours.
-pub async fn way_out(
-    netlink: &Netlink,
-    from: Ipv4Addr,
-    to: Ipv4Addr,
-) -> Result<Option<u32>, NetlinkError> {
+pub async fn way_out(netlink: &Netlink, from: Ipv4Addr, to: Ipv4Addr) -> Result<Way, NetlinkError> {
     let question: RouteMessage = RouteMessageBuilder::<IpAddr>::new()
         .source_prefix(IpAddr::V4(from), 32)
         .and_then(|b| b.destination_prefix(IpAddr::V4(to), 32))
@@ -124,39 +130,103 @@ pub async fn way_out(
         .try_next()
         .await
         .map_err(|e| NetlinkError::new(format!("ask for the route from {from} to {to}"), e))?;
-    Ok(answer.and_then(|m| {
-        m.attributes.iter().find_map(|a| match a {
-            RouteAttribute::Oif(index) => Some(*index),
-            _ => None,
-        })
-    }))
+    let mut way = Way::default();
+    for attribute in answer.into_iter().flat_map(|m| m.attributes) {
+        match attribute {
+            RouteAttribute::Oif(index) => way.out = Some(index),
+            RouteAttribute::Gateway(RouteAddress::Inet(via)) => way.via = Some(via),
+            _ => {}
+        }
+    }
+    Ok(way)
 }
 
+/// An address of no network (RFC 5737): the way to it is the default route.
+const FAR: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+
 /// Everything about routes that is not as it must be: what comes from the parked address must leave by `parked`, what
-/// comes from `own` by `listening`. `to` is any neighbour in their network.
+/// comes from `own` by `listening`, near and, where there is a default route by `listening`, far. `near` is any
+/// neighbour in their network.
 ///
 /// # Errors
 /// [`NetlinkError`] where an interface cannot be looked up.
 pub async fn route_faults(
     netlink: &Netlink,
     (listening, own): (&str, Ipv4Addr),
-    (parked, vip): (&str, Ipv4Addr),
-    to: Ipv4Addr,
+    (parked, vip): (&str, Vip),
+    near: Ipv4Addr,
 ) -> Result<Vec<Fault>, NetlinkError> {
+    let mut index = Vec::new();
+    for leg in [listening, parked] {
+        index.push(super::link::link(netlink, leg).await?.map(|l| l.ifindex.0));
+    }
+    let (here, there) = (index[0], index[1]);
     let mut faults = Vec::new();
-    for (leg, from) in [(listening, own), (parked, vip)] {
-        let index = super::link::link(netlink, leg).await?.map(|l| l.ifindex.0);
-        let way = way_out(netlink, from, to).await;
+    let network = network(vip);
+    let mut check = |from: Ipv4Addr,
+                     to: Ipv4Addr,
+                     leg: &str,
+                     must: Option<u32>,
+                     way,
+                     mend: &str| {
         let what = match &way {
-            Ok(out) if out.is_some() && *out == index => continue,
+            Ok(Way { out, .. }) if out.is_some() && *out == must => return,
             Ok(_) => "by another interface".to_owned(),
             Err(e) => format!("by none ({e})"),
         };
         faults.push(Fault(format!(
-            "what {from} sends to {to} must leave by {leg}, and would leave {what}: README.md, \"Port takeover\", has the routes"
+            "what {from} sends to {to} must leave by {leg}, and would leave {what}: {mend}, where the operating system keeps it"
         )));
+    };
+    check(
+        own,
+        near,
+        listening,
+        here,
+        way_out(netlink, own, near).await,
+        &format!("`ip route replace {network} dev {listening} src {own}`"),
+    );
+    // A table of its own, because the main table has room for one of two routes to the same network.
+    let rule = format!(
+        "`ip rule add from {} lookup 101` (101 is any free table)",
+        vip.addr
+    );
+    check(
+        vip.addr,
+        near,
+        parked,
+        there,
+        way_out(netlink, vip.addr, near).await,
+        &format!(
+            "`ip address replace {vip} dev {parked} noprefixroute`, `ip route replace {network} dev {parked} table 101`, {rule}"
+        ),
+    );
+    if let Ok(Way { out, via }) = way_out(netlink, own, FAR).await
+        && out == here
+        && let Some(via) = via
+    {
+        check(
+            vip.addr,
+            FAR,
+            parked,
+            there,
+            way_out(netlink, vip.addr, FAR).await,
+            &format!("`ip route replace default via {via} dev {parked} table 101`, {rule}"),
+        );
     }
     Ok(faults)
+}
+
+/// The network of an address, as `ip route` writes it.
+fn network(vip: Vip) -> String {
+    let mask = u32::MAX
+        .checked_shl(32 - u32::from(vip.prefix))
+        .unwrap_or(0);
+    format!(
+        "{}/{}",
+        Ipv4Addr::from(u32::from(vip.addr) & mask),
+        vip.prefix
+    )
 }
 
 #[cfg(test)]

@@ -42,6 +42,7 @@ mod snmp_error;
 mod snmp_wire;
 pub mod ssh;
 mod state;
+pub mod stp;
 pub mod tag;
 mod tagging;
 pub mod traps;

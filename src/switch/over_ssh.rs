@@ -255,12 +255,10 @@ impl Switch {
                 oper: state("oper").map(Oper::from),
                 pvid,
                 untagged: pvid.map(|p| vec![p]),
+                // A trunk's list of VLANs names the native one too, which leaves it untagged.
                 tagged: r.get("tagged").map(|t| {
-                    vlan_list(t)
-                        .unwrap_or_default()
-                        .into_iter()
-                        .map(u32::from)
-                        .collect()
+                    let all = vlan_list(t).unwrap_or_default().into_iter();
+                    all.map(u32::from).filter(|v| Some(*v) != pvid).collect()
                 }),
                 macs: table.as_ref().map(on_it),
             })

@@ -38,6 +38,9 @@ pub enum Event {
     },
     /// The switch did not answer a read.
     SwitchSilent,
+    /// A notification says that a link of the peer's switch port changed. It may be forged or late, and proves
+    /// nothing: the port is read.
+    PortHint,
     /// `sysUpTime` or `snmpEngineBoots` says that the switch was restarted.
     SwitchRebooted,
     /// An authenticated heartbeat of the peer.

@@ -91,6 +91,12 @@ struct Timers {
     service_pending: bool,
     poll: BootTime,
     poll_pending: bool,
+    /// When the port was last asked for.
+    #[serde(default)]
+    polled: BootTime,
+    /// A hint came while it was being read: that answer may be older than what the hint is about.
+    #[serde(default)]
+    hinted: bool,
     /// Port takeover: when our own port is put back to the parking VLAN.
     #[serde(default)]
     park: Option<BootTime>,
@@ -248,6 +254,7 @@ impl Machine {
             Event::Service { ok, fault } => self.service_probed(now, ok, fault),
             Event::PeerPort { up } => self.port_read(now, up),
             Event::SwitchSilent => self.switch_silent(now),
+            Event::PortHint => self.port_hinted(now),
             Event::SwitchRebooted => self.switch_rebooted(now),
             Event::Beat(beat) => self.beat(now, beat),
             Event::Witness(w) => {

@@ -130,7 +130,7 @@ impl Machine {
     }
 
     pub(super) fn port_read(&mut self, now: BootTime, up: bool) {
-        self.timers.poll_pending = false;
+        self.poll_answered(now);
         self.evidence.switch_silent = None;
         let was = self.evidence.port_up.map(|(up, _)| up);
         self.evidence.port_up = Some((up, now));
@@ -140,7 +140,7 @@ impl Machine {
     }
 
     pub(super) fn switch_silent(&mut self, now: BootTime) {
-        self.timers.poll_pending = false;
+        self.poll_answered(now);
         self.evidence.switch_silent = Some(now);
     }
 

@@ -59,6 +59,7 @@ impl Machine {
             | Step::Fence
             | Step::Silence
             | Step::Rewire
+            | Step::Forward
             | Step::Announce
             | Step::Open
             | Step::Verify
@@ -88,6 +89,7 @@ impl Machine {
             }
             Step::Claim => self.claimed(now),
             Step::Rewire => self.timeline.mark(Mark::Rewired, now),
+            Step::Forward => self.timeline.mark(Mark::Forwarding, now),
             Step::Announce => self.timeline.mark(Mark::Announced, now),
             Step::Open => self.timeline.mark(Mark::Open, now),
             Step::Verify => self.verified(now, Verified::Verified),
@@ -172,6 +174,10 @@ impl Machine {
                 };
                 self.verified(now, verdict);
             }
+            OnFailure::GoOn if step == Step::Forward => self.alert(
+                Level::Critical,
+                format!("{why}: announcing all the same; on the switch, make this port an edge port (PortFast)"),
+            ),
             OnFailure::GoOn => self.alert(
                 Level::Warning,
                 format!("step {step} failed: {why}; going on"),

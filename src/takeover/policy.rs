@@ -43,6 +43,10 @@ pub struct Policy {
     pub rewire: bool,
     /// How long one attempt to move it may take.
     pub rewire_timeout: Duration,
+    /// How long spanning tree may take to forward on it before the announcement goes out all the same; zero: it is not
+    /// waited for.
+    #[serde(default)]
+    pub forward_within: Duration,
     /// True if the service is started while the fence is still under way.
     pub warm: bool,
     /// How long the service may take until it completes a handshake.

@@ -1,5 +1,7 @@
 //! What is asked of the network while we watch: the VIP, the peer's service, its switch port.
 
+use std::time::Duration;
+
 use super::Machine;
 use super::action::{Action, Level};
 use super::event::Event;
@@ -10,6 +12,8 @@ use crate::types::BootTime;
 
 /// Every so many probes one is broadcast, so that a third machine that answers for the VIP is seen too.
 const BROADCAST_EVERY: u64 = 10;
+/// However many hints come, the port is read at most this often because of them: anybody can send one.
+const HINT_GAP: Duration = Duration::from_millis(50);
 /// Never: an answer is owed, and the adapter has its own deadline.
 const NEVER: BootTime = BootTime(u64::MAX);
 
@@ -45,10 +49,33 @@ impl Machine {
         }
     }
 
+    /// Something says that the peer's port changed: it is read now, not at the next poll.
+    pub(super) fn port_hinted(&mut self, now: BootTime) {
+        if self.timers.poll_pending {
+            self.timers.hinted = true;
+        } else {
+            self.poll_early(now);
+        }
+    }
+
+    /// The read of the port was answered, by whatever.
+    pub(super) fn poll_answered(&mut self, now: BootTime) {
+        self.timers.poll_pending = false;
+        if std::mem::take(&mut self.timers.hinted) {
+            self.poll_early(now);
+        }
+    }
+
+    fn poll_early(&mut self, now: BootTime) {
+        let soonest = now.max(self.timers.polled + HINT_GAP);
+        self.timers.poll = self.timers.poll.min(soonest);
+    }
+
     /// Probes that are due.
     pub(super) fn watch(&mut self, now: BootTime) {
         if self.poll_due() <= now {
             self.timers.poll_pending = true;
+            self.timers.polled = now;
             self.timers.poll = now + self.policy.detect.switch_poll;
             self.out.push(Action::PollPort);
         }

@@ -95,6 +95,7 @@ impl Machine {
             | Step::Silence
             | Step::Claim
             | Step::Rewire
+            | Step::Forward
             | Step::Announce
             | Step::Open
             | Step::Verify => {}

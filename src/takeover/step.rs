@@ -27,6 +27,8 @@ pub enum Step {
     Claim,
     /// Move our own switch port into the production VLAN and prove it there (port takeover).
     Rewire,
+    /// Wait until spanning tree forwards on it, where the switch tells (port takeover).
+    Forward,
     /// Gratuitous ARP and the sweep.
     Announce,
     /// The service completes a handshake; the gate is removed.
@@ -60,6 +62,7 @@ impl fmt::Display for Step {
             Step::Silence => "silence",
             Step::Claim => "claim",
             Step::Rewire => "rewire",
+            Step::Forward => "forward",
             Step::Announce => "announce",
             Step::Open => "open",
             Step::Verify => "verify",
@@ -134,7 +137,7 @@ const fn spec(
 }
 
 /// Taking the VIP over, in order.
-pub const TAKEOVER: [Spec; 11] = [
+pub const TAKEOVER: [Spec; 12] = [
     spec(Step::Watch, By::Adapter, &[], 2, 50, OnFailure::GoOn),
     spec(Step::Gate, By::Adapter, &[], 2, 50, OnFailure::GoOn),
     spec(Step::Service, By::Adapter, &[], 2, 500, OnFailure::GoOn),
@@ -172,10 +175,20 @@ pub const TAKEOVER: [Spec; 11] = [
         1000,
         OnFailure::Unwind,
     ),
+    // What is announced through a port that does not forward is lost. A port that never forwards is told of by what
+    // follows: no camera answers.
+    spec(
+        Step::Forward,
+        By::Adapter,
+        &[Step::Rewire],
+        1,
+        0,
+        OnFailure::GoOn,
+    ),
     spec(
         Step::Announce,
         By::Adapter,
-        &[Step::Claim, Step::Rewire],
+        &[Step::Claim, Step::Rewire, Step::Forward],
         3,
         100,
         OnFailure::GoOn,
@@ -284,6 +297,7 @@ pub fn excludes(step: Step) -> &'static [Step] {
         | Step::Service
         | Step::Yield
         | Step::Silence
+        | Step::Forward
         | Step::Verify
         | Step::Precheck
         | Step::Return
@@ -300,6 +314,7 @@ pub fn timeout(step: Step, policy: &Policy) -> Duration {
         Step::Fence | Step::Silence => policy.fence_timeout,
         Step::Claim | Step::Announce | Step::Drop => Duration::from_secs(2),
         Step::Rewire | Step::Park => policy.rewire_timeout,
+        Step::Forward => policy.forward_within,
         Step::Verify => policy.verify_within,
         Step::Precheck => Duration::from_secs(5),
         Step::Lift | Step::Return | Step::Handback | Step::Prove => policy.release_timeout,

@@ -37,6 +37,9 @@ impl Machine {
         if !self.policy.rewire {
             flow.skip(Step::Rewire);
         }
+        if !self.policy.rewire || self.policy.forward_within.is_zero() {
+            flow.skip(Step::Forward);
+        }
         // Where the port is now does not matter: `rewire` reads it first.
         self.timers.park = None;
         // Nobody can be asked to be silent about an address that we answer for ourselves.

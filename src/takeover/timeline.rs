@@ -30,6 +30,8 @@ pub enum Mark {
     Claimed,
     /// Our own switch port is in the production VLAN.
     Rewired,
+    /// Spanning tree forwards there, or the switch does not tell, or it was waited for long enough.
+    Forwarding,
     /// The first announcement has left.
     Announced,
     /// The service completes handshakes; the gate is open.

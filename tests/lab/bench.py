@@ -3,6 +3,8 @@
 takeover    medians of every figure, release and idle cost, keepalived in the same run
 kills       SIGKILL of the agent at random moments of a takeover
 isolations  a standby that is itself cut off
+fence       from the order to the proof that a port is down, beside snmpset, fence_ifmib and netmiko
+preflight   `standin switch preflight` of 10 to 200 simulated switches: time, memory, CPU time
 """
 import argparse
 import datetime
@@ -11,12 +13,15 @@ import os
 import platform
 import random
 import shlex
+import shutil
 import statistics
 import subprocess
 import sys
 import time
 
 sys.dont_write_bytecode = True
+import bench_fence
+import bench_preflight
 import run as labrun
 import scenarios_takeover
 import trial
@@ -47,6 +52,8 @@ def arguments():
     cut.add_argument("--cut", dest="cuts", action="store_const", const=[False], help="only the power cut")
     cut.add_argument("--carrier-stays", dest="cuts", action="store_const", const=[True], help="only the panic")
     t.add_argument("--stock-snmpd", action="store_true", help="a switch whose port states are up to 3 s old")
+    t.add_argument("--option-a", action="store_true",
+                   help="port takeover: our parked port is moved, the dead machine's goes to quarantine (agentless only)")
     t.add_argument("--keepalived", type=int, nargs="?", const=20, default=0, metavar="RUNS",
                    help="keepalived at its defaults, in the same lab shape")
     t.add_argument("--idle", type=int, default=60, metavar="S", help="seconds of idle cost (60; 0: not measured)")
@@ -57,10 +64,25 @@ def arguments():
         s.add_argument("--mode", choices=["agentless", "pair"], default="agentless")
         s.add_argument("--cameras", type=int, default=100)
         s.add_argument("--seed", type=int, default=None)
+    s = subs.add_parser("fence", help="fences over SNMP and SSH, and what else there is")
+    s.add_argument("--runs", type=int, default=25)
+    s.add_argument("--cameras", type=int, default=100)
+    s = subs.add_parser("preflight", help="many switches at once")
+    s.add_argument("--runs", type=int, default=5)
+    s.add_argument("--switches", type=int, nargs="+", default=[10, 50, 100, 200], metavar="N", help="1 to 1000 each")
     for s in subs.choices.values():
         s.add_argument("--out", metavar="FILE", help="where the result goes (benches/WHAT.md)")
         s.add_argument("--no-out", action="store_true", help="only print it")
-    return p.parse_args()
+    args = p.parse_args()
+    if getattr(args, "option_a", False):
+        if args.mode == "pair":
+            p.error("--option-a: with --mode agentless only")
+        args.mode = "agentless"
+    return args
+
+
+def binary():
+    return os.path.abspath(os.environ.get("STANDIN_BIN") or trial.BINARY)
 
 
 def head(args):
@@ -68,16 +90,16 @@ def head(args):
         return subprocess.run(argv, capture_output=True, text=True, cwd=labrun.ROOT).stdout.strip()
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
     memory = next(line.split()[1] for line in open("/proc/meminfo") if line.startswith("MemTotal"))
-    binary = os.environ.get("STANDIN_BIN") or trial.BINARY
-    with open(binary, "rb") as f:
-        digest = hashlib.sha256(f.read()).hexdigest()[:16]
+    with open(binary(), "rb") as f:
+        digest = hashlib.file_digest(f, "sha256").hexdigest()[:16]
     dirty = " with changes in src/" if text("git", "status", "--porcelain", "src", "Cargo.toml") else ""
     return [f"# bench {args.what}", "",
             f"- date: {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC",
             f"- command: `scripts/bench {shlex.join(sys.argv[1:])}`",
             f"- machine: {os.cpu_count()} cores ({cpu}), {int(memory) // 1048576} GiB, Linux {platform.release()}",
             f"- commit: {text('git', 'rev-parse', '--short=12', 'HEAD')}{dirty}; binary sha256 {digest}...",
-            f"- load before: {' '.join(f'{x:.2f}' for x in os.getloadavg())}; lab of {args.cameras} cameras", ""]
+            f"- load before: {' '.join(f'{x:.2f}' for x in os.getloadavg())}"
+            + (f"; lab of {args.cameras} cameras" if hasattr(args, "cameras") else ""), ""]
 
 
 def table(mode, cut, rows, count):
@@ -116,12 +138,13 @@ def idle(site, seconds):
 
 def takeovers(args, mode, failures):
     out = []
+    title = mode + (", port takeover" if args.option_a else "") + (", stock snmpd" if args.stock_snmpd else "")
     with Site(mode, args.cameras, stock=args.stock_snmpd, binary=os.environ.get("STANDIN_BIN"), prefix="b",
-              say=None) as site:
+              say=None, option_a=args.option_a) as site:
         site.start_agents()
         if args.idle:
             time.sleep(5)
-            out += [f"## {mode}, idle", ""] + idle(site, args.idle)
+            out += [f"## {title}, idle", ""] + idle(site, args.idle)
         for cut in args.cuts or [False, True]:
             rows = []
             for n in range(args.runs):
@@ -139,7 +162,7 @@ def takeovers(args, mode, failures):
                 else:
                     rows.append(ms)
                     site.healthy(40)
-            out += table(mode + (", stock snmpd" if args.stock_snmpd else ""), CUTS[cut], rows, args.runs)
+            out += table(title, CUTS[cut], rows, args.runs)
     return out
 
 
@@ -209,6 +232,22 @@ def bench_isolations(args, failures):
     return lines + [f"- {said.count(s)} times: {s}" for s in dict.fromkeys(said)] + [""]
 
 
+def fences(args, failures):
+    with trial.Trial("agentless", args.cameras, binary=binary(), prefix="b") as site:
+        session = shutil.copy2(os.path.join(os.path.dirname(binary()), "examples", "switch_session"),
+                               site.run.path("switch_session"))
+        site.all_publishing(60)
+        return bench_fence.bench(args, site, session, say, failures)
+
+
+def preflights(args, failures):
+    return bench_preflight.bench(args, binary(), say, failures)
+
+
+BENCHES = {"takeover": bench_takeover, "kills": bench_kills, "isolations": bench_isolations, "fence": fences,
+           "preflight": preflights}
+
+
 def main():
     args = arguments()
     trial.interruptible()
@@ -218,7 +257,7 @@ def main():
     lines, failures = head(args), []
     begun = time.monotonic()
     try:
-        lines += globals()[f"bench_{args.what}"](args, failures)
+        lines += BENCHES[args.what](args, failures)
     except (trial.TrialError, labrun.LabError) as e:
         failures.append(f"the bench did not end: {e}")
     except KeyboardInterrupt as e:

@@ -43,6 +43,7 @@ pub fn policy(i: usize, pair: bool) -> Policy {
         lifetime: ms(10_000),
         rewire: false,
         rewire_timeout: ms(10_000),
+        forward_within: ms(35_000),
         warm: true,
         service_timeout: ms(30_000),
         verify_within: ms(30_000),

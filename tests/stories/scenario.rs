@@ -38,6 +38,10 @@ struct Site {
     service_dead: React,
     alive_elsewhere: React,
     claim_anyway_ms: Option<u64>,
+    suspect_after_ms: Option<u64>,
+    switch_poll_ms: Option<u64>,
+    /// The switch tells each change of a port's link by a notification.
+    traps: bool,
     auto: bool,
     warm: bool,
     fence: bool,
@@ -54,6 +58,9 @@ impl Default for Site {
             service_dead: React::Alert,
             alive_elsewhere: React::Takeover,
             claim_anyway_ms: None,
+            suspect_after_ms: None,
+            switch_poll_ms: None,
+            traps: false,
             auto: true,
             warm: true,
             fence: true,
@@ -130,6 +137,8 @@ enum What {
     CamerasBack,
     Switch,
     SwitchReboots,
+    /// A notification that nothing is behind, `n` of them a millisecond apart.
+    ForgedTraps,
     UnfencedByHand,
     ThirdAppears,
     ThirdGoes,
@@ -221,12 +230,19 @@ impl Scenario {
             p.warm = site.warm;
             p.fence = site.fence;
             p.rewire = site.rewire;
+            if let Some(ms) = site.suspect_after_ms {
+                p.detect.suspect_after = Duration::from_millis(ms);
+            }
+            if let Some(ms) = site.switch_poll_ms {
+                p.detect.switch_poll = Duration::from_millis(ms);
+            }
             if let Some(ms) = site.claim_anyway_ms {
                 p.unproven = Unproven::ClaimAnyway(Duration::from_millis(ms));
             }
             p
         };
         let mut world = World::new([self.pair.then(|| of(0)), Some(of(1))], site.cameras);
+        world.traps = site.traps;
         world.two_owners_allowed = site.two_owners_up_to_ms * MS;
         let mut plan: Vec<(u64, usize, Option<&Do>)> = Vec::new();
         for (i, at) in [site.a_starts_ms, site.b_starts_ms].iter().enumerate() {
@@ -294,6 +310,7 @@ impl Do {
             What::CamerasBack => w.cameras_back = n(),
             What::Switch => w.switch = self.switch.expect("switch is set"),
             What::SwitchReboots => w.switch_reboots(ms()),
+            What::ForgedTraps => w.forged_traps(i, n()),
             What::UnfencedByHand => w.unfence(i),
             What::ThirdAppears => w.third = true,
             What::ThirdGoes => w.third = false,

@@ -119,6 +119,8 @@ pub struct World {
     pub hosts: Vec<Host>,
     pub switch: SwitchMode,
     switch_up: bool,
+    /// Each change of a port's link is told by a notification.
+    pub traps: bool,
     pub cameras: u8,
     pub third: bool,
     pub cameras_back: u32,
@@ -167,6 +169,7 @@ impl World {
             hosts: vec![host(0, a), host(1, b)],
             switch: SwitchMode::Ok,
             switch_up: true,
+            traps: false,
             cameras,
             third: false,
             cameras_back: u32::from(cameras),
@@ -537,7 +540,8 @@ impl World {
                 Step::Service => self.service_start,
                 Step::Fence | Step::Lift | Step::Rewire | Step::Park => 10 * MS,
                 Step::Claim | Step::Drop => 2 * MS,
-                Step::Announce | Step::Open | Step::Precheck | Step::Handback => 5 * MS,
+                Step::Forward | Step::Announce | Step::Open => 5 * MS,
+                Step::Precheck | Step::Handback => 5 * MS,
                 Step::Verify => 800 * MS,
                 Step::Prove => 10 * MS,
                 Step::Yield | Step::Silence | Step::Return => 0,
@@ -656,7 +660,12 @@ impl World {
                 true => (MS, done()),
                 false => (3000 * MS, failed("no handshake")),
             },
-            Step::Watch | Step::Gate | Step::Open | Step::Precheck | Step::Handback => (MS, done()),
+            Step::Forward if !self.hosts[i].production => {
+                self.wrong(format!("{step} before our port is in production"));
+                (MS, done())
+            }
+            Step::Watch | Step::Gate | Step::Forward => (MS, done()),
+            Step::Open | Step::Precheck | Step::Handback => (MS, done()),
             Step::Yield | Step::Silence | Step::Return => {
                 return self.wrong(format!("{step} was given to an adapter"));
             }
@@ -796,8 +805,18 @@ impl World {
     }
 
     pub fn set_cable(&mut self, i: usize, plugged: bool) {
-        self.hosts[i].cable = plugged;
+        let changed = std::mem::replace(&mut self.hosts[i].cable, plugged) != plugged;
+        if self.traps && changed && self.switch_answers() {
+            self.to(1 - i, MS, Event::PortHint);
+        }
         self.carriers();
+    }
+
+    /// So many notifications reach host `i`, one each millisecond, and nothing happened.
+    pub fn forged_traps(&mut self, i: usize, count: u32) {
+        for n in 0..u64::from(count) {
+            self.to(i, n * MS, Event::PortHint);
+        }
     }
 
     pub fn stall(&mut self, i: usize, ms: u64) {

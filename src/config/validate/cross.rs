@@ -25,7 +25,7 @@ pub(super) fn between_peers(file: &File, check: &mut Check<'_>) {
             let Some(switch) = fence.switch.as_deref() else {
                 continue;
             };
-            for (i, port) in fence.ports.iter().enumerate() {
+            for (i, port) in fence.ports.names().iter().enumerate() {
                 let key = format!("peer.{name}.fence[{level}].ports[{i}]");
                 match ports.get(&(switch, port.as_str())) {
                     Some((other, owner)) if owner != name => check.clash(

@@ -6,7 +6,7 @@ use super::names;
 use super::range::{self, ms};
 use crate::config::problem::Check;
 use crate::config::resolved::{Fence, Quarantine};
-use crate::config::schema::{self, FenceKind};
+use crate::config::schema::{self, FenceKind, Ports};
 use crate::config::suggest::{nearest, quoted_list};
 use crate::config::surroundings::{Persistence, ProfileFacts, Surroundings};
 use crate::config::text::show;
@@ -105,7 +105,8 @@ fn one(
     }
     Some(Fence {
         switch: name?,
-        ports: level.ports.clone(),
+        ports: level.ports.names().to_vec(),
+        auto: level.ports == Ports::Auto,
         quarantine: None,
         alias: Some(level.alias.clone()).filter(|a| !a.is_empty()),
         persist: persist?,
@@ -160,17 +161,21 @@ fn ports(
     check: &mut Check<'_>,
 ) {
     let list = format!("{at}.ports");
-    if level.ports.is_empty() && !check.refused.iter().any(|r| r.starts_with(&list)) {
+    let names = match &level.ports {
+        Ports::Named(names) => names,
+        Ports::Auto => return,
+    };
+    if names.is_empty() && !check.refused.iter().any(|r| r.starts_with(&list)) {
         check.error(
             &list,
             "no port to shut",
-            "the ifNames of the peer's ports, all members of its LAG",
+            "the ifNames of the peer's ports, all members of its LAG; or ports = \"auto\": where its MAC is learned while it is healthy",
         );
     }
-    for (i, port) in level.ports.iter().enumerate() {
+    for (i, port) in names.iter().enumerate() {
         let key = format!("{list}[{i}]");
         names::port(&key, port, check);
-        if level.ports[..i].contains(port) {
+        if names[..i].contains(port) {
             check.error(
                 &key,
                 format!("port `{port}` is listed twice"),

@@ -11,6 +11,7 @@ mod range;
 mod service;
 mod ssh;
 mod switch;
+mod traps;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,6 +28,8 @@ pub(super) fn validate(file: File, around: &Surroundings, check: &mut Check<'_>)
     let node = node::node(&file.node, around, check);
     let pair = file.peer.values().any(|p| p.kind == Some(Kind::Pair));
     let heartbeat = node::heartbeat(file.heartbeat.as_ref(), pair, check, &mut secrets);
+
+    let traps = traps::traps(&file, check, &mut secrets);
 
     let mut switches = BTreeMap::new();
     for (name, switch) in &file.switch {
@@ -55,6 +58,7 @@ pub(super) fn validate(file: File, around: &Surroundings, check: &mut Check<'_>)
     complete.then(|| Config {
         node,
         heartbeat,
+        traps,
         switches,
         peers,
         origin: Arc::new(check.origin.clone()),

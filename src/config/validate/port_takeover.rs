@@ -98,6 +98,12 @@ pub(super) fn port_takeover(
         (ms(500), ms(120_000)),
         check,
     );
+    range::duration(
+        &key("forwarding"),
+        takeover.forwarding,
+        (ms(0), ms(300_000)),
+        check,
+    );
     quarantine?;
     Some(PortTakeover {
         switch: switch?,
@@ -106,6 +112,7 @@ pub(super) fn port_takeover(
         production: production?,
         parking: parking?,
         timeout: takeover.timeout,
+        forwarding: takeover.forwarding,
     })
 }
 
@@ -145,7 +152,7 @@ fn the_port(
     }
     for (level, fence) in peer.fence.iter().enumerate() {
         let here = fence.switch.as_deref() == Some(name);
-        if let Some(n) = fence.ports.iter().position(|p| here && p == port) {
+        if let Some(n) = fence.ports.names().iter().position(|p| here && p == port) {
             check.clash(
                 &key,
                 (

@@ -19,6 +19,7 @@ const KNOWN: &[(&str, &[&[Index]])] = &[
     ("port_mode", &[&[Index::IfIndex]]),
     ("bridge_port", &[&[Index::BasePort]]),
     ("stp", &[&[Index::BasePort]]),
+    ("stp_edge", &[&[Index::BasePort]]),
     ("fdb", &[&[Index::FdbId, Index::Mac]]),
     ("fdb_1d", &[&[Index::Mac]]),
     ("vlan_fdb", &[&[Index::TimeMark, Index::Vlan]]),

@@ -1,0 +1,136 @@
+//! What the switch of the tests really is: ports, VLANs, running, start-up and candidate configuration, and the timer
+//! that takes an armed change back. Nothing here knows how a command line looks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// What stands for one minute of an armed change.
+pub const MINUTE: Duration = Duration::from_millis(1500);
+
+/// A port as it is configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Port {
+    pub up: bool,
+    pub trunk: bool,
+    pub access: u16,
+    pub allowed: BTreeSet<u16>,
+    pub alias: &'static str,
+    /// Lines that its configuration has besides.
+    pub more: Vec<&'static str>,
+}
+
+/// One configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conf {
+    pub ports: BTreeMap<String, Port>,
+    pub vlans: BTreeSet<u16>,
+}
+
+/// A change that takes itself back.
+#[derive(Clone, Debug)]
+pub struct Armed {
+    pub before: Conf,
+    pub at: Instant,
+}
+
+/// Everything that outlives sessions.
+pub struct Truth {
+    pub running: Conf,
+    pub startup: Conf,
+    /// Whose candidate it is, where the family has one.
+    pub candidate: Option<(usize, Conf)>,
+    pub armed: Option<Armed>,
+    /// How often the timer took a change back.
+    pub rolled_back: usize,
+    /// Who holds the configuration.
+    pub lock: Option<usize>,
+    /// Every line, with the number of its session.
+    pub lines: Vec<(usize, String)>,
+    /// Sessions that are open.
+    pub open: BTreeSet<usize>,
+    /// No new session until then.
+    pub deaf_until: Option<Instant>,
+    /// The change cuts the way to the switch: nobody gets in while the running configuration is not this one.
+    pub cut_unless: Option<Conf>,
+    /// What shows read in place of the running configuration, until then.
+    pub stale: Option<(Conf, Instant)>,
+    /// What goes into every running configuration, for tests of secrets.
+    pub secrets: Vec<String>,
+}
+
+impl Truth {
+    pub fn new(running: Conf) -> Truth {
+        Truth {
+            startup: running.clone(),
+            running,
+            candidate: None,
+            armed: None,
+            rolled_back: 0,
+            lock: None,
+            lines: Vec::new(),
+            open: BTreeSet::new(),
+            deaf_until: None,
+            cut_unless: None,
+            stale: None,
+            secrets: Vec::new(),
+        }
+    }
+
+    /// Lets the time pass: an armed change whose time is over is taken back.
+    pub fn tick(&mut self) {
+        if let Some(armed) = self.armed.take_if(|a| a.at <= Instant::now()) {
+            self.running = armed.before;
+            self.rolled_back += 1;
+        }
+    }
+
+    pub fn arm(&mut self, minutes: u32) {
+        self.armed = Some(Armed {
+            before: self.running.clone(),
+            at: Instant::now() + MINUTE * minutes,
+        });
+    }
+
+    /// What a show reads.
+    pub fn shown(&self) -> &Conf {
+        match &self.stale {
+            Some((conf, until)) if Instant::now() < *until => conf,
+            _ => &self.running,
+        }
+    }
+
+    /// What a session writes to.
+    pub fn target(&mut self, session: usize, candidate: bool) -> &mut Conf {
+        if !candidate {
+            return &mut self.running;
+        }
+        let running = self.running.clone();
+        let slot = self.candidate.get_or_insert((session, running));
+        &mut slot.1
+    }
+
+    pub fn is_reachable(&mut self) -> bool {
+        self.tick();
+        let deaf = self.deaf_until.is_some_and(|t| Instant::now() < t);
+        let cut = self.cut_unless.as_ref().is_some_and(|c| *c != self.running);
+        !deaf && !cut
+    }
+
+    /// A session is gone: what it did not commit and what it held is gone too.
+    pub fn left(&mut self, session: usize) {
+        self.open.remove(&session);
+        if self.lock == Some(session) {
+            self.lock = None;
+        }
+        self.candidate.take_if(|(s, _)| *s == session);
+    }
+
+    /// Power off and on.
+    pub fn reboot(&mut self, down: Duration) {
+        self.running = self.startup.clone();
+        self.candidate = None;
+        self.armed = None;
+        self.lock = None;
+        self.deaf_until = Some(Instant::now() + down);
+    }
+}

@@ -1,0 +1,410 @@
+//! Changes over SSH against switches that misbehave: every fault, at every line that is sent, judged by the switch's
+//! true state. Five families' command lines; moves are armed where the family can.
+//!
+//! `cargo nextest run --test switch_change_ssh --no-capture` prints a table for each family: fault by operation, one
+//! letter for each line at which it struck.
+
+#[expect(dead_code, reason = "each test binary uses a part of the switch")]
+mod cli_model;
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use cli_model::family::{FAMILIES, Family};
+use cli_model::truth::{Conf, MINUTE};
+use cli_model::{Faults, Kind, Model};
+use standin::switch::change::ChangeError;
+use standin::switch::{
+    ChangeProof, ChangeRequest, Credentials, Operation, Profile, Switch, SwitchTarget, change,
+};
+use standin::types::VlanId;
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+
+/// The whole time that a change has: enough for an armed one to take itself back.
+const WITHIN: Duration = Duration::from_secs(9);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Off,
+    On,
+    Access,
+    AccessBack,
+    Allow,
+    Remove,
+}
+
+const ASKED: [Asked; 6] = [
+    Asked::Off,
+    Asked::On,
+    Asked::Access,
+    Asked::AccessBack,
+    Asked::Allow,
+    Asked::Remove,
+];
+
+impl Asked {
+    fn operation(self) -> Operation {
+        match self {
+            Asked::Off => Operation::PortOff,
+            Asked::On => Operation::PortOn,
+            Asked::Access => Operation::SetAccessVlan(VlanId(20)),
+            Asked::AccessBack => Operation::SetAccessVlan(VlanId(10)),
+            Asked::Allow => Operation::TrunkAllow(VlanId(40)),
+            Asked::Remove => Operation::TrunkRemove(VlanId(30)),
+        }
+    }
+
+    fn port(self, family: Family) -> &'static str {
+        let [access, trunk, _] = family.ports();
+        match self {
+            Asked::Allow | Asked::Remove => trunk,
+            _ => access,
+        }
+    }
+
+    fn before(self, family: Family, conf: &mut Conf) {
+        let port = conf.ports.get_mut(self.port(family)).unwrap();
+        match self {
+            Asked::On => port.up = false,
+            Asked::AccessBack => port.access = 20,
+            _ => {}
+        }
+    }
+
+    /// Whether it is really so.
+    fn is_done(self, family: Family, conf: &Conf) -> bool {
+        let port = &conf.ports[self.port(family)];
+        match self {
+            Asked::Off => !port.up,
+            Asked::On => port.up,
+            Asked::Access => !port.trunk && port.access == 20,
+            Asked::AccessBack => !port.trunk && port.access == 10,
+            Asked::Allow => port.allowed.contains(&40),
+            Asked::Remove => !port.allowed.contains(&30),
+        }
+    }
+}
+
+/// What is wrong; the faults of [`Kind`] strike at one line each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    None,
+    PagesEverything,
+    LogLines,
+    LockedOnce,
+    LockedForEver,
+    ShowsOldForAWhile,
+    ShowsOldForEver,
+    BouncesBackAtOnce,
+    BouncesBackLater,
+    CutsManagement,
+    At(Kind),
+}
+
+const FAULTS: [Fault; 22] = [
+    Fault::None,
+    Fault::PagesEverything,
+    Fault::LogLines,
+    Fault::LockedOnce,
+    Fault::LockedForEver,
+    Fault::ShowsOldForAWhile,
+    Fault::ShowsOldForEver,
+    Fault::BouncesBackAtOnce,
+    Fault::BouncesBackLater,
+    Fault::CutsManagement,
+    Fault::At(Kind::DropsBefore),
+    Fault::At(Kind::DropsMid),
+    Fault::At(Kind::DropsAfter),
+    Fault::At(Kind::DropsThenApplies),
+    Fault::At(Kind::DropsAndKeepsSession),
+    Fault::At(Kind::HangsBefore),
+    Fault::At(Kind::HangsAfter),
+    Fault::At(Kind::Ignores),
+    Fault::At(Kind::ErrorsButApplies),
+    Fault::At(Kind::Refuses),
+    Fault::At(Kind::AsksUnexpected),
+    Fault::At(Kind::Reboots),
+];
+
+impl Fault {
+    fn name(self) -> String {
+        match self {
+            Fault::At(kind) => format!("{kind:?}"),
+            other => format!("{other:?}"),
+        }
+    }
+
+    fn faults(self, line: usize) -> Faults {
+        let mut f = Faults::default();
+        match self {
+            Fault::None | Fault::CutsManagement => {}
+            Fault::PagesEverything => f.pages = true,
+            Fault::LogLines => f.logs = true,
+            Fault::LockedOnce => f.locked = 1,
+            Fault::LockedForEver => f.locked = usize::MAX,
+            Fault::ShowsOldForAWhile => f.stale = Some(MS(300)),
+            Fault::ShowsOldForEver => f.stale = Some(Duration::from_secs(60)),
+            Fault::BouncesBackAtOnce => f.bounces = Some(Duration::ZERO),
+            Fault::BouncesBackLater => f.bounces = Some(Duration::from_secs(4)),
+            Fault::At(kind) => f.at = Some((kind, line)),
+        }
+        f
+    }
+}
+
+/// The family's own profile with short times, so that the whole table takes seconds; with `archive` for the second IOS.
+fn profile(family: Family) -> Arc<Profile> {
+    static ALL: OnceLock<Vec<(Family, Arc<Profile>)>> = OnceLock::new();
+    let all = ALL.get_or_init(|| FAMILIES.map(|f| (f, Arc::new(parsed(f)))).into());
+    all.iter().find(|(f, _)| *f == family).unwrap().1.clone()
+}
+
+fn parsed(family: Family) -> Profile {
+    let name = family.profile();
+    let mut text = Profile::built_in_text(name).unwrap().to_owned();
+    for within in ["15s", "20s", "120s"] {
+        text = text.replace(&format!("within = \"{within}\""), "within = \"2s\"");
+    }
+    for op in &Operation::NAMES[..5] {
+        let head = format!("[op.{op}.ssh]");
+        let at = text.find(&head).unwrap();
+        let end = at + text[at..].find('\n').unwrap();
+        assert!(!text[end..].starts_with("\nsettle"), "{name}: {op}");
+        text.insert_str(end, "\nsettle = \"800ms\"");
+    }
+    if family == Family::IosArmed {
+        let moves = "arm_for = [\"set-access-vlan\", \"trunk-allow\", \"trunk-remove\"]";
+        assert!(text.contains("arm_for = []"));
+        text = text.replace("arm_for = []", moves);
+    }
+    Profile::parse(name, &format!("{name}.toml"), &text).unwrap()
+}
+
+fn over(model: &Model) -> Switch {
+    let mut ssh = model.target();
+    ssh.timeout = MS(1500);
+    Switch::new(SwitchTarget {
+        name: "core".into(),
+        address: model.address,
+        local: None,
+        profile: profile(model.family),
+        credentials: Credentials::Off,
+        timeout: MS(200),
+        retries: 0,
+        ssh: Some(ssh),
+        prefer: Vec::new(),
+        oper_staleness: None,
+        uplinks: Vec::new(),
+        own_ports: Vec::new(),
+    })
+}
+
+/// How it ended, in a letter and a word, and what was said.
+fn word(done: &Result<ChangeProof, ChangeError>) -> (char, &'static str, String) {
+    match done {
+        Ok(p) => ('p', "proven", p.notes.join("; ")),
+        Err(e @ ChangeError::Undone { .. }) => ('u', "undone", e.to_string()),
+        Err(e @ ChangeError::Unclear { .. }) => ('?', "unclear", e.to_string()),
+        Err(e) => ('-', "refused", e.to_string()),
+    }
+}
+
+struct Case {
+    family: Family,
+    fault: Fault,
+    asked: Asked,
+    line: usize,
+    letter: char,
+    said: String,
+    wrong: Vec<String>,
+    took: Duration,
+    lines: Vec<(usize, String)>,
+}
+
+async fn run(family: Family, fault: Fault, asked: Asked, line: usize) -> Case {
+    let model = Model::start(family, fault.faults(line)).await;
+    let before = model.with(|s| {
+        asked.before(family, &mut s.truth.running);
+        s.truth.startup = s.truth.running.clone();
+        if fault == Fault::CutsManagement {
+            s.truth.cut_unless = Some(s.truth.running.clone());
+        }
+        s.truth.running.clone()
+    });
+    let switch = over(&model);
+    let request = ChangeRequest::new(asked.operation(), Some(asked.port(family)), WITHIN);
+    let began = Instant::now();
+    let done = change(&switch, request).await;
+    let took = began.elapsed();
+    let (letter, ended, said) = word(&done);
+    let mut wrong = Vec::new();
+    let mut judge = |when: &str| {
+        model.with(|s| {
+            let now = &s.truth.running;
+            match ended {
+                "proven" if !asked.is_done(family, now) => {
+                    wrong.push(format!("a wrong `proven` {when}"))
+                }
+                "undone" | "refused" if *now != before => {
+                    wrong.push(format!("a wrong `{ended}` {when}: {now:?}"));
+                }
+                _ => {}
+            }
+            let others = |c: &Conf| {
+                let mut c = c.clone();
+                c.ports.remove(asked.port(family));
+                c
+            };
+            if others(now) != others(&before) {
+                wrong.push(format!("something else was changed {when}: {now:?}"));
+            }
+        });
+    };
+    judge("at its end");
+    // What is armed still may fire, and what is on its way still may arrive.
+    let rest = model.with(|s| s.truth.armed.as_ref().map(|a| a.at));
+    let rest = rest.map_or(Duration::ZERO, |at| {
+        at.saturating_duration_since(Instant::now())
+    });
+    tokio::time::sleep(rest + MS(20)).await;
+    if fault != Fault::BouncesBackLater {
+        judge("afterwards");
+    }
+    let limit = Instant::now() + MS(1500);
+    while model.with(|s| s.truth.open.len()) > 1 && Instant::now() < limit {
+        tokio::time::sleep(MS(20)).await;
+    }
+    model.with(|s| {
+        if s.truth.open.len() > 1 {
+            wrong.push(format!("{} sessions are left open", s.truth.open.len()));
+        }
+        if !asked.operation().is_move() && s.truth.lines.iter().any(|(_, l)| Family::is_arm(l)) {
+            wrong.push("it was armed".into());
+        }
+        if s.truth.lock.is_some() && fault != Fault::CutsManagement {
+            wrong.push("the configuration is still locked".into());
+        }
+    });
+    Case {
+        family,
+        fault,
+        asked,
+        line,
+        letter,
+        said,
+        wrong,
+        took,
+        lines: model.with(|s| s.truth.lines.clone()),
+    }
+}
+
+/// How many lines that write a change sends when all is well.
+async fn writes(family: Family, asked: Asked) -> usize {
+    let case = run(family, Fault::None, asked, 0).await;
+    assert_eq!(
+        case.letter, 'p',
+        "{family:?} {asked:?}: {}\n{:?}",
+        case.said, case.lines
+    );
+    case.lines.iter().filter(|(_, l)| Family::writes(l)).count()
+}
+
+async fn table(family: Family) {
+    let gate = Arc::new(tokio::sync::Semaphore::new(16));
+    let mut tasks = Vec::new();
+    for asked in ASKED {
+        let count = writes(family, asked).await;
+        for fault in FAULTS {
+            let lines = if matches!(fault, Fault::At(_)) {
+                count
+            } else {
+                1
+            };
+            for line in 0..lines {
+                let gate = gate.clone();
+                tasks.push(tokio::spawn(async move {
+                    let _turn = gate.acquire().await.unwrap();
+                    run(family, fault, asked, line).await
+                }));
+            }
+        }
+    }
+    let mut cases = Vec::new();
+    for task in tasks {
+        cases.push(task.await.unwrap());
+    }
+    println!(
+        "\n{family:?}: p proven, u undone, ? unclear, - refused with nothing written\n{:22} {}",
+        "fault",
+        ASKED.map(|a| format!("{:10}", format!("{a:?}"))).join(" ")
+    );
+    for fault in FAULTS {
+        let cells = ASKED.map(|asked| {
+            let of = cases
+                .iter()
+                .filter(|c| c.fault == fault && c.asked == asked);
+            format!("{:10}", of.map(|c| c.letter).collect::<String>())
+        });
+        println!("{:22} {}", fault.name(), cells.join(" "));
+    }
+    let wrong: Vec<String> = cases
+        .iter()
+        .filter(|c| !c.wrong.is_empty())
+        .map(|c| {
+            format!(
+                "{:?} {} x {:?} at line {}: {} after {:?} ({}): {}\n    {:?}",
+                c.family,
+                c.fault.name(),
+                c.asked,
+                c.line,
+                c.letter,
+                c.took,
+                c.said,
+                c.wrong.join("; "),
+                c.lines
+            )
+        })
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "{} wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cisco_ios_never_ends_in_a_wrong_proven() {
+    table(Family::Ios).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cisco_ios_with_a_revert_timer_never_ends_in_a_wrong_proven() {
+    table(Family::IosArmed).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn juniper_junos_never_ends_in_a_wrong_proven() {
+    table(Family::Junos).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn aruba_cx_never_ends_in_a_wrong_proven() {
+    table(Family::Cx).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hpe_comware_never_ends_in_a_wrong_proven() {
+    table(Family::Comware).await;
+}
+
+#[tokio::test]
+async fn each_operation_succeeds_on_a_switch_without_faults() {
+    for family in FAMILIES {
+        for asked in ASKED {
+            let count = writes(family, asked).await;
+            assert!(count > 0 && MINUTE > Duration::ZERO);
+        }
+    }
+}
