@@ -4,13 +4,14 @@
 # lab runs its own copies inside namespaces, and nothing may touch the
 # machine's own network.
 #
-#   scripts/lib-install.sh [lab|build|bench|venv|venv-bench|all]      (default: all, which is lab and build)
+#   scripts/lib-install.sh [lab|build|bench|venv|venv-bench|vm|all]      (default: all, which is lab and build)
 #
 # venv makes .venv in the checkout, with programs from PyPI that tests run against; venv-bench adds to it what
-# benchmarks are measured against.
+# benchmarks are measured against. vm makes .vm, with a Debian kernel that has what this machine's may lack, for a test
+# that boots it in an emulator; nothing of it is installed.
 #
 # May be sourced too: then it only defines the functions
-# (install_packages PACKAGE..., packages_for GROUP, make_venv GROUP).
+# (install_packages PACKAGE..., packages_for GROUP, make_venv GROUP, make_vm).
 
 packages_for() {
     case "$1" in
@@ -19,8 +20,9 @@ packages_for() {
                 tcpdump iproute2 ethtool iputils-arping iputils-ping procps python3 util-linux ;;
         bench) echo keepalived fence-agents time ;;   # only to be measured against, and with
         venv | venv-bench) echo python3-venv ;;
+        vm) echo qemu-system-x86 cpio kmod iproute2 openssh-server ;;
         all) echo "$(packages_for build) $(packages_for lab)" ;;
-        *) echo "packages_for: no group '$1' (build, lab, bench, venv, venv-bench, all)" >&2; return 2 ;;
+        *) echo "packages_for: no group '$1' (build, lab, bench, venv, venv-bench, vm, all)" >&2; return 2 ;;
     esac
 }
 
@@ -134,11 +136,47 @@ sys.exit(any(version(name) != asked[name] for name in sys.argv[2:]))
 PY
 }
 
+# Brings vmlinuz and the modules of a switch (a bridge with VLAN filtering, on virtio cards) into .vm; `order` says in
+# which order they are to be loaded.
+make_vm() (
+    set -e
+    vm="$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")/.vm"
+    [ "$(dpkg --print-architecture)" = amd64 ] || { echo "lib-install: .vm is for amd64 only" >&2; exit 1; }
+    [ -s "$vm/order" ] && exit 0
+    rm -rf "$vm"
+    mkdir -p "$vm.new/package"
+    trap 'rm -rf "$vm.new"' EXIT
+    cd "$vm.new"
+    for try in 1 2; do
+        name=$(apt-cache depends --important linux-image-cloud-amd64 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p')
+        [ -n "$name" ] && apt-get -qq -o APT::Sandbox::User=root download "$name" >&2 && break
+        [ "$try" = 1 ] || { echo "lib-install: Debian gave no kernel; the test that boots one is skipped" >&2; exit 1; }
+        apt-get update -qq >&2
+    done
+    dpkg-deb -x linux-image-*.deb package
+    release=$(ls package/lib/modules)
+    depmod -b package "$release"
+    cp package/boot/vmlinuz-* vmlinuz
+    mkdir modules
+    for module in virtio_pci virtio_net bridge; do
+        # A module's line: itself, then what it needs, nearest first.
+        grep "/$module.ko:" "package/lib/modules/$release/modules.dep" | tr -d : | tr ' ' '\n' | tac |
+            while read -r file; do
+                [ -e "modules/${file##*/}" ] && continue
+                cp "package/lib/modules/$release/$file" modules/
+                echo "${file##*/}" >> modules/order
+            done
+    done
+    rm -rf package linux-image-*.deb
+    mv modules/order order
+    mv "$vm.new" "$vm"
+)
+
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
     set -u
-    case "${1:-all}" in -h | --help) sed -n '2,13p' "$0" | sed 's/^# \{0,1\}//'; exit 0 ;; esac
+    case "${1:-all}" in -h | --help) sed -n '2,15p' "$0" | sed 's/^# \{0,1\}//'; exit 0 ;; esac
     list=$(packages_for "${1:-all}") || exit 2
     # shellcheck disable=SC2086
     install_packages $list || exit
-    case "${1:-all}" in venv*) make_venv "$1" ;; esac
+    case "${1:-all}" in venv*) make_venv "$1" ;; vm) make_vm ;; esac
 fi
