@@ -24,6 +24,7 @@ pub async fn claim(
         Ok(_) => return Outcome::Failed(format!("{interface} is not the interface it was")),
         Err(e) => return Outcome::Failed(e.to_string()),
     }
+    forget_old_connections(netlink, index, vip).await;
     let life = lifetime.map_or(AddressLife::Forever, AddressLife::For);
     if let Err(e) = address::add(netlink, IfIndex(index), interface, vip, life).await {
         return Outcome::Failed(e.to_string());
@@ -37,6 +38,22 @@ pub async fn claim(
         )),
         Ok(None) => Outcome::Failed(format!("{vip} does not read back on {interface}")),
         Err(e) => Outcome::Failed(e.to_string()),
+    }
+}
+
+/// Connections from an earlier time with the VIP, which survive a machine that hung and was fenced: a camera that dials
+/// from the same port again would get no reset from them, and wait for minutes.
+async fn forget_old_connections(netlink: &Netlink, index: u32, vip: Vip) {
+    // Where the address is in place already, its connections are alive.
+    if matches!(
+        address::read_back(netlink, IfIndex(index), vip.addr).await,
+        Ok(None)
+    ) {
+        match sockets::destroy(vip.addr).await {
+            Ok(0) => {}
+            Ok(n) => tracing::info!(%vip, "{n} connections of an earlier time closed"),
+            Err(e) => tracing::warn!(%vip, error = %e, "connections of an earlier time stay"),
+        }
     }
 }
 

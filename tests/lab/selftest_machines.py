@@ -40,6 +40,8 @@ def a_cut_is_a_cut(lab):
     expect(not lab("figures", "--since", str(cut["t_us"]))["vip_frames_before"], "frames before the cut")
     give_back(lab)
     lab("plug", "primary")
+    stale = lab("exec", "primary", "ss", "-Htn", "state", "fin-wait-1", "state", "close-wait")
+    expect(not stale.strip(), f"connections from before the cut: {stale}")
     lab("exec", "primary", "arping", "-q", "-U", "-c", "1", "-I", "eth0", VIP)
     new = lab("exec", "primary", "cat", "/proc/sys/kernel/random/boot_id")
     expect(new.strip() != boot.strip() and len(new.strip()) == 36, "boot_id did not change")
