@@ -18,7 +18,7 @@ use super::run::{PAUSE, Read};
 use super::scene::Before;
 use super::undo::UndoRecord;
 use super::{ChangeError, ChangeProof, ChangeRequest};
-use crate::types::VlanId;
+use crate::types::{MacAddr, VlanId};
 
 /// What was shown before, and what commands are filled in with.
 pub(super) struct Shown {
@@ -82,6 +82,9 @@ async fn show(switch: &Switch, request: &ChangeRequest) -> Result<Shown, ChangeE
         | Operation::PoeCycle
         | Operation::Save => {}
     }
+    if let (Operation::FlushMac(mac, vlan), None) = (request.operation, &request.port) {
+        vars = at_place(switch, vars, mac, vlan).await?;
+    }
     let (mut port, mut record) = (None, None);
     if let Some(name) = &request.port {
         vars = vars.port(name);
@@ -129,6 +132,25 @@ async fn show(switch: &Switch, request: &ChangeRequest) -> Result<Shown, ChangeE
     })
 }
 
+/// Where the forwarding table has the address: some families flush by port.
+async fn at_place(
+    switch: &Switch,
+    vars: Vars,
+    mac: MacAddr,
+    vlan: Option<VlanId>,
+) -> Result<Vars, SwitchError> {
+    let table = switch.table_over_ssh(Some(mac)).await?.unwrap_or_default();
+    let wanted = vlan.map(|v| u32::from(v.0));
+    let place = table.into_iter().find(|(there, at, _)| {
+        *there == mac && (wanted.is_none() || at.is_none() || *at == wanted)
+    });
+    Ok(match place {
+        Some((_, Some(at), port)) => vars.port(&port).with("vlan", at),
+        Some((_, None, port)) => vars.port(&port),
+        None => vars,
+    })
+}
+
 /// Does it, and proves it.
 pub(super) async fn change(
     switch: &Switch,
@@ -169,10 +191,7 @@ impl CliRun<'_> {
         let operation = self.request.operation;
         let acts = matches!(
             operation,
-            Operation::Save
-                | Operation::PoeCycle
-                | Operation::FlushMac(..)
-                | Operation::ClearArp(_)
+            Operation::Save | Operation::PoeCycle | Operation::ClearArp(_)
         );
         if !acts
             && !self.op.prove.is_empty()
