@@ -18,7 +18,7 @@ use super::run::{PAUSE, Read};
 use super::scene::Before;
 use super::undo::UndoRecord;
 use super::{ChangeError, ChangeProof, ChangeRequest};
-use crate::types::{MacAddr, VlanId};
+use crate::types::VlanId;
 
 /// What was shown before, and what commands are filled in with.
 pub(super) struct Shown {
@@ -83,7 +83,7 @@ async fn show(switch: &Switch, request: &ChangeRequest) -> Result<Shown, ChangeE
         | Operation::Save => {}
     }
     if let (Operation::FlushMac(mac, vlan), None) = (request.operation, &request.port) {
-        vars = at_place(switch, vars, mac, vlan).await?;
+        vars = switch.at_place(vars, mac, vlan).await?;
     }
     let (mut port, mut record) = (None, None);
     if let Some(name) = &request.port {
@@ -129,25 +129,6 @@ async fn show(switch: &Switch, request: &ChangeRequest) -> Result<Shown, ChangeE
         record,
         vars,
         old,
-    })
-}
-
-/// Where the forwarding table has the address: some families flush by port.
-async fn at_place(
-    switch: &Switch,
-    vars: Vars,
-    mac: MacAddr,
-    vlan: Option<VlanId>,
-) -> Result<Vars, SwitchError> {
-    let table = switch.table_over_ssh(Some(mac)).await?.unwrap_or_default();
-    let wanted = vlan.map(|v| u32::from(v.0));
-    let place = table.into_iter().find(|(there, at, _)| {
-        *there == mac && (wanted.is_none() || at.is_none() || *at == wanted)
-    });
-    Ok(match place {
-        Some((_, Some(at), port)) => vars.port(&port).with("vlan", at),
-        Some((_, None, port)) => vars.port(&port),
-        None => vars,
     })
 }
 

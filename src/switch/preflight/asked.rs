@@ -126,7 +126,8 @@ fn over_ssh(
         ),
         Ok(Some(SetOutcome::Acknowledged)) => (
             Verdict::Failed,
-            "the commands that open it (as it was) were taken, but it does not read up afterwards".to_owned(),
+            "the commands that open it (as it was) were taken, but it does not read up afterwards"
+                .to_owned(),
             "look at the port now",
         ),
         Ok(Some(SetOutcome::Refused { why })) => (
@@ -134,9 +135,11 @@ fn over_ssh(
             why,
             "a user without the right is refused, and so may be a change of nothing: try `standin switch apply` on a spare port",
         ),
-        Ok(Some(SetOutcome::Unanswered { why })) => {
-            (Verdict::Failed, why, "look at the port now, and at the switch's own log")
-        }
+        Ok(Some(SetOutcome::Unanswered { why })) => (
+            Verdict::Failed,
+            why,
+            "look at the port now, and at the switch's own log",
+        ),
         Ok(None) => (
             Verdict::NotKnown,
             "nothing was sent".to_owned(),
