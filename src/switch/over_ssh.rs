@@ -155,6 +155,25 @@ impl Switch {
             .collect())
     }
 
+    /// With port and VLAN of the place where the forwarding table has the address: some families flush by port.
+    pub(crate) async fn at_place(
+        &self,
+        vars: Vars,
+        mac: MacAddr,
+        vlan: Option<VlanId>,
+    ) -> Result<Vars, SwitchError> {
+        let table = self.table_over_ssh(Some(mac)).await?.unwrap_or_default();
+        let wanted = vlan.map(|v| u32::from(v.0));
+        let place = table.into_iter().find(|(there, at, _)| {
+            *there == mac && (wanted.is_none() || at.is_none() || *at == wanted)
+        });
+        Ok(match place {
+            Some((_, Some(at), port)) => vars.port(&port).with("vlan", at),
+            Some((_, None, port)) => vars.port(&port),
+            None => vars,
+        })
+    }
+
     /// What was learned: address, VLAN, port as shown. `None` if the profile cannot show it.
     pub(crate) async fn table_over_ssh(
         &self,
