@@ -56,7 +56,7 @@ fn scene(profile: &Profile) -> Scene {
         mac: Some(MAC),
         ip: Some([192, 168, 1, 101].into()),
         random: 4711,
-        now: BTreeMap::new(),
+        ..Scene::default()
     }
 }
 

@@ -206,6 +206,13 @@ impl Check<'_> {
                 return None;
             }
         };
+        if r.where_told || r.while_up {
+            self.wrong(
+                at,
+                key,
+                "`where_told` and `while_up` belong to rows of `prove`",
+            );
+        }
         let row = self.row(at, key, r.set.as_deref()?, want, objects)?;
         if objects
             .get(&row.object)
@@ -304,12 +311,13 @@ impl Check<'_> {
                 }
             }
         }
-        let unless_vlan = r.unless_vlan.clone();
         Some(Row {
             object: name.to_owned(),
             want,
             vlan,
-            unless_vlan,
+            unless_vlan: r.unless_vlan.clone(),
+            where_told: r.where_told,
+            while_up: r.while_up,
         })
     }
 
