@@ -151,7 +151,8 @@ fn snmp(profile: &Profile, out: &mut String) {
                     format!("{} port {number}", if *on { "has" } else { "is without" })
                 }
             };
-            writeln!(out, "prove {} {want} ({})", p.oid, p.object).unwrap();
+            let when = if p.while_up { ", while up" } else { "" };
+            writeln!(out, "prove {} {want} ({}){when}", p.oid, p.object).unwrap();
         }
     }
 }

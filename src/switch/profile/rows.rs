@@ -206,13 +206,6 @@ impl Check<'_> {
                 return None;
             }
         };
-        if r.where_told || r.while_up {
-            self.wrong(
-                at,
-                key,
-                "`where_told` and `while_up` belong to rows of `prove`",
-            );
-        }
         let row = self.row(at, key, r.set.as_deref()?, want, objects)?;
         if objects
             .get(&row.object)
@@ -292,6 +285,10 @@ impl Check<'_> {
                 key,
                 format!("`{name}` is indexed by VLAN: say `vlan = \"new\"` or `\"old\"`"),
             );
+        }
+        if (r.where_told || r.while_up) && (r.get.is_none() || r.bit.is_none()) {
+            let message = "`where_told` and `while_up` belong to rows of `prove` with `bit`";
+            self.wrong(at, key, message);
         }
         match &want {
             Want::Bit(_) if object.kind != Kind::PortList => {
