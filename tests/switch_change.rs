@@ -15,7 +15,7 @@ use standin::switch::{
     ChangeProof, ChangeRequest, Credentials, Operation, Profile, Switch, change,
 };
 use standin::types::VlanId;
-use switch_agent::bridge::{Bridge, Lists};
+use switch_agent::bridge::{Bridge, Current, Follows, Lists};
 use switch_agent::{
     AUTH, COMMUNITY, Fake, Moment, PRIVACY, Packet, Port, State, mac, proxy, small_messages,
     target, v2c, v3,
@@ -76,7 +76,11 @@ impl Asked {
     fn is_done(self, s: &mut State) -> bool {
         let (name, base) = self.port();
         let port = s.port(name).clone();
-        let (pvid, egress, untagged) = s.bridge.as_ref().unwrap().of(base);
+        let bridge = s.bridge.as_ref().unwrap();
+        let (pvid, egress, untagged) = bridge.of(base);
+        if bridge.frames_of(base) != (egress.clone(), untagged.clone()) {
+            return !self.operation().is_move();
+        }
         match self {
             Asked::Off => (port.admin, port.oper) == (2, 2),
             Asked::On => port.admin == 1,
@@ -137,9 +141,14 @@ enum Fault {
     SomebodyElse,
     SomebodyElseAndWrongType,
     SaysDownButIsUp,
+    CurrentLater,
+    CurrentStays,
+    CurrentKeepsOld,
+    CurrentMarksMove,
+    NoCurrentTable,
 }
 
-const FAULTS: [Fault; 23] = [
+const FAULTS: [Fault; 28] = [
     Fault::None,
     Fault::AcknowledgesAndIgnores,
     Fault::ErrorsButApplies,
@@ -163,6 +172,11 @@ const FAULTS: [Fault; 23] = [
     Fault::SomebodyElse,
     Fault::SomebodyElseAndWrongType,
     Fault::SaysDownButIsUp,
+    Fault::CurrentLater,
+    Fault::CurrentStays,
+    Fault::CurrentKeepsOld,
+    Fault::CurrentMarksMove,
+    Fault::NoCurrentTable,
 ];
 
 /// The generic profile with a short settle time, so that the whole table takes seconds.
@@ -193,6 +207,10 @@ fn renumber(s: &mut State) {
     for (port, (i, base)) in s.ports.iter_mut().zip(index.iter().cycle().skip(2)) {
         (port.index, port.base) = (*i, *base);
     }
+}
+
+fn current(fake: &Fake, change: impl FnOnce(&mut Current)) {
+    fake.with(|s| change(&mut s.bridge.as_mut().unwrap().current));
 }
 
 /// Does what the fault says, and gives the way to the switch. What is returned last lives as long as the test.
@@ -309,6 +327,11 @@ async fn arm(fault: Fault, fake: &Fake) -> (Switch, Option<Fake>) {
             }));
         }),
         Fault::SaysDownButIsUp => fake.with(|s| s.faults.oper_stays_up = true),
+        Fault::CurrentLater => current(fake, |c| c.follows = Follows::After(MS(300))),
+        Fault::CurrentStays => current(fake, |c| c.follows = Follows::Never),
+        Fault::CurrentKeepsOld => current(fake, |c| c.follows = Follows::AddsOnly),
+        Fault::CurrentMarksMove => current(fake, |c| c.marks_move = true),
+        Fault::NoCurrentTable => current(fake, |c| c.untold = true),
     }
     (over(address, v2c(COMMUNITY)), other)
 }
@@ -345,6 +368,7 @@ async fn either(
 fn others(s: &State, ours: u32) -> (Vec<(String, i32)>, Bridge) {
     let ports = s.ports.iter().filter(|p: &&Port| p.base != ours);
     let mut bridge = s.bridge.clone().unwrap();
+    bridge.current = Current::default();
     bridge.pvid.remove(&ours);
     for v in bridge.vlans.values_mut() {
         v.egress.remove(&ours);
@@ -358,7 +382,8 @@ fn others(s: &State, ours: u32) -> (Vec<(String, i32)>, Bridge) {
 
 fn ours(s: &mut State, port: (&str, u32)) -> (i32, u16, BTreeSet<u16>, BTreeSet<u16>) {
     let admin = s.port(port.0).admin;
-    let (pvid, egress, untagged) = s.bridge.as_ref().unwrap().of(port.1);
+    let (pvid, mut egress, untagged) = s.bridge.as_ref().unwrap().of(port.1);
+    egress.extend(s.bridge.as_ref().unwrap().frames_of(port.1).0);
     (admin, pvid, egress, untagged)
 }
 
@@ -404,6 +429,13 @@ fn allowed(fault: Fault, asked: Asked) -> &'static [&'static str] {
         Fault::RenumbersAfterSet => &["undone", "unclear"],
         Fault::SaysDownButIsUp if asked == Asked::Off => &["unclear"],
         Fault::SaysDownButIsUp => &["proven"],
+        Fault::CurrentLater | Fault::CurrentMarksMove | Fault::NoCurrentTable => &["proven"],
+        Fault::CurrentStays if a_move => &["undone"],
+        Fault::CurrentStays => &["proven"],
+        // It stays in the VLAN that it was to leave, and then in the one that it was to leave again.
+        Fault::CurrentKeepsOld if access => &["unclear"],
+        Fault::CurrentKeepsOld if asked == Asked::Remove => &["undone"],
+        Fault::CurrentKeepsOld => &["proven"],
     }
 }
 
@@ -659,4 +691,76 @@ async fn our_own_tag_does_not_trip_the_alias_guard() {
     fake.with(|s| s.port("ge1").alias = b"slave-a [standin:standby-b:7]".to_vec());
     let got = refused(&fake, |r, _, _| r.expected_alias = Some("slave-a".into())).await;
     assert_eq!(got, None);
+}
+
+#[tokio::test]
+async fn a_port_without_a_link_need_not_be_in_the_current_lists_but_must_have_left_them() {
+    let fake = Fake::with_vlans().await;
+    fake.with(|s| s.cable("ge1", 2));
+    current(&fake, |c| c.linkless = [1].into());
+    let switch = over(fake.address, v2c(COMMUNITY));
+    let request = ChangeRequest::new(Asked::Access.operation(), Some("ge1"), MS(5000));
+    let proof = change(&switch, request.clone()).await.unwrap();
+    fake.with(|s| assert!(Asked::Access.is_done(s)));
+    let notes = proof.notes.join("; ");
+    assert!(
+        notes.contains("dot1qVlanCurrentEgressPorts.117070.20"),
+        "{notes}"
+    );
+    let counted = proof.proven.iter().filter(|p| p.contains("Current"));
+    assert_eq!(
+        counted.collect::<Vec<_>>(),
+        ["dot1qVlanCurrentEgressPorts.117070.10 is without port 1"]
+    );
+    // With a link it must be there.
+    fake.with(|s| s.cable("ge1", 1));
+    match change(&switch, request.clone()).await {
+        Err(ChangeError::Undone { why, .. }) => assert!(why.contains("Current"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    current(&fake, |c| c.linkless.clear());
+    assert!(change(&switch, request).await.unwrap().already);
+}
+
+#[tokio::test]
+async fn an_undo_by_order_says_so_if_the_switch_goes_on_as_before() {
+    let fake = Fake::with_vlans().await;
+    let (switch, record) = moved(&fake).await;
+    current(&fake, |c| c.follows = Follows::AddsOnly);
+    let said = undo(&switch, &record, MS(300)).await.unwrap_err();
+    assert_eq!(
+        said,
+        "the current egress list of VLAN 20 still has the port"
+    );
+}
+
+/// A switch whose oper state may be `stale` old, which it says to be so.
+fn stale(fake: &Fake, stale: Duration) -> Switch {
+    let mut t = target(fake.address, v2c(COMMUNITY));
+    t.profile = Arc::new(profile());
+    t.oper_staleness = Some(stale);
+    fake.with(|s| s.faults.oper_cache = Some(stale));
+    Switch::new(t)
+}
+
+#[tokio::test]
+async fn a_port_that_was_shut_before_is_proven_off_only_when_its_old_state_cannot_be_an_old_value()
+{
+    let off = || ChangeRequest::new(Operation::PortOff, Some("ge1"), MS(10_000));
+    let fake = Fake::with_vlans().await;
+    let switch = stale(&fake, MS(700));
+    fake.with(|s| (s.port("ge1").admin, s.port("ge1").oper) = (2, 2));
+    let proof = change(&switch, off()).await.unwrap();
+    assert!(proof.already);
+    assert!(proof.took >= MS(700), "{:?}", proof.took);
+    fake.with(|s| assert_eq!(s.admin_sets(), 0));
+
+    // Admin down, and the link is up all the same: the cache holds what was before.
+    fake.with(|s| s.faults.oper_stays_up = true);
+    tokio::time::sleep(MS(750)).await;
+    switch.port("ge1").await.unwrap();
+    fake.with(|s| s.cable("ge1", 1));
+    let done = change(&switch, off()).await;
+    assert_eq!(word(&done).0, "unclear", "{done:?}");
+    fake.with(|s| assert_eq!(s.admin_sets(), 1));
 }

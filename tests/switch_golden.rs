@@ -56,7 +56,7 @@ fn scene(profile: &Profile) -> Scene {
         mac: Some(MAC),
         ip: Some([192, 168, 1, 101].into()),
         random: 4711,
-        now: BTreeMap::new(),
+        ..Scene::default()
     }
 }
 
@@ -151,7 +151,8 @@ fn snmp(profile: &Profile, out: &mut String) {
                     format!("{} port {number}", if *on { "has" } else { "is without" })
                 }
             };
-            writeln!(out, "prove {} {want} ({})", p.oid, p.object).unwrap();
+            let when = if p.while_up { ", while up" } else { "" };
+            writeln!(out, "prove {} {want} ({}){when}", p.oid, p.object).unwrap();
         }
     }
 }

@@ -64,6 +64,14 @@ const WELL_KNOWN: &[(&str, &[u32])] = &[
     ("dot1qTpFdbPort", &[1, 3, 6, 1, 2, 1, 17, 7, 1, 2, 2, 1, 2]),
     ("dot1qVlanFdbId", &[1, 3, 6, 1, 2, 1, 17, 7, 1, 4, 2, 1, 3]),
     (
+        "dot1qVlanCurrentEgressPorts",
+        &[1, 3, 6, 1, 2, 1, 17, 7, 1, 4, 2, 1, 4],
+    ),
+    (
+        "dot1qVlanCurrentUntaggedPorts",
+        &[1, 3, 6, 1, 2, 1, 17, 7, 1, 4, 2, 1, 5],
+    ),
+    (
         "dot1qVlanStaticRowStatus",
         &[1, 3, 6, 1, 2, 1, 17, 7, 1, 4, 3, 1, 5],
     ),

@@ -1,6 +1,7 @@
 //! The VLANs of the switch in the test's process: static and current rows of Q-BRIDGE-MIB as agents serve them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use async_snmp::handler::SetTestError;
 use async_snmp::{Oid, Value};
@@ -33,9 +34,38 @@ pub enum Lists {
     Exactly(usize),
 }
 
+/// What the switch really does, which dot1qVlanCurrentTable tells, when its static rows are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Follows {
+    /// What the rows say.
+    #[default]
+    AtOnce,
+    /// What they say, this much later.
+    After(Duration),
+    /// What it did before.
+    Never,
+    /// What they say, but a port that it ever had in a VLAN stays in it.
+    AddsOnly,
+}
+
+/// dot1qVlanCurrentTable, and what is behind it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Current {
+    pub follows: Follows,
+    /// The agent has no such lists.
+    pub untold: bool,
+    /// Each row gets another time mark when it changes, and is not found under an old one.
+    pub marks_move: bool,
+    /// Ports without a link, which are in no list.
+    pub linkless: BTreeSet<u32>,
+    /// The static rows before each write, and when it was.
+    was: Vec<(Instant, BTreeMap<u16, Vlan>)>,
+}
+
 /// All VLANs, and the PVID of each bridge port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bridge {
+    pub current: Current,
     pub vlans: BTreeMap<u16, Vlan>,
     pub pvid: BTreeMap<u32, u16>,
     pub lists: Lists,
@@ -61,7 +91,42 @@ impl Bridge {
             ]),
             pvid: BTreeMap::from([(1, 10), (2, 10), (3, 10), (4, 10), (48, 1)]),
             lists: Lists::Plain,
+            current: Current::default(),
         }
+    }
+
+    /// The VLANs as frames have them.
+    pub fn now(&self) -> BTreeMap<u16, Vlan> {
+        let was = &self.current.was;
+        match self.current.follows {
+            Follows::AtOnce => self.vlans.clone(),
+            Follows::After(late) => {
+                // The oldest state that a write younger than that replaced.
+                let young = was.iter().find(|(at, _)| at.elapsed() < late);
+                young.map_or_else(|| self.vlans.clone(), |(_, old)| old.clone())
+            }
+            Follows::Never => was.first().map_or(&self.vlans, |(_, old)| old).clone(),
+            Follows::AddsOnly => {
+                let mut all = self.vlans.clone();
+                for (id, v) in was.iter().flat_map(|(_, old)| old) {
+                    if let Some(row) = all.get_mut(id) {
+                        row.egress.extend(&v.egress);
+                        row.untagged.extend(&v.untagged);
+                    }
+                }
+                all
+            }
+        }
+    }
+
+    /// The VLANs whose frames leave at this port: all, and untagged.
+    pub fn frames_of(&self, port: u32) -> (BTreeSet<u16>, BTreeSet<u16>) {
+        let now = self.now();
+        let of = |list: fn(&Vlan) -> &BTreeSet<u32>| {
+            let there = now.iter().filter(|(_, v)| list(v).contains(&port));
+            there.map(|(id, _)| *id).collect()
+        };
+        (of(|v| &v.egress), of(|v| &v.untagged))
     }
 
     /// What one port is in: PVID, egress, untagged.
@@ -91,13 +156,21 @@ impl Bridge {
     pub fn rows(&self) -> Vec<(Oid, Value)> {
         let at = |arcs: &[u32]| Oid::from_slice(&[&QBRIDGE[..], arcs].concat());
         let mut out = Vec::new();
+        let current = self.now();
         for (id, v) in &self.vlans {
             let i = u32::from(*id);
-            let now = |column| at(&[1, 4, 2, 1, column, TIME_MARK, i]);
+            let mark = match self.current.marks_move {
+                true => TIME_MARK + self.current.was.len() as u32,
+                false => TIME_MARK,
+            };
+            let now = |column| at(&[1, 4, 2, 1, column, mark, i]);
             let row = |column| at(&[1, 4, 3, 1, column, i]);
             out.push((now(3), Value::Gauge32(v.fdb)));
-            out.push((now(4), self.octets(&v.egress)));
-            out.push((now(5), self.octets(&v.untagged)));
+            if let (false, Some(is)) = (self.current.untold, current.get(id)) {
+                let shown = |list: &BTreeSet<u32>| list - &self.current.linkless;
+                out.push((now(4), self.octets(&shown(&is.egress))));
+                out.push((now(5), self.octets(&shown(&is.untagged))));
+            }
             out.push((row(1), Value::from(v.name.as_str())));
             out.push((row(2), self.octets(&v.egress)));
             out.push((row(3), self.octets(&v.forbidden)));
@@ -152,6 +225,8 @@ impl Bridge {
     }
 
     pub fn apply(&mut self, oid: &Oid, value: &Value) {
+        let was = self.vlans.clone();
+        self.current.was.push((Instant::now(), was));
         match (Self::place(oid), value) {
             (Some(([5, 1, 1], port)), Value::Gauge32(vlan)) => {
                 self.pvid.insert(port, *vlan as u16);

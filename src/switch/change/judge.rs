@@ -5,28 +5,40 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
+use super::super::error::SwitchError;
 use super::super::op::Operation;
 use super::super::portlist;
 use super::super::profile::Kind;
 use super::super::render::{Expected, Proof, SetVar};
 use super::super::value::{Oid, Value};
 use super::run::{PAUSE, Read, Run};
-use super::scene;
+use super::{current, scene};
 
 impl Run<'_> {
     /// Reads back until all is as it must be, or the time is over.
-    pub(super) async fn prove(&self) -> Read {
+    pub(super) async fn prove(&mut self) -> Read {
         let until = (self.settled + self.settle.max(self.stale_until())).min(self.deadline);
-        self.until(until, |now| self.judge(now)).await
+        let this = &*self;
+        let mut linkless = Vec::new();
+        let read = this
+            .until(until, |now| this.judge(now, &mut linkless))
+            .await;
+        self.linkless = linkless;
+        read
     }
 
     /// How long an oper state that was so before may be an old value.
     fn stale_until(&self) -> Duration {
-        if self.proofs.iter().any(|p| self.may_be_stale(p)) {
+        if self.rests_on_old_news() {
             self.switch.target().staleness() + PAUSE.1
         } else {
             Duration::ZERO
         }
+    }
+
+    /// True if an oper state that proves it was so before, and the switch's word for it may be an old one.
+    pub(super) fn rests_on_old_news(&self) -> bool {
+        self.proofs.iter().any(|p| self.may_be_stale(p))
     }
 
     fn may_be_stale(&self, proof: &Proof) -> bool {
@@ -36,12 +48,18 @@ impl Run<'_> {
             && was.is_some_and(|v| proof.want.is_met(self.switch.profile(), v))
     }
 
-    /// What one reading says: the profile's proof, and every object that was written and can be read.
-    fn judge(&self, now: &BTreeMap<Oid, Value>) -> Read {
+    /// What one reading says: the profile's proof, and every object that was written and can be read. `linkless` are
+    /// the rows that were not as they should be and do not count, because the port has no link.
+    fn judge(&self, now: &BTreeMap<Oid, Value>, linkless: &mut Vec<Oid>) -> Read {
         let profile = self.switch.profile();
+        linkless.clear();
         for p in &self.proofs {
             let value = now.get(&p.oid).unwrap_or(&Value::Absent);
             if !p.want.is_met(profile, value) {
+                if p.while_up && self.has_no_link(now) {
+                    linkless.push(p.oid.clone());
+                    continue;
+                }
                 return Read::No(format!(
                     "{} reads {}",
                     p.oid.named(),
@@ -65,6 +83,15 @@ impl Run<'_> {
             }
         }
         Read::Yes
+    }
+
+    /// True if the port's oper state reads down in this reading.
+    pub(super) fn has_no_link(&self, now: &BTreeMap<Oid, Value>) -> bool {
+        let oper = self.switch.profile().object("oper");
+        let port = self.before.port.as_ref();
+        let oid = oper.zip(port).map(|(o, p)| o.oid.at(&[p.if_index.0]));
+        oid.and_then(|oid| now.get(&oid))
+            .is_some_and(current::is_down)
     }
 
     fn told(&self, want: &Expected, value: &Value) -> String {
@@ -103,7 +130,7 @@ impl Run<'_> {
     pub(super) async fn until(
         &self,
         end: Instant,
-        judge: impl Fn(&BTreeMap<Oid, Value>) -> Read,
+        mut judge: impl FnMut(&BTreeMap<Oid, Value>) -> Read,
     ) -> Read {
         let mut oids: Vec<Oid> = self.before.scene.now.keys().cloned().collect();
         oids.extend(self.before.anchors.iter().map(|(oid, _)| oid.clone()));
@@ -112,7 +139,11 @@ impl Run<'_> {
         loop {
             // A reading has its own timeout and retries: one that has begun in time is not cut off, so that a switch
             // that is slow to answer is not taken for one that did nothing.
-            let reading = scene::get(self.switch, &oids);
+            let reading = async {
+                let mut now = scene::get(self.switch, &oids).await?;
+                current::follow(self.switch, &self.proofs, &mut now).await?;
+                Ok::<_, SwitchError>(now)
+            };
             match timeout_at(self.deadline, reading).await {
                 Ok(Ok(now)) => match self.before.drifted(&now) {
                     Some((oid, was)) => {

@@ -5,6 +5,7 @@
 //! of these.
 
 mod cli;
+mod current;
 mod guards;
 mod judge;
 mod plan;

@@ -9,11 +9,12 @@ use super::super::error::SwitchError;
 use super::super::op::Operation;
 use super::super::profile::{Need, Transport};
 use super::super::render::{Expected, Proof, Rendered, Renderer, SetVar};
-use super::cli;
+use super::super::value::Oid;
 use super::guards::{self, Around};
 use super::scene::{self, Before};
 use super::undo::{Rewrite, UndoRecord, put_back};
 use super::{ChangeError, ChangeProof, ChangeRequest};
+use super::{cli, current};
 
 /// The first pause between two read-backs, and the longest.
 pub(super) const PAUSE: (Duration, Duration) =
@@ -136,6 +137,8 @@ pub(super) struct Run<'a> {
     /// False once a SET may have been applied, whatever was answered.
     pub(super) all_refused: bool,
     pub(super) notes: Vec<String>,
+    /// Rows of the proof that did not count in the last reading, because the port has no link.
+    pub(super) linkless: Vec<Oid>,
 }
 
 /// Whether something reads as it should.
@@ -173,11 +176,12 @@ impl<'a> Run<'a> {
             unread: None,
             all_refused: true,
             notes: Vec::new(),
+            linkless: Vec::new(),
         })
     }
 
     async fn run(&mut self) -> Result<ChangeProof, ChangeError> {
-        if self.is_already() {
+        if self.is_already() && (!self.rests_on_old_news() || self.is_still_so().await) {
             return Ok(self.proof(true));
         }
         let steps = std::mem::take(&mut self.steps);
@@ -213,7 +217,7 @@ impl<'a> Run<'a> {
 
     /// True if everything that would be written and proven is there already. A port that was down before may be so
     /// for another reason than its configuration, so that only what is written counts there.
-    fn is_already(&self) -> bool {
+    fn is_already(&mut self) -> bool {
         let vars = self.steps.iter().flat_map(|s| match s {
             Rendered::Pdu { vars, .. } => vars.as_slice(),
             Rendered::Poll { .. } | Rendered::Wait(_) => &[],
@@ -226,10 +230,13 @@ impl<'a> Run<'a> {
                 return false;
             }
         }
-        let proven = self.proofs.iter().all(|p| {
+        let is_met = |p: &Proof| {
             now.get(&p.oid)
                 .is_some_and(|v| p.want.is_met(self.switch.profile(), v))
-        });
+        };
+        let (_, open): (Vec<&Proof>, Vec<&Proof>) = self.proofs.iter().partition(|p| is_met(p));
+        let proven = open.iter().all(|p| p.while_up) && (open.is_empty() || self.has_no_link(now));
+        let linkless = open.iter().map(|p| p.oid.clone()).collect();
         let acts = matches!(
             self.operation,
             Operation::Save
@@ -237,7 +244,13 @@ impl<'a> Run<'a> {
                 | Operation::FlushMac(..)
                 | Operation::ClearArp(_)
         );
+        self.linkless = linkless;
         any && proven && !acts
+    }
+
+    /// What the switch said may be as old as its answers may be: true if it says so still when that time is over.
+    async fn is_still_so(&mut self) -> bool {
+        matches!(self.prove().await, Read::Yes)
     }
 
     async fn step(&mut self, step: &Rendered) -> Result<(), String> {
@@ -274,7 +287,8 @@ impl<'a> Run<'a> {
         } else {
             Rewrite::All
         };
-        match put_back(self.switch, &self.undo_record(), self.settle, how).await {
+        let was = current::was(self.switch, &self.proofs, &self.before.scene.now);
+        match put_back(self.switch, &self.undo_record(), self.settle, how, &was).await {
             Ok(()) => ChangeError::Undone {
                 switch,
                 operation,
@@ -318,6 +332,14 @@ impl<'a> Run<'a> {
                 )
             }
         };
+        let mut notes = self.notes.clone();
+        notes.extend(self.linkless.iter().map(|oid| {
+            format!(
+                "{} does not show it, and need not while the port has no link",
+                oid.named()
+            )
+        }));
+        let counted = |p: &&Proof| !self.linkless.contains(&p.oid);
         let undoable =
             !already && self.operation.inverse(None).is_some() || self.operation.is_move();
         ChangeProof {
@@ -327,8 +349,8 @@ impl<'a> Run<'a> {
             transport: Transport::Snmp,
             already,
             took: self.start.elapsed(),
-            proven: self.proofs.iter().map(told).collect(),
-            notes: self.notes.clone(),
+            proven: self.proofs.iter().filter(counted).map(told).collect(),
+            notes,
             undo: (undoable && !already).then(|| self.undo_record()),
         }
     }

@@ -11,7 +11,7 @@ use super::super::portlist;
 use super::super::profile::{Index, VlanIf};
 use super::super::render::{PortNumbers, Renderer, Scene};
 use super::super::value::{Oid, Value};
-use super::{ChangeError, ChangeRequest};
+use super::{ChangeError, ChangeRequest, current};
 
 /// What was read before a change.
 pub(super) struct Before {
@@ -101,6 +101,7 @@ pub(super) async fn read(switch: &Switch, request: &ChangeRequest) -> Result<Bef
     if request.operation.is_move() {
         vlans(switch, &mut before).await?;
     }
+    current::find(switch, request.operation, &mut before.scene).await?;
     let wanted =
         Renderer::new(switch.profile(), request.operation.name(), &before.scene)?.instances()?;
     let oids: Vec<Oid> = wanted.into_iter().map(|(_, oid)| oid).collect();

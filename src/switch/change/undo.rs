@@ -11,7 +11,8 @@ use super::super::portlist;
 use super::super::profile::Kind;
 use super::super::render::SetVar;
 use super::super::value::{Oid, Value};
-use super::{ChangeRequest, scene};
+use super::current::{PutBack, Was};
+use super::{ChangeRequest, current, scene};
 use crate::types::VlanId;
 
 /// A change, and the values that it replaced, in the order in which they were written.
@@ -89,7 +90,8 @@ pub async fn undo(switch: &Switch, record: &UndoRecord, within: Duration) -> Res
         return inverse(switch, record, within).await;
     }
     let writer = switch.writer().await;
-    let done = put_back(switch, record, within, Rewrite::WhereItDiffers).await;
+    let how = Rewrite::WhereItDiffers;
+    let done = put_back(switch, record, within, how, &Was::new()).await;
     drop(writer);
     done
 }
@@ -131,6 +133,7 @@ pub(super) async fn put_back(
     record: &UndoRecord,
     within: Duration,
     how: Rewrite,
+    was: &Was,
 ) -> Result<(), String> {
     let wanted = parsed(switch, record)?;
     let oids: Vec<Oid> = wanted.iter().map(|w| w.oid.clone()).collect();
@@ -157,13 +160,20 @@ pub(super) async fn put_back(
             answer => refused = answer.err().or(refused),
         }
     }
+    let lists: Vec<PutBack> = wanted.iter().filter_map(|w| w.put_back(switch)).collect();
     let end = Instant::now() + within;
     loop {
         let seen = match scene::get(switch, &oids).await {
             Ok(now) => {
                 let value = |w: &Wanted| now.get(&w.oid).cloned().unwrap_or(Value::Absent);
                 match wanted.iter().find(|w| !w.is_met(switch, &value(w))) {
-                    None => return Ok(()),
+                    None => {
+                        match current::behind(switch, record.port.as_deref(), &lists, was).await {
+                            Ok(None) => return Ok(()),
+                            Ok(Some(seen)) => seen,
+                            Err(e) => e.to_string(),
+                        }
+                    }
                     Some(w) => format!("{} does not read as before", w.oid.named()),
                 }
             }
@@ -223,6 +233,17 @@ impl Wanted {
             }
             _ => None,
         }
+    }
+
+    /// As a VLAN's list of ports, if it is one.
+    fn put_back(&self, switch: &Switch) -> Option<PutBack<'_>> {
+        let vlan = self.oid.arcs().last()?;
+        Some(PutBack {
+            object: &self.object,
+            vlan: u16::try_from(*vlan).ok()?,
+            number: self.number?,
+            on: self.bit(switch, &self.value)?,
+        })
     }
 
     fn is_met(&self, switch: &Switch, now: &Value) -> bool {

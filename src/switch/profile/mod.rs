@@ -354,6 +354,16 @@ mod tests {
                 "there must be an [op.port-on.snmp]",
             ),
             (
+                "set = \"egress\", vlan = \"new\", bit = 1",
+                "set = \"egress\", vlan = \"new\", bit = 1, while_up = true",
+                "op.set-access-vlan.snmp: `where_told` and `while_up` belong to rows of `prove` with `bit`",
+            ),
+            (
+                "get = \"admin\", is = \"1\"",
+                "get = \"admin\", is = \"1\", where_told = true",
+                "op.port-on.snmp: `where_told` and `while_up` belong to rows of `prove` with `bit`",
+            ),
+            (
                 "value = \"{alias}\"",
                 "value = \"{vlam}\"",
                 "`{vlam}` does not fit `alias`",

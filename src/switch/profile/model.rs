@@ -114,6 +114,10 @@ pub struct Row {
     pub vlan: Option<VlanOf>,
     /// Left out for these VLANs.
     pub unless_vlan: Vec<u16>,
+    /// Left out where the agent has no row of the object.
+    pub where_told: bool,
+    /// It counts only while the port's oper state reads up.
+    pub while_up: bool,
 }
 
 /// One step of an operation over SNMP.

@@ -286,6 +286,10 @@ impl Check<'_> {
                 format!("`{name}` is indexed by VLAN: say `vlan = \"new\"` or `\"old\"`"),
             );
         }
+        if (r.where_told || r.while_up) && (r.get.is_none() || r.bit.is_none()) {
+            let message = "`where_told` and `while_up` belong to rows of `prove` with `bit`";
+            self.wrong(at, key, message);
+        }
         match &want {
             Want::Bit(_) if object.kind != Kind::PortList => {
                 self.wrong(
@@ -304,12 +308,13 @@ impl Check<'_> {
                 }
             }
         }
-        let unless_vlan = r.unless_vlan.clone();
         Some(Row {
             object: name.to_owned(),
             want,
             vlan,
-            unless_vlan,
+            unless_vlan: r.unless_vlan.clone(),
+            where_told: r.where_told,
+            while_up: r.while_up,
         })
     }
 

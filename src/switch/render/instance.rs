@@ -1,12 +1,13 @@
 //! Where an object is: from the parts of its index to an instance. Pure.
 
-use super::super::profile::{BitOf, Index, Object};
+use super::super::profile::{BitOf, Index};
 use super::super::value::{Oid, mac_index};
 use super::{RenderError, Renderer};
 
 impl Renderer<'_> {
     /// The instance of an object for this scene.
-    pub(super) fn instance(&self, object: &Object, vlan: Option<u16>) -> Result<Oid, RenderError> {
+    pub(super) fn instance(&self, name: &str, vlan: Option<u16>) -> Result<Oid, RenderError> {
+        let object = self.object(name)?;
         let vlan_or = |what: &str| vlan.ok_or_else(|| self.error(format!("{what} needs a VLAN")));
         let mut index = Vec::new();
         for part in &object.index {
@@ -46,10 +47,14 @@ impl Renderer<'_> {
                 }
                 Index::Random => index.push(self.scene.random),
                 Index::Fixed(n) => index.push(*n),
-                Index::FdbId | Index::TimeMark => {
-                    return Err(self.error(
-                        "a row cannot be indexed by fdbid or timemark: these are only read",
-                    ));
+                Index::TimeMark => {
+                    // Of a VLAN that has no row yet, the mark cannot be known: what reads as absent is looked for.
+                    let marks = self.scene.marks.get(name);
+                    let mark = marks.zip(vlan).and_then(|(m, v)| m.get(&v));
+                    index.push(mark.copied().unwrap_or(0));
+                }
+                Index::FdbId => {
+                    return Err(self.error("a row cannot be indexed by fdbid: it is only read"));
                 }
             }
         }

@@ -3,7 +3,7 @@
 mod instance;
 mod renderer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -61,6 +61,8 @@ pub struct Proof {
     pub oid: Oid,
     /// What it must be.
     pub want: Expected,
+    /// It counts only while the port's oper state reads up.
+    pub while_up: bool,
 }
 
 /// What must be read.
@@ -111,6 +113,10 @@ pub struct Scene {
     pub ip: Option<Ipv4Addr>,
     /// Row number for index part `random`.
     pub random: u32,
+    /// Of objects with index part `timemark`: VLAN to the mark that its row had.
+    pub marks: BTreeMap<String, BTreeMap<u16, u32>>,
+    /// Objects of which the agent has no row at all: what counts `where_told` does not count.
+    pub untold: BTreeSet<String>,
     /// The instances as they were read.
     pub now: BTreeMap<Oid, Value>,
 }

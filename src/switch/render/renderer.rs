@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use super::super::portlist;
-use super::super::profile::{Kind, Object, Op, Profile, Row, Step, VlanOf, Want};
+use super::super::profile::{Index, Kind, Object, Op, Profile, Row, Step, VlanOf, Want};
 use super::super::value::{Oid, Value};
 use super::{Expected, PortNumbers, Proof, RenderError, Rendered, Scene, SetVar};
 
@@ -70,7 +70,7 @@ impl<'a> Renderer<'a> {
         })
     }
 
-    fn object(&self, name: &str) -> Result<&'a Object, RenderError> {
+    pub(super) fn object(&self, name: &str) -> Result<&'a Object, RenderError> {
         self.profile
             .object(name)
             .ok_or_else(|| self.error(format!("it has no object `{name}`")))
@@ -86,18 +86,24 @@ impl<'a> Renderer<'a> {
             if self.is_left_out(row, old)? {
                 continue;
             }
-            let oid = self.instance(self.object(&row.object)?, self.vlan(row, old)?)?;
+            let oid = self.instance(&row.object, self.vlan(row, old)?)?;
             if !out.iter().any(|(_, o)| *o == oid) {
                 out.push((row.object.clone(), oid));
+            }
+        }
+        if self.op.prove.iter().any(|row| row.while_up) {
+            let oid = self.instance("oper", None)?;
+            if !out.iter().any(|(_, o)| *o == oid) {
+                out.push(("oper".into(), oid));
             }
         }
         Ok(out)
     }
 
     fn is_left_out(&self, row: &Row, old: Option<u16>) -> Result<bool, RenderError> {
-        Ok(self
-            .vlan(row, old)?
-            .is_some_and(|v| row.unless_vlan.contains(&v)))
+        let untold = row.where_told && self.scene.untold.contains(&row.object);
+        let vlan = self.vlan(row, old)?;
+        Ok(untold || vlan.is_some_and(|v| row.unless_vlan.contains(&v)))
     }
 
     /// Every row of every step and of the proof, each with the old VLAN it stands for.
@@ -144,7 +150,7 @@ impl<'a> Renderer<'a> {
                     fail,
                     within,
                 } => out.push(Rendered::Poll {
-                    oid: self.instance(self.object(object)?, None)?,
+                    oid: self.instance(object, None)?,
                     until: until.clone(),
                     fail: fail.clone(),
                     within: *within,
@@ -175,11 +181,13 @@ impl<'a> Renderer<'a> {
     }
 
     /// The PortLists that were read, all as long as the longest: an agent that trims takes padded ones too, and one
-    /// that does not refuses short ones.
+    /// that does not refuses short ones. What is only read back (a row with a time mark) has a length of its own.
     fn received_lists(&self) -> Result<BTreeMap<Oid, Vec<u8>>, RenderError> {
         let mut out = BTreeMap::new();
         for (name, oid) in self.instances()? {
-            if self.object(&name)?.kind == Kind::PortList
+            let object = self.object(&name)?;
+            if object.kind == Kind::PortList
+                && !object.index.contains(&Index::TimeMark)
                 && let Some(Value::Bytes(octets)) = self.scene.now.get(&oid)
             {
                 out.insert(oid, octets.clone());
@@ -199,7 +207,7 @@ impl<'a> Renderer<'a> {
         lists: &mut BTreeMap<Oid, Vec<u8>>,
     ) -> Result<SetVar, RenderError> {
         let object = self.object(&row.object)?;
-        let oid = self.instance(object, self.vlan(row, old)?)?;
+        let oid = self.instance(&row.object, self.vlan(row, old)?)?;
         let value = match &row.want {
             Want::Bit(on) => {
                 let number = self.list_number()?;
@@ -292,12 +300,13 @@ impl<'a> Renderer<'a> {
                     continue;
                 }
                 let object = self.object(&row.object)?;
-                let oid = self.instance(object, self.vlan(row, old)?)?;
+                let oid = self.instance(&row.object, self.vlan(row, old)?)?;
                 let want = self.expected(row, object.kind, old)?;
                 out.push(Proof {
                     object: row.object.clone(),
                     oid,
                     want,
+                    while_up: row.while_up,
                 });
             }
         }

@@ -178,3 +178,49 @@ fn the_tag_is_the_alias_octet_by_octet_and_an_unknown_operation_is_said() {
         "the profile generic-qbridge cannot do poe-cycle: it has no such operation over SNMP"
     );
 }
+
+#[test]
+fn a_row_of_the_current_table_is_found_by_its_mark_counts_where_told_and_keeps_its_own_length() {
+    let profile = Profile::find("generic-qbridge", None).unwrap();
+    let mut scene = scene(20, &[1]);
+    let current = |op: &Renderer<'_>| -> Vec<(String, bool)> {
+        let proofs = op.proofs().unwrap().into_iter();
+        let current = proofs.filter(|p| p.object.ends_with("_now"));
+        current.map(|p| (p.oid.named(), p.while_up)).collect()
+    };
+    scene.marks = BTreeMap::from([("egress_now".into(), BTreeMap::from([(1, 6527)]))]);
+    scene.untold = ["untagged_now".to_owned()].into();
+    let op = Renderer::new(&profile, "set-access-vlan", &scene).unwrap();
+    assert_eq!(
+        current(&op),
+        [
+            ("dot1qVlanCurrentEgressPorts.0.20".to_owned(), true),
+            ("dot1qVlanCurrentEgressPorts.6527.1".to_owned(), false)
+        ]
+    );
+    let instances = op.instances().unwrap();
+    assert!(instances.iter().all(|(name, _)| name != "untagged_now"));
+    assert!(instances.iter().any(|(name, _)| name == "oper"));
+
+    let long = current_list(&instances, "egress_now");
+    scene.now.insert(long, Value::Bytes(vec![0xff; 512]));
+    let steps = Renderer::new(&profile, "set-access-vlan", &scene)
+        .unwrap()
+        .steps()
+        .unwrap();
+    let lists = steps.iter().flat_map(|s| match s {
+        Rendered::Pdu { vars, .. } => vars.as_slice(),
+        _ => &[],
+    });
+    for list in lists.filter(|v| v.kind == Kind::PortList) {
+        assert!(
+            matches!(&list.value, Value::Bytes(b) if b.len() <= 4),
+            "{list:?}"
+        );
+    }
+}
+
+fn current_list(instances: &[(String, Oid)], object: &str) -> Oid {
+    let mut of = instances.iter().filter(|(name, _)| name == object);
+    of.next().unwrap().1.clone()
+}

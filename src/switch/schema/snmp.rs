@@ -161,4 +161,11 @@ pub struct Row {
     /// The row is left out if its VLAN is one of these (VLAN 1 on RADLAN, ICX).
     #[serde(default)]
     pub unless_vlan: Vec<u16>,
+    /// `prove` only: the row counts only where the agent has any row of the object (dot1qVlanCurrentTable).
+    #[serde(default)]
+    pub where_told: bool,
+    /// `prove` only: the row counts only while the port's `oper` reads up (a table of what is transmitted now may lack
+    /// a port without a link).
+    #[serde(default)]
+    pub while_up: bool,
 }
