@@ -75,7 +75,7 @@ pub struct Faults {
     pub locked: usize,
     /// Shows read the beginning's configuration for this long after the first change.
     pub stale: Option<Duration>,
-    /// What was changed is changed back by the switch after this time.
+    /// What was changed is changed back by the switch after this time; zero: before the next line.
     pub bounces: Option<Duration>,
     /// Every answer repeats what it was logged in with.
     pub repeats_secrets: bool,
@@ -87,6 +87,8 @@ pub struct Shared {
     pub faults: Faults,
     /// Lines that write, so far.
     pub writes: usize,
+    /// The line at which the fault struck.
+    pub struck: Option<String>,
     /// Sessions that were opened.
     pub sessions: usize,
     outs: BTreeMap<usize, UnboundedSender<Out>>,
@@ -126,6 +128,7 @@ impl Model {
             truth: Truth::new(family.conf()),
             faults,
             writes: 0,
+            struck: None,
             sessions: 0,
             outs: BTreeMap::new(),
             ghosts: BTreeSet::new(),
@@ -343,7 +346,9 @@ impl Peer {
         }
         let number = s.writes;
         s.writes += 1;
-        s.faults.at.take_if(|(_, at)| *at == number).map(|(k, _)| k)
+        let kind = s.faults.at.take_if(|(_, at)| *at == number).map(|(k, _)| k);
+        s.struck = kind.map(|_| line.to_owned()).or(s.struck.take());
+        kind
     }
 
     fn take(&mut self, line: &str) {
@@ -460,6 +465,9 @@ impl Peer {
         }
         if let Some(time) = s.faults.stale.take() {
             s.truth.stale = Some((before.clone(), Instant::now() + time));
+        }
+        if s.faults.bounces.take_if(|t| t.is_zero()).is_some() {
+            s.truth.bounces_to = Some(before.clone());
         }
         if let Some(time) = s.faults.bounces.take() {
             let shared = self.shared.clone();

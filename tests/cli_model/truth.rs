@@ -54,6 +54,8 @@ pub struct Truth {
     pub cut_unless: Option<Conf>,
     /// What shows read in place of the running configuration, until then.
     pub stale: Option<(Conf, Instant)>,
+    /// What the switch goes back to by itself before the next line.
+    pub bounces_to: Option<Conf>,
     /// What goes into every running configuration, for tests of secrets.
     pub secrets: Vec<String>,
 }
@@ -72,12 +74,16 @@ impl Truth {
             deaf_until: None,
             cut_unless: None,
             stale: None,
+            bounces_to: None,
             secrets: Vec::new(),
         }
     }
 
     /// Lets the time pass: an armed change whose time is over is taken back.
     pub fn tick(&mut self) {
+        if let Some(conf) = self.bounces_to.take() {
+            self.running = conf;
+        }
         if let Some(armed) = self.armed.take_if(|a| a.at <= Instant::now()) {
             self.running = armed.before;
             self.rolled_back += 1;

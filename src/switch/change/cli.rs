@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::super::client::Switch;
 use super::super::commands::{self, ARMED_MINUTES};
@@ -12,9 +12,11 @@ use super::super::guard::Guard;
 use super::super::op::Operation;
 use super::super::profile::{ShowRow, SshOp, Transport};
 use super::super::render::{RenderError, Scene};
-use super::super::ssh::{Commit, Record, Vars, vlan_list};
+use super::super::ssh::rules::Transaction;
+use super::super::ssh::{CliError, Commit, Record, Vars, vlan_list};
+use super::back::Pending;
 use super::guards::{self, Around};
-use super::run::{PAUSE, Read};
+use super::run::Read;
 use super::scene::Before;
 use super::undo::UndoRecord;
 use super::{ChangeError, ChangeProof, ChangeRequest};
@@ -178,7 +180,10 @@ impl CliRun<'_> {
             && !self.op.prove.is_empty()
             && let Read::Yes = self.look(&self.op.prove).await
         {
-            return Ok(self.proof(true, Vec::new()));
+            return match self.pending().await {
+                Pending::Yes(line) => Err(self.held_by_another(line)),
+                Pending::No | Pending::NotShown => Ok(self.proof(true, Vec::new())),
+            };
         }
         let commit = self.commit();
         let report = commands::send(
@@ -191,11 +196,15 @@ impl CliRun<'_> {
         )
         .await;
         let failed = report.error.as_ref().map(ToString::to_string);
-        if failed.is_some() && !report.may_have_changed() {
-            return Err(match report.error {
-                Some(e) => ChangeError::Unreadable(e.into()),
-                None => ChangeError::Unreadable(self.switch.no_way("that")),
-            });
+        if let Some(e) = report.error.clone().filter(|_| !report.may_have_changed()) {
+            // Some switches refuse in words what they carry out.
+            let shows = !report.sent.is_empty() && !acts;
+            if !shows
+                || matches!(self.until_proven(&self.op.prove).await, Read::No(_))
+                    && self.is_as_before(Duration::ZERO).await
+            {
+                return Err(ChangeError::Unreadable(e.into()));
+            }
         }
         // A session that broke, or a command that was refused after others were taken: what is shown decides.
         let mut notes = Vec::new();
@@ -216,10 +225,11 @@ impl CliRun<'_> {
                     notes.push("accepted by the command line; this family shows nothing that could be read back".into());
                 }
                 if report.armed {
-                    self.confirm().await?;
-                    notes.push(format!(
-                        "armed for {ARMED_MINUTES} minutes, and confirmed when it was proven"
-                    ));
+                    notes.push(self.confirm().await?);
+                } else if commit != Commit::No
+                    && let Pending::Yes(line) = self.pending().await
+                {
+                    return Err(self.unclear(line, "It is done as it should be now. ".into()));
                 }
                 Ok(self.proof(false, notes))
             }
@@ -230,14 +240,26 @@ impl CliRun<'_> {
         }
     }
 
+    fn held_by_another(&self, line: String) -> ChangeError {
+        let switch = self.switch.target().name.clone();
+        let command = self.request.operation.to_string();
+        ChangeError::Unreadable(SwitchError::from(CliError::Busy {
+            switch,
+            command,
+            line,
+        }))
+    }
+
+    pub(super) fn transaction(&self) -> Option<&Transaction> {
+        self.switch.cli_if_any()?.rules().transaction.as_ref()
+    }
+
     /// Only moves are armed: what was shut has to stay shut.
     fn commit(&self) -> Commit {
         let operation = self.request.operation;
-        let transaction = self
-            .switch
-            .cli_if_any()
-            .and_then(|c| c.rules().transaction.as_ref());
-        let arms = transaction.is_some_and(|t| t.arm_for.contains(operation.name()));
+        let arms = self
+            .transaction()
+            .is_some_and(|t| t.arm_for.contains(operation.name()));
         match operation {
             Operation::FlushMac(..) | Operation::ClearArp(_) | Operation::Save => Commit::No,
             _ if arms && operation.is_move() => Commit::Armed {
@@ -249,109 +271,6 @@ impl CliRun<'_> {
             | Operation::TrunkAllow(_)
             | Operation::TrunkRemove(_)
             | Operation::PoeCycle => Commit::Now,
-        }
-    }
-
-    /// Confirms, and looks again: what could not be confirmed undoes itself.
-    async fn confirm(&self) -> Result<(), ChangeError> {
-        let unclear = |why: String| ChangeError::Unclear {
-            switch: self.switch.target().name.clone(),
-            operation: self.request.operation.to_string(),
-            why,
-            seen: format!(
-                "It was armed: unless it was confirmed, it undoes itself after {ARMED_MINUTES} minutes. "
-            ),
-        };
-        let cli = self.switch.cli()?;
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        let report = cli
-            .confirm(self.op.mode.as_deref(), &self.shown.vars, left)
-            .await;
-        if let Some(e) = report.error {
-            return Err(unclear(e.to_string()));
-        }
-        match self.until_proven(&self.op.prove).await {
-            Read::Yes => Ok(()),
-            Read::No(seen) => Err(unclear(seen)),
-        }
-    }
-
-    /// Takes a move back: by not confirming, or by the inverse operation; and looks whether all is as before.
-    async fn give_up(&self, why: String, armed: bool) -> ChangeError {
-        let switch = self.switch.target().name.clone();
-        let operation = self.request.operation.to_string();
-        let unclear = |seen: String| ChangeError::Unclear {
-            switch: switch.clone(),
-            operation: operation.clone(),
-            why: why.clone(),
-            seen,
-        };
-        if !self.request.operation.is_move() {
-            return unclear("What was done stays as it is. ".into());
-        }
-        let left = self.deadline.max(Instant::now() + self.op.settle) + Duration::from_secs(5);
-        let taken_back = if armed {
-            let Ok(cli) = self.switch.cli() else {
-                return unclear(String::new());
-            };
-            let patience = left.saturating_duration_since(Instant::now());
-            cli.abort(self.op.mode.as_deref(), &self.shown.vars, patience)
-                .await
-                .error
-        } else {
-            self.send_inverse(left).await
-        };
-        match (self.is_as_before().await, taken_back) {
-            (true, _) => ChangeError::Undone {
-                switch,
-                operation,
-                why,
-            },
-            (false, Some(e)) => unclear(format!("It could not be taken back either: {e}. ")),
-            (false, None) if armed => unclear(format!(
-                "It was not confirmed, so that it undoes itself after {ARMED_MINUTES} minutes. "
-            )),
-            (false, None) => unclear("It was taken back, but does not show as before. ".into()),
-        }
-    }
-
-    async fn send_inverse(&self, until: Instant) -> Option<super::super::ssh::CliError> {
-        let old = self.shown.old.first().copied();
-        let inverse = self.request.operation.inverse(old.map(VlanId))?;
-        let op = self.switch.profile().ssh_ops.get(inverse.name())?;
-        let mut vars = self.shown.vars.clone();
-        if let Some(vlan) = inverse.vlan() {
-            vars = vars.with("new", vlan.0).with("vlan", vlan.0);
-        }
-        let leaves: Vec<u16> = self
-            .request
-            .operation
-            .vlan()
-            .map(|v| v.0)
-            .into_iter()
-            .collect();
-        commands::send(self.switch, op, &vars, &leaves, Commit::Now, until)
-            .await
-            .error
-    }
-
-    async fn is_as_before(&self) -> bool {
-        let (Some(port), Some(before)) = (&self.request.port, &self.shown.record) else {
-            return false;
-        };
-        let end = Instant::now() + self.op.settle;
-        loop {
-            if let Ok(now) = self.switch.shown_port(port).await
-                && ["admin", "pvid", "mode", "tagged"]
-                    .iter()
-                    .all(|f| now.get(*f) == before.get(*f))
-            {
-                return true;
-            }
-            if Instant::now() >= end {
-                return false;
-            }
-            sleep_until((Instant::now() + PAUSE.1).min(end)).await;
         }
     }
 

@@ -4,6 +4,7 @@
 //! It ends in exactly one of: proven, refused before anything was written, undone, unclear. An answer to a SET is none
 //! of these.
 
+mod back;
 mod cli;
 mod current;
 mod guards;

@@ -206,6 +206,8 @@ pub struct Transaction {
     /// Undoes a change that was not committed or not confirmed.
     #[serde(default)]
     pub abort: Vec<String>,
+    /// The mode these are sent in; not given: the operation's.
+    pub abort_mode: Option<Spanned<String>>,
     /// The operations that are armed; never `port-off`.
     #[serde(default)]
     pub arm_for: Vec<Spanned<String>>,

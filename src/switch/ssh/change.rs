@@ -47,7 +47,7 @@ pub struct Report {
     pub sent: Vec<Sent>,
     /// Why it ended early.
     pub error: Option<CliError>,
-    /// True if it undoes itself unless it is confirmed.
+    /// True if it undoes itself unless it is confirmed: the arming command was sent, whatever came back.
     pub armed: bool,
     /// After an error: whether what was pending was aborted, where the platform can.
     pub aborted: Option<Result<(), CliError>>,
@@ -115,8 +115,8 @@ impl Cli {
             Ok(steps) => steps,
             Err(e) => return failed(e),
         };
-        let abort = transaction.map(|t| t.abort.as_slice()).unwrap_or_default();
-        self.carry_out(&steps, abort, mode, &vars, patience).await
+        let abort = transaction.map(aborting).unwrap_or_default();
+        self.carry_out(&steps, &abort, mode, &vars, patience).await
     }
 
     /// Confirms an armed change, over a new session if the one before is gone.
@@ -142,11 +142,7 @@ impl Cli {
         let Some(transaction) = rules.transaction.as_ref().filter(|t| !t.abort.is_empty()) else {
             return failed(self.no("abort a change"));
         };
-        let all: Vec<_> = transaction
-            .abort
-            .iter()
-            .map(|a| (Command::new(a), false))
-            .collect();
+        let all = aborting(transaction);
         match self.steps(&all, mode, vars) {
             Ok(steps) => self.carry_out(&steps, &[], mode, vars, patience).await,
             Err(e) => failed(e),
@@ -182,7 +178,7 @@ impl Cli {
     async fn carry_out(
         &self,
         steps: &[Step<'_>],
-        abort: &[String],
+        abort: &[(Command, bool)],
         mode: Option<&str>,
         vars: &Vars,
         patience: Duration,
@@ -195,7 +191,7 @@ impl Cli {
             Err(e) => return failed(e),
         };
         for step in steps {
-            let mut written = !report.sent.is_empty();
+            let (first, mut written) = (report.sent.is_empty(), false);
             let done = loop {
                 let tried = self.step(&mut open, step, &mut written).await;
                 match tried {
@@ -203,7 +199,7 @@ impl Cli {
                         sleep(jitter().min(until - Instant::now())).await;
                     }
                     // Nothing was sent yet: the session that was kept has ended meanwhile.
-                    Err(e) if kept && !written && e.is_silence() => {
+                    Err(e) if kept && first && !written && e.is_silence() => {
                         kept = false;
                         match Open::new(&self.target, &self.rules).await {
                             Ok(new) => open = new,
@@ -213,11 +209,11 @@ impl Cli {
                     other => break other,
                 }
             };
+            // What arms may have armed although its answer was lost, or sounds like a refusal.
+            let written = written && !matches!(done, Err(CliError::Busy { .. }));
+            report.armed |= step.arms && written;
             match done {
-                Ok(sent) => {
-                    report.armed |= step.arms;
-                    report.sent.push(sent);
-                }
+                Ok(sent) => report.sent.push(sent),
                 Err(e) => {
                     report.error = Some(e);
                     break;
@@ -232,9 +228,11 @@ impl Cli {
         if alive && report.error.is_some() && !report.sent.is_empty() && !abort.is_empty() {
             report.aborted = Some(self.roll_back(&mut open, abort, mode, vars).await);
         }
-        // A session that cannot leave its mode is closed: that leaves it too.
+        // A session that cannot leave its mode, or hangs, is closed: that leaves the mode, and frees what it holds.
         if alive && open.rest(&self.rules).await.is_ok() {
             self.keep(&mut slot, open);
+        } else {
+            open.close().await;
         }
         report
     }
@@ -300,12 +298,11 @@ impl Cli {
     async fn roll_back(
         &self,
         open: &mut Open,
-        abort: &[String],
+        abort: &[(Command, bool)],
         mode: Option<&str>,
         vars: &Vars,
     ) -> Result<(), CliError> {
-        let all: Vec<_> = abort.iter().map(|a| (Command::new(a), false)).collect();
-        for step in self.steps(&all, mode, vars)? {
+        for step in self.steps(abort, mode, vars)? {
             let mut written = false;
             let sent = self.step(open, &step, &mut written).await?;
             if let Some(error) = self.judged(&step, &sent) {
@@ -321,6 +318,16 @@ fn failed(error: CliError) -> Report {
         error: Some(error),
         ..Report::default()
     }
+}
+
+/// The commands that abort a transaction.
+fn aborting(transaction: &Transaction) -> Vec<(Command, bool)> {
+    let command = |text: &String| Command {
+        mode: transaction.abort_mode.clone(),
+        ..Command::new(text)
+    };
+    let all = transaction.abort.iter();
+    all.map(|a| (command(a), false)).collect()
 }
 
 /// The commands with the transaction's around them; true where a command arms.

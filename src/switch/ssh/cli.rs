@@ -73,6 +73,11 @@ impl Open {
         })
     }
 
+    /// Ends the session, whatever state it is in.
+    pub(super) async fn close(self) {
+        self.session.close().await;
+    }
+
     pub(super) async fn go(&mut self, mode: Option<&str>) -> Result<(), CliError> {
         match (&mut self.shell, mode) {
             (Some(shell), Some(mode)) => shell.go(mode).await,
@@ -215,6 +220,8 @@ impl Cli {
             Err(e) => {
                 if matches!(e, CliError::Refused { .. } | CliError::Busy { .. }) {
                     self.keep(&mut slot, open);
+                } else {
+                    open.close().await;
                 }
                 Err(e)
             }
@@ -256,7 +263,7 @@ impl Cli {
             let mut slot = shared.lock().await;
             let idle = slot.as_ref().is_some_and(|o| o.used.elapsed() >= keep);
             if idle && let Some(open) = slot.take() {
-                open.session.close().await;
+                open.close().await;
             }
         });
     }
@@ -265,7 +272,7 @@ impl Cli {
     pub async fn close(&self) {
         let open = self.open.lock().await.take();
         if let Some(open) = open {
-            open.session.close().await;
+            open.close().await;
         }
     }
 }

@@ -189,6 +189,8 @@ pub struct Transaction {
     pub confirm: Option<Line>,
     /// Undoes a change that was not committed or not confirmed.
     pub abort: Vec<String>,
+    /// The mode these are sent in.
+    pub abort_mode: Option<String>,
     /// The operations that are armed.
     pub arm_for: BTreeSet<String>,
 }
