@@ -85,7 +85,8 @@ impl Switch {
         }
     }
 
-    fn state_of(&self, port: &str, record: &Record) -> Result<PortState, SwitchError> {
+    /// The state that a record of [`Switch::shown_port`] tells.
+    pub(crate) fn state_of(&self, port: &str, record: &Record) -> Result<PortState, SwitchError> {
         let state = |field: &str| {
             let text = record.get(field).map(String::as_str).unwrap_or_default();
             LinkState::parse(text).ok_or_else(|| SwitchError::Missing {

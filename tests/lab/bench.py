@@ -69,7 +69,9 @@ def arguments():
     s.add_argument("--cameras", type=int, default=100)
     s = subs.add_parser("preflight", help="many switches at once")
     s.add_argument("--runs", type=int, default=5)
-    s.add_argument("--switches", type=int, nargs="+", default=[10, 50, 100, 200], metavar="N", help="1 to 1000 each")
+    s.add_argument("--switches", type=int, nargs="+", default=[10, 50, 100, 200], metavar="N", help="how many (10 50 100 200)")
+    s.add_argument("--late", type=float, nargs="*", default=[10, 50], metavar="MS",
+                   help="then, with the most of them, every answer so late (10 50)")
     for s in subs.choices.values():
         s.add_argument("--out", metavar="FILE", help="where the result goes (benches/WHAT.md)")
         s.add_argument("--no-out", action="store_true", help="only print it")

@@ -160,7 +160,10 @@ class Contest:
         """A command on the standby: (its standard output, milliseconds as a process)."""
         with ns.inside(self.run.netns(HOST)):
             begun = time.monotonic()
-            got = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+            try:
+                got = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+            except subprocess.TimeoutExpired:
+                raise LabError(f"{os.path.basename(argv[0])}: not done after 60 s") from None
             ms = (time.monotonic() - begun) * 1000
         if got.returncode:
             raise LabError(f"{os.path.basename(argv[0])}: exit {got.returncode}: {(got.stderr or got.stdout).strip()}")
@@ -260,10 +263,12 @@ NOTES = """What each of them knows when it says that it is done:
   down in a reading that began after the SET. The daemon's fence also looks for the peer's MAC in the forwarding table.
 - by hand: admin down and oper down. The ifIndex was looked up beforehand, the community stands in the process list, and
   nothing would notice an index that has moved to another port.
-- `fence_ifmib`: ifAdminStatus alone, read once before and until it is down after; oper is not looked at, so that a switch
-  which only acknowledges would pass. ifIndex and community as above.
+- `fence_ifmib`: ifAdminStatus alone, read once before and until it is down after; oper is not looked at. Tried: with a
+  switch that acknowledges and reads back what was set but leaves the port up (`scripts/lab switch snmp lie admin`), it
+  says "Success: Powered OFF". ifIndex and community as above.
 - netmiko: the same command and the same show as standin's profile `openvswitch` has, the show until it says admin down
-  and oper down. It does not look at the port before, asks no guard, and logs in with the same key, strict host keys.
+  and oper down. It does not look at the port before, asks no guard, and logs in with the same key, strict host keys. Its
+  `disconnect` is left out (10 s: it takes the `#` of this user for a configuration mode); the connection is closed.
 
 Judged from outside at the moment each says so: the switch's interface is down, the camera has no link, and within 1 s
 Open vSwitch's own database says admin down, link down. The agent's ifOperStatus is live here (`oper-staleness = "0s"`)."""

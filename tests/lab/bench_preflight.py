@@ -71,21 +71,21 @@ def once(binary, config, folder):
     return answer, process.returncode, took, peak, usage.ru_utime + usage.ru_stime
 
 
-def measure(binary, count, runs, say, failures):
-    """Medians over the runs with this many switches, as one row."""
+def measure(binary, count, ms, runs, say, failures):
+    """(time, peak RSS, CPU of standin, CPU of the agents) of each run, and the memory of the agents in MB."""
     folder = tempfile.mkdtemp(prefix="standin-bench-")
     try:
-        config = simswitch.config(count, folder)
+        config = simswitch.config(count, folder, late=bool(ms))
         rows = []
-        with simswitch.Switches(count, folder) as agents:
+        with simswitch.Switches(count, folder) as agents, simswitch.late(count, ms):
             memory = agents.memory_mb()
             for n in range(runs):
                 before = agents.cpu_seconds()
                 answer, code, took, rss, cpu = once(binary, config, folder)
                 theirs = agents.cpu_seconds() - before
                 bad = problems(answer, count) + ([] if code == 0 else [f"exit {code}"])
-                failures += [f"{count} switches, run {n + 1}: {p}" for p in bad[:5]]
-                say(f"{count} switches {n + 1}/{runs}: {took:.2f} s, {rss:.1f} MB, CPU {cpu:.2f} s, agents {theirs:.2f} s"
+                failures += [f"{count} switches, {ms:g} ms late, run {n + 1}: {p}" for p in bad[:5]]
+                say(f"{count} switches, {ms:g} ms late, {n + 1}/{runs}: {took:.2f} s, {rss:.1f} MB, CPU {cpu:.2f} s, agents {theirs:.2f} s"
                     + "".join(f" !! {p}" for p in bad[:3]))
                 if not bad:
                     rows.append((took, rss, cpu, theirs))
@@ -94,21 +94,24 @@ def measure(binary, count, runs, say, failures):
     return rows, memory
 
 
+HEADER = ["| switches | answers late by ms | runs | wall s: median | min | max | peak RSS MB | CPU s, standin | CPU s, agents "
+          "| goal |", "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |"]
+
+
 def bench(args, binary, say, failures):
     """The growth over the numbers of switches; lines of Markdown."""
-    out = ["| switches | runs | wall s: median | min | max | peak RSS MB | CPU s, standin | CPU s, agents | goal |",
-           "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |"]
-    seen, memory = [], 0
-    for count in args.switches:
-        rows, memory = measure(binary, count, args.runs, say, failures)
+    out, seen, memory = list(HEADER), [], 0
+    for count, ms in [(n, 0) for n in args.switches] + [(max(args.switches), ms) for ms in args.late]:
+        rows, memory = measure(binary, count, ms, args.runs, say, failures)
         if not rows:
             continue
         took, rss, cpu, theirs = (statistics.median(column) for column in zip(*rows))
         worst = max(r[1] for r in rows)
         goal = f"<= {GOAL_S} s {'met' if took <= GOAL_S else 'NOT MET'}" if count == GOAL_OF else ""
-        out.append(f"| {count} | {len(rows)} | {took:.2f} | {min(r[0] for r in rows):.2f} | {max(r[0] for r in rows):.2f} "
-                   f"| {worst:.1f} | {cpu:.2f} | {theirs:.2f} | {goal} |")
-        seen.append((count, took, worst, cpu))
+        out.append(f"| {count} | {ms:g} | {len(rows)} | {took:.2f} | {min(r[0] for r in rows):.2f} | "
+                   f"{max(r[0] for r in rows):.2f} | {worst:.1f} | {cpu:.2f} | {theirs:.2f} | {goal} |")
+        if not ms:
+            seen.append((count, took, worst, cpu))
     version = subprocess.run(["snmpget", "-V"], capture_output=True, text=True).stderr.strip()
     if len(seen) > 1:
         (a, ta, ma, ca), (b, tb, mb, cb) = seen[0], seen[-1]
@@ -116,7 +119,8 @@ def bench(args, binary, say, failures):
                 f"memory x {mb / ma:.2f} ({(mb - ma) / (b - a) * 1024:.0f} KB for each further switch)."]
     return out + ["", f"Each switch is a process of its own, net-snmp's snmpd ({version}) with 28 ports, 5 VLANs, 80 "
                   f"learned addresses and 2 LLDP neighbours as `override` values (tests/lab/simswitch.py), on loopback; "
-                  f"{seen[-1][0] if seen else 0} of them take {memory:.0f} MB. They answer at once, which a switch does "
-                  "not. Each run is a new process of standin with one fence port and one own port per switch, and writes "
-                  "the same value back to each fence port. A run counts only if every line about every switch has the "
-                  "verdict that it must have; `peak RSS` is the largest of all runs.", ""]
+                  f"{max(args.switches)} of them take {memory:.0f} MB. They answer within a millisecond, which a switch "
+                  "does not: `late` is a relay that holds every answer back (tests/lab/simdelay.py; its CPU is in no "
+                  "column). Each run is a new process of standin with one fence port and one own port per switch, and "
+                  "writes the value that is there back to each fence port. A run counts only if every line about every "
+                  "switch has the verdict that it must have; `peak RSS` is the largest of all runs.", ""]

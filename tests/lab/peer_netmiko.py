@@ -3,8 +3,11 @@
     peer_netmiko.py once|session JSON      (run by .venv/bin/python)
 
 The JSON has host, port, user, key, known_hosts, and the commands `off` and `show`, and in `down` what the end of the
-show must be. `once` logs in, shuts the port, reads back until it is down, logs out. `session` logs in, and does that for
-each line `off` of standard input; `look` shows the port once. Each answer is a line of JSON: ok, ms.
+show must be. `once` logs in, shuts the port, reads back until it is down. `session` logs in, and does that for each line
+`off` of standard input; `look` shows the port once. Each answer is a line of JSON: ok, ms.
+
+The connection is closed at the end, not by netmiko's `disconnect`: that takes the `#` of a user who is not called root
+for a configuration mode, and waits 10 s for the way out of it.
 """
 import json
 import sys
@@ -47,7 +50,7 @@ def once(a):
         off(kept[0], a)
     timed(work)
     for session in kept:
-        session.disconnect()
+        session.paramiko_cleanup()
 
 
 def main():
@@ -57,7 +60,7 @@ def main():
     session = connect(a)
     for line in sys.stdin:
         timed({"off": lambda: off(session, a), "look": lambda: session.send_command(a["show"])}[line.strip()])
-    session.disconnect()
+    session.paramiko_cleanup()
 
 
 if __name__ == "__main__":

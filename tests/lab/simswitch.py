@@ -4,12 +4,14 @@ The values stand in snmpd.conf as `override` lines (snmpd.conf(5)), those that m
 engine, its GETBULK, SET and access control are net-snmp's own; only what lies behind an object is not a switch. All are
 on loopback (127.7.x.y, UDP 16161). Numbers that a program must not confuse differ: bridge port, ifIndex, FdbId, VLAN.
 """
+import contextlib
 import os
 import subprocess
+import sys
 import time
 
 import ns
-from run import LabError
+from run import HERE, LabError
 
 UDP_PORT = 16161
 PORTS, UPLINKS, UP = 28, (25, 26), range(1, 21)   # bridge ports; those that lead on; access ports with a link
@@ -25,6 +27,11 @@ BRIDGE, QBRIDGE, LLDP = "1.3.6.1.2.1.17", "1.3.6.1.2.1.17.7.1", "1.0.8802.1.1.2.
 
 def address(n):
     return f"127.7.{n // 200}.{n % 200 + 1}"
+
+
+def late_address(n):
+    """Where the relay answers for it (simdelay.py)."""
+    return f"127.8.{n // 200}.{n % 200 + 1}"
 
 
 def if_name(port):
@@ -185,8 +192,24 @@ class Switches:
                 process.wait()
 
 
-def config(count, folder):
+@contextlib.contextmanager
+def late(count, ms):
+    """The relay that lets every answer come `ms` late, for as long as the body runs; nothing for 0."""
+    if not ms:
+        yield None
+        return
+    argv = [sys.executable, "-B", os.path.join(HERE, "simdelay.py"), str(count), str(ms)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as relay:
+        if relay.stdout.readline() != b"ready\n":
+            raise LabError("the relay that delays the simulated switches did not start")
+        yield relay
+        if relay.poll() is not None:
+            raise LabError(f"the relay that delays the simulated switches ended with {relay.returncode}")
+
+
+def config(count, folder, late=False):
     """standin's configuration of `count` switches, with one peer on each; its path."""
+    where = late_address if late else address
     os.makedirs(folder, exist_ok=True)
     community, cameras = os.path.join(folder, "community"), os.path.join(folder, "cameras.csv")
     fd = os.open(community, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -198,7 +221,7 @@ def config(count, folder):
     for n in range(count):
         name = f"sim{n:03}"
         tables.append(f"""[switch.{name}]
-address = "{address(n)}:{UDP_PORT}"
+address = "{where(n)}:{UDP_PORT}"
 profile = "generic-qbridge"
 uplinks = ["{if_name(UPLINKS[0])}", "{if_name(UPLINKS[1])}"]
 own-ports = ["{if_name(OWN_PORT)}"]

@@ -17,7 +17,7 @@ use crate::switch::preflight::{Ask, Line, PortAsk, Verdict, preflight};
 use crate::switch::{Switch, identify};
 
 /// Switches that are asked at the same time: enough to hide their latency, few enough to bound memory and sockets.
-const AT_ONCE: usize = 24;
+const AT_ONCE: usize = 64;
 
 pub async fn run(path: &Path, args: &PreflightArgs, json: bool) -> Result<ExitCode, ExitCode> {
     let ask = Ask {

@@ -90,9 +90,9 @@ async fn show(switch: &Switch, request: &ChangeRequest) -> Result<Shown, ChangeE
     let (mut port, mut record) = (None, None);
     if let Some(name) = &request.port {
         vars = vars.port(name);
-        let reading = switch.read_over_ssh(&[name], &[], None).await?;
-        port = reading.ports.into_iter().next();
-        record = Some(switch.shown_port(name).await?);
+        let shown = switch.shown_port(name).await?;
+        port = Some(switch.state_of(name, &shown)?);
+        record = Some(shown);
     }
     let field = |name: &str| record.as_ref().and_then(|r| r.get(name));
     let pvid: Option<u16> = field("pvid").and_then(|p| p.trim().parse().ok());
@@ -178,6 +178,7 @@ impl CliRun<'_> {
         );
         if !acts
             && !self.op.prove.is_empty()
+            && !self.is_surely_otherwise(&self.op.prove)
             && let Read::Yes = self.look(&self.op.prove).await
         {
             return match self.pending().await {

@@ -13,17 +13,30 @@ use super::run::{PAUSE, Read};
 
 impl CliRun<'_> {
     pub(super) async fn until_proven(&self, rows: &[ShowRow]) -> Read {
-        let end = (Instant::now() + self.op.settle).min(self.deadline);
-        let mut pause = PAUSE.0;
+        let begun = Instant::now();
+        let end = (begun + self.op.settle).min(self.deadline);
         loop {
             let seen = self.look(rows).await;
             let now = Instant::now();
             if matches!(seen, Read::Yes) || now >= end {
                 return seen;
             }
+            // A part of the time that it has taken so far: what becomes true is noticed soon after, and a switch that
+            // takes long is left alone most of the time.
+            let pause = ((now - begun) / 8).clamp(PAUSE.0, PAUSE.1);
             sleep_until((now + pause).min(end)).await;
-            pause = (pause * 2).min(PAUSE.1);
         }
+    }
+
+    /// True if what was shown when the port was looked at rules out that all is so already. Only that: what says that
+    /// it is so has to be looked at again.
+    pub(super) fn is_surely_otherwise(&self, rows: &[ShowRow]) -> bool {
+        let Some(record) = &self.shown.record else {
+            return false;
+        };
+        rows.iter()
+            .filter(|row| row.show == "port" && !row.absent)
+            .any(|row| matches!(self.compare(row, record), Read::No(_)))
     }
 
     /// One look at all that must be shown.
