@@ -35,6 +35,8 @@ def run_command(run, args):
         return ask(run, "vlan", port=args.port, vid=args.vid)
     if args.what == "port":
         return ask(run, "port", port=args.port, up=args.state == "up")
+    if args.what == "stp":
+        return ask(run, "stp", port=args.port, on=args.state == "on")
     if args.what == "reboot":
         return reboot(run, args.dark)
     return snmp_command(run, args)

@@ -40,6 +40,7 @@ class State:
         self.started = time.monotonic()
         self.lie, self.fake_admin, self.pulled = "off", {}, {}
         self.changed = {}
+        self.stp_ports = set()
         self._load_links()
         numbers = self.switch.port_numbers()
         self.port_index = {p: self.by_name[n] for n, p in numbers.items() if n in self.by_name and n != ovs.BRIDGE}
@@ -93,6 +94,17 @@ class State:
         link = self.netlink.link(index)
         return link.alias if link else ""
 
+    def stp(self, port):
+        """dot1dStpPortState: Open vSwitch's own word for a port that takes part, else whether it has a link."""
+        name = self.port_name[port]
+        if self.oper(self.port_index[port]) != 1:
+            return 1
+        return self.switch.stp_state(name) if name in self.stp_ports else 5
+
+    def edge(self, port):
+        """dot1dStpPortAdminEdgePort, a TruthValue."""
+        return 2 if self.port_name[port] in self.stp_ports else 1
+
     def counter(self, index, which):
         link = self.netlink.link(index)
         return link.counters[which] if link else 0
@@ -116,6 +128,8 @@ class State:
     def set_vlans(self, vlans):
         changes = {self.port_name[p]: vlans.effective(p) for p in vlans.pvid
                    if vlans.effective(p) != self.vlans.effective(p)}
+        for name in self.stp_ports & set(changes):
+            self.switch.stp_begins(name, changes[name][0])
         self.switch.set_ports(changes)
         for name in changes:            # a moved port's old addresses are no longer true
             for port, vid, mac, _ in self.switch.fdb():
@@ -153,6 +167,7 @@ class Daemon:
         self.next_try = 0.0
         self.handlers = {"status": self.status, "lie": self.lie, "delay": self.set_delay, "cable": self.cable,
                          "vlan": self.vlan, "port": self.port, "forget": self.forget, "dark": self.dark,
+                         "stp": self.stp,
                          "ready": lambda: {"ready": self.session is not None}}
 
     # -- AgentX ---------------------------------------------------------------------------
@@ -282,6 +297,14 @@ class Daemon:
             self.state.netlink.set_up(index, up)
         return {"port": port, "admin": "up" if up else "down", "t_us": at // 1000}
 
+    def stp(self, port, on):
+        """A port takes part in spanning tree from now on (and listens and learns after each move), or not any more."""
+        self._port(port)
+        s, at = self.state, time.time_ns()
+        (s.stp_ports.add if on else s.stp_ports.discard)(port)
+        s.switch.stp(s.stp_ports, set(s.number) - s.stp_ports)
+        return {"port": port, "stp": on, "t_us": at // 1000}
+
     def dark(self):
         """Every link down at once."""
         at = time.time_ns()
@@ -294,6 +317,8 @@ class Daemon:
         s = self.state
         s.lie = "off"
         s.fake_admin.clear()
+        s.stp_ports.clear()
+        s.switch.stp((), s.number)
         s.switch.set_ports(s.home)
         s.switch.appctl("fdb/flush", ovs.BRIDGE)
         s.load_vlans()
