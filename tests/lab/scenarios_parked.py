@@ -97,9 +97,9 @@ def port_takeover_spanning_tree(site, _quick):
     expect(7000 < at - moved_at < 10000, f"spanning tree takes 8 s, and {at - moved_at:.0f} ms were waited for")
     first = got["ms"]["first_announce"]
     expect(at - 150 < first < at + 500, f"announced at {first:.0f} ms, forwarding at {at:.0f} ms")
-    expect(got["ms"]["last_syn"] - first < 3000, f"the last camera came {got['ms']['last_syn'] - first:.0f} ms later")
     handed_back(site)
-    return f"forwarding {at - moved_at:.0f} ms after the move, announced {first - at:.0f} ms later"
+    return (f"forwarding {at - moved_at:.0f} ms after the move, announced {first - at:.0f} ms later, "
+            f"last SYN {got['ms']['last_syn'] - first:.0f} ms after that")
 
 
 @scenario("option-a", owners="P*SP*", sets=['port-takeover.forwarding="2s"'])
