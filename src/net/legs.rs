@@ -192,7 +192,7 @@ pub async fn route_faults(
     );
     // A table of its own, because the main table has room for one of two routes to the same network.
     let rule = format!(
-        "`ip rule add from {} lookup 101` (101 is any free table)",
+        "`ip rule add from {} lookup 101 priority 101` (101: any free table, any free priority)",
         vip.addr
     );
     check(

@@ -118,7 +118,7 @@ def port_takeover_never_forwards(site, _quick):
 SETTINGS = [("sysctl", "-w", f"net.ipv4.conf.{leg}.{key}={value}") for leg, key, value in (
     ("eth0", "arp_ignore", 0), ("eth2", "arp_ignore", 0), ("eth0", "arp_announce", 0), ("eth2", "arp_announce", 0),
     ("eth0", "accept_local", 0), ("eth0", "rp_filter", 1))]
-ROUTES = [("ip", "rule", "del", "from", topology.VIP, "lookup", "101"),
+ROUTES = [("ip", "rule", "del", "from", topology.VIP, "lookup", "101", "priority", "101"),
           ("ip", "route", "del", "192.168.1.0/24", "dev", "eth2", "table", "101"),
           ("ip", "route", "del", "default", "dev", "eth2", "table", "101"),
           ("ip", "address", "del", f"{topology.VIP}/24", "dev", "eth2")]
@@ -152,6 +152,7 @@ def port_takeover_settings(site, _quick):
         left = [x for x in answer["checks"] if x["check"] == "legs of cctv" and x["state"] != "ok"]
         expect(not left, f"`{' '.join(command)}` is not mended by what it said: {left}")
     site.start("standby")
+    site.reaches("standby", 10)
     since = trial.wall_us()
     site.on("standby", *SETTINGS[0])
     site.says("arp_ignore", since, 5)
