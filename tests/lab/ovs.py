@@ -141,6 +141,10 @@ class Switch:
         for port in takes_part:
             ops += self._option("Port", port, "stp-enable", "true")
         self.transact(ops)
+        for port in others if not takes_part else ():
+            # A port that did not forward when spanning tree ended is left out of floods (3.1.0) until it is set anew.
+            for flag in ("no-flood", "flood"):
+                subprocess.run(["ovs-ofctl", "mod-port", f"unix:{self.rundir}/{BRIDGE}.mgmt", port, flag], check=True)
 
     def stp_begins(self, port, tag):
         """Moves a port and begins its spanning tree anew in the same instant, as a switch with a tree per VLAN does."""

@@ -302,7 +302,7 @@ class Daemon:
         self._port(port)
         s, at = self.state, time.time_ns()
         (s.stp_ports.add if on else s.stp_ports.discard)(port)
-        s.switch.stp(s.stp_ports, set(s.number) - s.stp_ports)
+        s.switch.stp(s.stp_ports, set(s.cables) - s.stp_ports)
         return {"port": port, "stp": on, "t_us": at // 1000}
 
     def dark(self):
@@ -317,8 +317,9 @@ class Daemon:
         s = self.state
         s.lie = "off"
         s.fake_admin.clear()
-        s.stp_ports.clear()
-        s.switch.stp((), s.number)
+        if s.stp_ports:
+            s.stp_ports.clear()
+            s.switch.stp((), s.cables)
         s.switch.set_ports(s.home)
         s.switch.appctl("fdb/flush", ovs.BRIDGE)
         s.load_vlans()
