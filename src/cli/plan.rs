@@ -72,6 +72,11 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
         {
             let mut rewire = Vec::new();
             complete &= moved(switch, ("rewire", 1), (&t.port, t.production), None, &mut rewire).await;
+            if !t.forwarding.is_zero() {
+                rewire.push(json!({ "step": "forward", "command": null, "what": format!(
+                    "wait until spanning tree forwards on {}:{}, where the switch tells, at most {} s", t.switch, t.port, t.forwarding.as_secs()
+                ) }));
+            }
             let announce = local.iter().position(|s| s["step"] == "announce").unwrap_or(local.len());
             local.splice(announce..announce, rewire);
         }

@@ -9,8 +9,10 @@ use serde_json::json;
 use super::common::{fail, load_all, runtime, say, say_json};
 use super::exit::ExitCode;
 use crate::config::{Config, Peer, Quarantine};
-use crate::daemon::moving::{self, Whose};
+use crate::daemon::control::{self, Reply, Request};
+use crate::daemon::moving::{self, Where, Whose};
 use crate::daemon::switches;
+use crate::daemon::{journal, record};
 use crate::net::arp::ArpFrame;
 use crate::net::arp_socket::ArpSocket;
 use crate::net::link;
@@ -24,6 +26,8 @@ use crate::types::PortRef;
 const WITHIN: Duration = Duration::from_secs(10);
 /// The VIP is listened for after the probes for this long.
 const LISTEN: Duration = Duration::from_millis(500);
+/// The daemon on this machine has this long to say what it is doing.
+const ASK: Duration = Duration::from_secs(2);
 
 /// Opens the port `at`.
 pub fn run(path: &Path, at: &PortRef, force: bool, as_json: bool) -> ExitCode {
@@ -41,11 +45,11 @@ pub fn run(path: &Path, at: &PortRef, force: bool, as_json: bool) -> ExitCode {
             Err(e) => return fail(ExitCode::Usage, &e),
         };
         if !force {
-            match answered(peer).await {
+            match served(&config, peer).await {
                 Ok(None) => {}
                 Ok(Some(who)) => {
                     return fail(ExitCode::TryAgain, &format!(
-                        "{} is answered by {who}: opening {at} may put two owners of it on the network. Release it there (`standin release {}`), or say --force",
+                        "{} is served by {who}: opening {at} may put two owners of it on the network. Release it there (`standin release {}`), or say --force",
                         peer.vip.addr, peer.name
                     ));
                 }
@@ -65,7 +69,8 @@ pub fn run(path: &Path, at: &PortRef, force: bool, as_json: bool) -> ExitCode {
         };
         let level = peer.fence.iter().find(|f| f.switch == at.switch && f.ports.contains(&at.port));
         if let Some(vlans) = level.and_then(|f| f.quarantine) {
-            return leave_quarantine(switch, at, vlans, as_json).await;
+            let vlans = journaled(&config, peer, at).unwrap_or(vlans);
+            return leave_quarantine(switch, at, vlans, force, as_json).await;
         }
         let lift = if force { Lift::Force } else { Lift::Tagged };
         match unfence(switch, &[at.port.as_str()], &lift, WITHIN).await {
@@ -82,13 +87,33 @@ pub fn run(path: &Path, at: &PortRef, force: bool, as_json: bool) -> ExitCode {
     })
 }
 
+/// Between which VLANs the journal of this machine says that the port was moved; `None` where it does not say.
+fn journaled(config: &Config, peer: &Peer, at: &PortRef) -> Option<Quarantine> {
+    let newest_first = journal::files(&config.node.state_dir).into_iter().rev();
+    let kept = newest_first
+        .filter_map(|file| journal::read(&file).ok())
+        .find_map(|said| record::last(&said.records, &peer.name, ""))?
+        .0;
+    let moved = kept.quarantined.into_iter().find(|q| q.port == *at)?;
+    Some(Quarantine {
+        production: moved.production,
+        quarantine: moved.quarantine,
+    })
+}
+
 async fn leave_quarantine(
     switch: &Switch,
     at: &PortRef,
     vlans: Quarantine,
+    force: bool,
     as_json: bool,
 ) -> ExitCode {
-    let ways = (vlans.quarantine, vlans.production);
+    let from = match moving::vlan_of(switch, &at.port).await {
+        Ok(Where::In(other)) if force => other,
+        Ok(_) => vlans.quarantine,
+        Err(why) => return fail(ExitCode::Unavailable, &why),
+    };
+    let ways = (from, vlans.production);
     match moving::move_port(switch, &at.port, ways, &Whose::default(), WITHIN, || {}).await {
         Outcome::Done(how) if as_json => {
             say_json(&json!({ "ok": true, "proof": how }));
@@ -113,6 +138,28 @@ fn find<'a>(config: &'a Config, port: &PortRef) -> Result<&'a Peer, String> {
         "no fence in the configuration has the port {port}; there are: {}",
         known.join(", ")
     ))
+}
+
+/// Who has the VIP, or is about to: standin on this machine, or whoever answers for it.
+async fn served(config: &Config, peer: &Peer) -> Result<Option<String>, String> {
+    let request = Request::new("status", None, json!({}));
+    // Without a daemon here there is nothing to ask.
+    let replies = control::call(&config.node.socket, &request, Some(ASK)).into_iter();
+    for reply in replies.flatten().flatten() {
+        let Reply::Result { data, .. } = reply else {
+            continue;
+        };
+        let peers = data["peers"].as_array().into_iter().flatten();
+        let mine = peers.into_iter().find(|p| p["name"] == peer.name.as_str());
+        let state = mine.and_then(|p| p["state"].as_str()).unwrap_or_default();
+        if ["taking", "active", "releasing"]
+            .iter()
+            .any(|s| state.starts_with(s))
+        {
+            return Ok(Some(format!("this machine: standin here is {state}")));
+        }
+    }
+    answered(peer).await
 }
 
 /// Who answers for the VIP, if anybody (three ARP probes, RFC 5227).

@@ -30,7 +30,7 @@ mod perform;
 mod policy;
 pub mod privilege;
 pub mod quarantine;
-mod record;
+pub mod record;
 pub mod recorder;
 mod reload;
 mod requests;

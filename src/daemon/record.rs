@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::journal::Record;
 use crate::takeover::Machine;
 use crate::takeover::event::{FenceRead, Recovered};
 use crate::takeover::state::{Grounds, Phase, State};
 use crate::takeover::verdict::Verified;
-use crate::types::{BootTime, Epoch, MacAddr, PortRef};
+use crate::types::{BootTime, Epoch, MacAddr, PortRef, VlanId};
 
 /// Kind of the journal record that holds a [`Kept`].
 pub const STATE: &str = "state";
@@ -36,6 +37,30 @@ pub struct Kept {
     pub hold: bool,
     /// The ports the fence writes: recovery never fences another.
     pub fence: Vec<PortRef>,
+    /// Those of them that it moves, with the VLAN to which they go back.
+    #[serde(default)]
+    pub quarantined: Vec<Quarantined>,
+}
+
+/// A port that a fence moves, and between which VLANs. It is moved only out of `production`, so that is where it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantined {
+    /// The port.
+    pub port: PortRef,
+    /// Where it was.
+    pub production: VlanId,
+    /// Where the fence keeps it.
+    pub quarantine: VlanId,
+}
+
+/// The last state record of a peer, and whether it is of this boot.
+pub fn last(records: &[Record], peer: &str, boot_id: &str) -> Option<(Kept, bool)> {
+    let last = records
+        .iter()
+        .rev()
+        .find(|r| r.kind == STATE && r.peer == peer)?;
+    let kept = serde_json::from_value::<Kept>(last.data.clone()).ok()?;
+    Some((kept, last.boot_id == boot_id))
 }
 
 impl Kept {
@@ -62,6 +87,7 @@ impl Kept {
             boot_started: machine.evidence().grace_from,
             hold: machine.hold(),
             fence: fence.to_vec(),
+            quarantined: Vec::new(),
         }
     }
 }
@@ -130,6 +156,7 @@ mod tests {
             boot_started: BootTime(5),
             hold: false,
             fence: Vec::new(),
+            quarantined: Vec::new(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::journal::{Entry, Journal, Ticket};
-use super::record::{self, Kept};
+use super::record::{self, Kept, Quarantined};
 use crate::takeover::Machine;
 use crate::takeover::action::{Action, Run};
 use crate::takeover::event::Event;
@@ -34,6 +34,7 @@ pub struct Recorder {
     peer: String,
     journal: Journal,
     fence: Vec<PortRef>,
+    quarantined: Vec<Quarantined>,
     recording: Option<BootTime>,
     last: Option<Kept>,
     claimed: Option<Grounds>,
@@ -46,6 +47,7 @@ impl Recorder {
             peer: peer.to_owned(),
             journal,
             fence,
+            quarantined: Vec::new(),
             recording: None,
             last: None,
             claimed: None,
@@ -65,6 +67,11 @@ impl Recorder {
     /// The configuration was read again.
     pub fn set_fence(&mut self, fence: Vec<PortRef>) {
         self.fence = fence;
+    }
+
+    /// Those of its ports that the fence moves.
+    pub fn set_quarantined(&mut self, quarantined: Vec<Quarantined>) {
+        self.quarantined = quarantined;
     }
 
     /// Writes what one event did to `machine`; `prior` is the machine before it, if that was at rest.
@@ -134,7 +141,8 @@ impl Recorder {
         if machine.state().phase() == Phase::Standby {
             self.claimed = None;
         }
-        let kept = Kept::of(machine, &self.fence, self.claimed);
+        let mut kept = Kept::of(machine, &self.fence, self.claimed);
+        kept.quarantined.clone_from(&self.quarantined);
         if self.last.as_ref() != Some(&kept) {
             ticket = self.put(now, record::STATE, json!(kept));
             self.last = Some(kept);

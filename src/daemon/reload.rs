@@ -60,6 +60,7 @@ fn try_reload(l: &mut Loop, config: &Config, secrets: &Secrets) -> Result<(), St
             vec![interface.mac, l.interfaces[run.hands.serving].mac],
         );
         run.recorder.set_fence(fencing.ports());
+        run.recorder.set_quarantined(fencing.quarantined());
         run.hands.witnesses = super::start::witnesses(config, peer, &inventory);
         if let (Some(parked), Some(takeover)) = (&mut run.hands.parked, &peer.port_takeover)
             && let Some(switch) = switches.get(&takeover.switch)

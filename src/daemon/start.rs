@@ -134,7 +134,7 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
                     peer: peer.name.clone(),
                     source: "its cameras were not loaded".into(),
                 })?;
-        let kept = last_state(&records, &peer.name, &boot_id);
+        let kept = record::last(&records, &peer.name, &boot_id);
         let mut fencing = Fencing::new(
             &config.node.name,
             &peer.fence,
@@ -143,10 +143,11 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         );
         if let Some((kept, _)) = &kept
             && in_place(kept)
-            && kept.fence != fencing.ports()
+            && (kept.fence != fencing.ports()
+                || !kept.quarantined.is_empty() && kept.quarantined != fencing.quarantined())
         {
-            tracing::error!(peer = %peer.name, "the fence's ports were changed in the configuration while a takeover is in place: the ports of the journal are kept until a release");
-            fencing.keep(&kept.fence);
+            tracing::error!(peer = %peer.name, "the fence's ports or VLANs were changed in the configuration while a takeover is in place: those of the journal are kept until a release");
+            fencing.keep(&kept.fence, &kept.quarantined);
         }
         let witnesses = witnesses(&config, peer, &inventory);
         let peer = Arc::new(peer.clone());
@@ -165,6 +166,7 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         let machine = Machine::new(policy::policy(&config, &peer, interface.mac), now);
         let fence_ports = fencing.ports();
         let mut recorder = Recorder::new(&peer.name, journal.clone(), fence_ports);
+        recorder.set_quarantined(fencing.quarantined());
         let parked = hands.parked.as_ref();
         let legs = (interface, &interfaces[serving]);
         let faults = two_legs::faults(&netlink, &peer, interface.own, &hands.inventory).await;
@@ -295,16 +297,6 @@ async fn look(
         carrier: listening.carrier && serving.carrier,
         fence,
     })
-}
-
-/// The last state record of a peer, and whether it is of this boot.
-fn last_state(records: &[Record], peer: &str, boot_id: &str) -> Option<(Kept, bool)> {
-    let last = records
-        .iter()
-        .rev()
-        .find(|r| r.kind == record::STATE && r.peer == peer)?;
-    let kept = serde_json::from_value::<Kept>(last.data.clone()).ok()?;
-    Some((kept, last.boot_id == boot_id))
 }
 
 /// True if the journal says that something of this peer may be in place.

@@ -170,7 +170,11 @@ pub async fn route_faults(
                      way,
                      mend: &str| {
         let what = match &way {
-            Ok(Way { out, .. }) if out.is_some() && *out == must => return,
+            Ok(Way { out, via }) if out.is_some() && *out == must => match via {
+                // Through the gateway it would arrive with the gateway's MAC, or not at all.
+                Some(via) if to == near && vip.on_link(near) => format!("through {via}"),
+                Some(_) | None => return,
+            },
             Ok(_) => "by another interface".to_owned(),
             Err(e) => format!("by none ({e})"),
         };
@@ -188,7 +192,7 @@ pub async fn route_faults(
     );
     // A table of its own, because the main table has room for one of two routes to the same network.
     let rule = format!(
-        "`ip rule add from {} lookup 101` (101 is any free table)",
+        "`ip rule add from {} lookup 101 priority 101` (101: any free table, any free priority)",
         vip.addr
     );
     check(

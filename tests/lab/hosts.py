@@ -96,9 +96,10 @@ route replace 192.168.1.0/24 dev {topology.PARKED} table 101
 route replace default via {topology.GATEWAY} dev {topology.PARKED} table 101
 """)
     if "lookup 101" not in subprocess.run(["ip", "rule"], check=True, text=True, capture_output=True).stdout:
-        subprocess.run(["ip", "rule", "add", "from", topology.VIP, "lookup", "101"], check=True)
+        subprocess.run(["ip", "rule", "add", "from", topology.VIP, "lookup", "101", "priority", "101"], check=True)
     for leg in ("eth0", topology.PARKED):
-        for key, value in (("arp_ignore", 1), ("arp_announce", 2), ("accept_local", 1), ("rp_filter", 2)):
+        both, listening = (("arp_ignore", 1), ("arp_announce", 2)), (("accept_local", 1), ("rp_filter", 2))
+        for key, value in both + (listening if leg == "eth0" else ()):
             with open(f"/proc/sys/net/ipv4/conf/{leg}/{key}", "w") as f:
                 f.write(f"{value}\n")
 

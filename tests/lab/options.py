@@ -106,4 +106,6 @@ def switch_options(p):
     subs.add_parser("unsaved", help="the ports that a reboot would change")
     port = subs.add_parser("port", help="shut or open a port, as the switch's own command line would")
     port.add_argument("port"), port.add_argument("state", choices=["up", "down"])
+    stp = subs.add_parser("stp", help="a port takes part in spanning tree (real, 8 s after each move), or is an edge port")
+    stp.add_argument("port"), stp.add_argument("state", choices=["on", "off"])
     subs.add_parser("status", help="per port: admin, oper, vlan, alias, macs")

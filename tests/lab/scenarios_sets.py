@@ -5,6 +5,7 @@ import struct
 import ns
 
 ADMIN_STATUS = bytes([0x2b, 6, 1, 2, 1, 2, 2, 1, 7])   # 1.3.6.1.2.1.2.2.1.7
+PVID = bytes([0x2b, 6, 1, 2, 1, 17, 7, 1, 4, 5, 1, 1])  # 1.3.6.1.2.1.17.7.1.4.5.1.1
 ALL_PROTOCOLS = 3
 
 
@@ -82,3 +83,8 @@ class SetSpy:
         """(ifIndex, value) of every SET of ifAdminStatus, in order."""
         return [(number(oid[len(ADMIN_STATUS):]), int.from_bytes(value, "big")) for oid, value in self.sets
                 if oid.startswith(ADMIN_STATUS)]
+
+    def pvids(self):
+        """(bridge port, VLAN) of every SET of dot1qPvid, in order."""
+        return [(number(oid[len(PVID):]), int.from_bytes(value, "big")) for oid, value in self.sets
+                if oid.startswith(PVID)]

@@ -44,6 +44,8 @@ def run_command(run, args):
         at = time.time_ns() // 1000
         sshd.stop(run) if args.ssh == "stop" else sshd.start(run)
         return {"switch": "ssh " + args.ssh, "t_us": at}
+    if args.what == "stp":
+        return ask(run, "stp", port=args.port, on=args.state == "on")
     if args.what == "reboot":
         return reboot(run, args.dark)
     return snmp_command(run, args)

@@ -87,7 +87,6 @@ class SwitchMib:
         gauge = lambda f: (lambda i: (GAUGE32, f(i)))
         octets = lambda f: (lambda i: (OCTETS, f(i)))
         v = lambda: self.live.vlans
-        up = lambda port: self.live.oper(self.live.port_index[port]) == 1
         q = b + (7, 1)
         # column: (rows, read); kept sorted by OID, which is what GETNEXT needs
         self.columns = sorted([
@@ -101,7 +100,9 @@ class SwitchMib:
             (b + (1, 4, 1, 1), ports, integer(lambda i: i[0])),
             (b + (1, 4, 1, 2), ports, integer(lambda i: self.live.port_index[i[0]])),
             (b + (2, 15, 1, 1), ports, integer(lambda i: i[0])),
-            (b + (2, 15, 1, 3), ports, integer(lambda i: 5 if up(i[0]) else 1)),
+            (b + (2, 15, 1, 3), ports, integer(lambda i: self.live.stp(i[0]))),
+            (b + (2, 19, 1, 2), ports, integer(lambda i: self.live.edge(i[0]))),
+            (b + (2, 19, 1, 3), ports, integer(lambda i: self.live.edge(i[0]))),
             (b + (4, 2), scalar, integer(lambda i: 300)),
             (b + (4, 3, 1, 1), macs, octets(lambda i: bytes(i))),
             (b + (4, 3, 1, 2), macs, integer(lambda i: mac_port(i))),

@@ -41,6 +41,7 @@ class State:
         self.started = time.monotonic()
         self.lie, self.fake_admin, self.pulled = "off", {}, {}
         self.changed = {}
+        self.stp_ports = set()
         self._load_links()
         numbers = self.switch.port_numbers()
         self.port_index = {p: self.by_name[n] for n, p in numbers.items() if n in self.by_name and n != ovs.BRIDGE}
@@ -117,6 +118,17 @@ class State:
         link = self.netlink.link(index)
         return link.alias if link else ""
 
+    def stp(self, port):
+        """dot1dStpPortState: Open vSwitch's own word for a port that takes part, else whether it has a link."""
+        name = self.port_name[port]
+        if self.oper(self.port_index[port]) != 1:
+            return 1
+        return self.switch.stp_state(name) if name in self.stp_ports else 5
+
+    def edge(self, port):
+        """dot1dStpPortAdminEdgePort, a TruthValue."""
+        return 2 if self.port_name[port] in self.stp_ports else 1
+
     def counter(self, index, which):
         link = self.netlink.link(index)
         return link.counters[which] if link else 0
@@ -140,6 +152,8 @@ class State:
     def set_vlans(self, vlans):
         changes = {self.port_name[p]: vlans.effective(p) for p in vlans.pvid
                    if vlans.effective(p) != self.vlans.effective(p)}
+        for name in self.stp_ports & set(changes):
+            self.switch.stp_begins(name, changes[name][0])
         self.switch.set_ports(changes)
         for name in changes:            # a moved port's old addresses are no longer true
             for port, vid, mac, _ in self.switch.fdb():
@@ -178,6 +192,7 @@ class Daemon:
         self.handlers = {"status": self.status, "lie": self.lie, "delay": self.set_delay, "cable": self.cable,
                          "vlan": self.vlan, "port": self.port, "forget": self.forget, "dark": self.dark,
                          "trunk": self.trunk, "save": self.save, "unsaved": self.unsaved,
+                         "stp": self.stp,
                          "ready": lambda: {"ready": self.session is not None}}
 
     # -- AgentX ---------------------------------------------------------------------------
@@ -322,6 +337,14 @@ class Daemon:
             self.state.netlink.set_up(index, up)
         return {"port": port, "admin": "up" if up else "down", "t_us": at // 1000}
 
+    def stp(self, port, on):
+        """A port takes part in spanning tree from now on (and listens and learns after each move), or not any more."""
+        self._port(port)
+        s, at = self.state, time.time_ns()
+        (s.stp_ports.add if on else s.stp_ports.discard)(port)
+        s.switch.stp(s.stp_ports, set(s.cables) - s.stp_ports)
+        return {"port": port, "stp": on, "t_us": at // 1000}
+
     def dark(self):
         """Every link down at once."""
         at = time.time_ns()
@@ -334,6 +357,9 @@ class Daemon:
         s = self.state
         s.lie = "off"
         s.fake_admin.clear()
+        if s.stp_ports:
+            s.stp_ports.clear()
+            s.switch.stp((), s.cables)
         s.switch.set_ports({port: (tag, tagged) for port, (tag, tagged, _, _) in s.home.items()})
         s.switch.appctl("fdb/flush", ovs.BRIDGE)
         s.load_vlans()

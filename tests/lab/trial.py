@@ -343,12 +343,16 @@ class Trial:
         return [] if got == [self.mac(host)] else [f"the VIP is answered by {got}, not only by {host} ({self.mac(host)})"]
 
     def owner_spells(self, since, until=None):
-        """Who spoke for the VIP on the machines' own ports, in order: [[mac, first, last, frames], ...]."""
+        """Who spoke for the VIP on the machines' own ports, in order: [[mac, first, last, frames], ...].
+
+        With option A a dead machine may speak in quarantine: there it is who was heard at the cameras.
+        """
         ours = {self.mac("primary"), self.mac("standby"), self.mac("third")}
         ports = {"p-prim": "in", "p-stby": "in", topology.PARKED_PORT: "in"}
+        heard = self.option_a and (lambda e: e["dir"] == "out" and e["port"] not in ports)
         events = [(e["t_us"], e["smac"]) for e in figures.read(self.run.path("observer.jsonl"), since)
                   if e["ev"] == "arp" and (until is None or e["t_us"] < until)
-                  and (ports.get(e["port"]) == e["dir"] or e["smac"] == self.mac("third") or e["smac"] not in ours)]
+                  and (heard(e) if heard else ports.get(e["port"]) == e["dir"] or e["smac"] == self.mac("third") or e["smac"] not in ours)]
         spells = []
         for t, mac in sorted(events):
             if spells and spells[-1][0] == mac:
