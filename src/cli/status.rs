@@ -30,11 +30,49 @@ pub fn run(config: &Path, only: Option<&str>, as_json: bool) -> ExitCode {
     for limit in answer["limits"].as_array().into_iter().flatten() {
         say(&format!("  note: {}", limit.as_str().unwrap_or("?")));
     }
+    if answer["traps"].is_object() {
+        say(&format!("  traps: {}", traps(&answer["traps"])));
+    }
     for peer in answer["peers"].as_array().into_iter().flatten() {
         say("");
         peer_lines(peer);
     }
     ExitCode::Ok
+}
+
+/// Notifications of switches, in one line.
+fn traps(t: &Value) -> String {
+    let text = |v: &Value| v.as_str().unwrap_or("?").to_owned();
+    if let Some(fault) = t["fault"].as_str() {
+        return format!("not received: {fault}");
+    }
+    let last = &t["last"];
+    let last = if last.is_object() {
+        let way = if last["link_up"].as_bool() == Some(true) {
+            "up"
+        } else {
+            "down"
+        };
+        let port = last["if_index"]
+            .as_u64()
+            .map_or("?".to_owned(), |i| i.to_string());
+        let ago = last["ms_ago"].as_u64().unwrap_or(0) / 1000;
+        format!(
+            "; the last {ago} s ago: {} ifIndex {port} {way}",
+            text(&last["switch"])
+        )
+    } else {
+        String::new()
+    };
+    let ignored = t["last_ignored"]
+        .as_str()
+        .map_or(String::new(), |w| format!(" (the last {w})"));
+    format!(
+        "on {}, {} received{last}; {} ignored{ignored}",
+        text(&t["listen"]),
+        t["received"],
+        t["ignored"]
+    )
 }
 
 fn peer_lines(p: &Value) {

@@ -272,6 +272,29 @@ impl Fencing {
         })
     }
 
+    /// If a change of the link `if_index` of `switch` may be about one of the fence's ports: how old an oper state that
+    /// is read now may be. A port whose ifIndex is not known may be meant by any.
+    pub fn concerned(
+        &self,
+        switch: &str,
+        if_index: Option<u32>,
+        known: &BTreeMap<PortRef, PortIdentity>,
+    ) -> Option<Duration> {
+        let level = self.levels.iter().find(|l| {
+            let index_of = |port: &String| {
+                let at = PortRef {
+                    switch: l.fence.switch.clone(),
+                    port: port.clone(),
+                };
+                known.get(&at).map(|i| i.if_index.0).filter(|i| *i != 0)
+            };
+            let mut indexes = l.fence.ports.iter().map(index_of);
+            l.fence.switch == switch
+                && indexes.any(|here| here.is_none() || if_index.is_none() || here == if_index)
+        });
+        level.map(|l| l.switch.target().staleness())
+    }
+
     /// The sum of snmpEngineBoots over the switches that tell it: another sum than before means that one was restarted.
     pub async fn engine_boots(&self) -> Option<u64> {
         let mut sum = None;

@@ -34,6 +34,13 @@ pub enum Input {
     },
     /// What a read of the peer's switch brought: sysUpTime in hundredths of a second where it tells, or why nothing.
     Switch(usize, Result<Option<u32>, String>),
+    /// A switch of the configuration says that a link changed.
+    Trap {
+        /// Its name.
+        switch: String,
+        /// The port's ifIndex, where it says which.
+        if_index: Option<u32>,
+    },
     /// snmpEngineBoots of a peer's switches, added up.
     EngineBoots(usize, u64),
     /// Who is on the peer's switch ports, seen while it was healthy.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::fencing::Fencing;
 use super::run_loop::Loop;
-use super::{policy, switches};
+use super::{policy, switches, traps};
 use crate::config::{Config, Peer, Secrets};
 use crate::verify::Inventory;
 
@@ -71,6 +71,18 @@ fn try_reload(l: &mut Loop, config: &Config, secrets: &Secrets) -> Result<(), St
         run.hands.peer = Arc::new(peer.clone());
         run.machine
             .set_policy(policy::policy(config, peer, interface.mac));
+    }
+    let before = l.traps.take();
+    match traps::setup(config, secrets) {
+        Some(setup) => {
+            let (tx, slow) = (l.shared.tx.clone(), &l.shared.slow);
+            l.traps = Some(traps::Service::start(setup, tx, slow, before));
+        }
+        None => {
+            if let Some(before) = before {
+                before.stop();
+            }
+        }
     }
     l.about.persist = config
         .peers

@@ -19,7 +19,7 @@ use super::recorder::Recorder;
 use super::run_loop::{Loop, PeerRun};
 use super::status::About;
 use super::witnesses::Witnesses;
-use super::{clock, policy};
+use super::{clock, policy, traps};
 use crate::config::{Config, Peer, Secrets};
 use crate::net::netlink::Netlink;
 use crate::net::{address, legs};
@@ -211,6 +211,8 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         interface.listen(i, tx.clone());
     }
     follow_kernel(&interfaces, &tx);
+    let traps = traps::setup(&config, &secrets)
+        .map(|setup| traps::Service::start(setup, tx.clone(), &slow, None));
     let mut beats = open_beats(&config, secrets, boot_counter, &interfaces, &peers, &tx)?;
     let heard = records.iter().rev().find(|r| r.kind == HEARD);
     if let (Some(beats), Some(heard)) = (&mut beats, heard) {
@@ -232,6 +234,7 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         peers,
         interfaces,
         beats,
+        traps,
         shared: Shared { tx, slow, netlink },
         about,
         reports,
