@@ -11,13 +11,14 @@
 mod announcing;
 pub mod around;
 mod asking;
+pub mod auto;
 mod beats;
 pub mod boot_counter;
 mod chores;
 mod claim;
 pub mod clock;
 pub mod control;
-mod fencing;
+pub mod fencing;
 pub mod hub;
 mod interfaces;
 pub mod journal;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::auto;
 use crate::takeover::Machine;
 use crate::takeover::event::{FenceRead, Recovered};
 use crate::takeover::state::{Grounds, Phase, State};
@@ -36,11 +37,18 @@ pub struct Kept {
     pub hold: bool,
     /// The ports the fence writes: recovery never fences another.
     pub fence: Vec<PortRef>,
+    /// Those of them that were found rather than named, and how.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<auto::Kept>,
 }
 
 impl Kept {
     /// What is to be kept of `machine` now.
-    pub fn of(machine: &Machine, fence: &[PortRef], claimed: Option<Grounds>) -> Kept {
+    pub fn of(
+        machine: &Machine,
+        (fence, found): (&[PortRef], &[auto::Kept]),
+        claimed: Option<Grounds>,
+    ) -> Kept {
         let verdict = match machine.state() {
             State::Active { verdict } => Some(*verdict),
             State::Releasing(r) => Some(r.verdict),
@@ -62,6 +70,7 @@ impl Kept {
             boot_started: machine.evidence().grace_from,
             hold: machine.hold(),
             fence: fence.to_vec(),
+            found: found.to_vec(),
         }
     }
 }
@@ -130,6 +139,7 @@ mod tests {
             boot_started: BootTime(5),
             hold: false,
             fence: Vec::new(),
+            found: Vec::new(),
         }
     }
 

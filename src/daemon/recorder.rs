@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::auto;
 use super::journal::{Entry, Journal, Ticket};
 use super::record::{self, Kept};
 use crate::takeover::Machine;
@@ -34,6 +35,7 @@ pub struct Recorder {
     peer: String,
     journal: Journal,
     fence: Vec<PortRef>,
+    found: Vec<auto::Kept>,
     recording: Option<BootTime>,
     last: Option<Kept>,
     claimed: Option<Grounds>,
@@ -46,6 +48,7 @@ impl Recorder {
             peer: peer.to_owned(),
             journal,
             fence,
+            found: Vec::new(),
             recording: None,
             last: None,
             claimed: None,
@@ -65,6 +68,16 @@ impl Recorder {
     /// The configuration was read again.
     pub fn set_fence(&mut self, fence: Vec<PortRef>) {
         self.fence = fence;
+    }
+
+    /// Ports that were found rather than named, as the journal has them.
+    pub fn found(&self) -> &[auto::Kept] {
+        &self.found
+    }
+
+    /// A port was found, or is not known any more, or was confirmed.
+    pub fn set_found(&mut self, found: Vec<auto::Kept>) {
+        self.found = found;
     }
 
     /// Writes what one event did to `machine`; `prior` is the machine before it, if that was at rest.
@@ -134,7 +147,7 @@ impl Recorder {
         if machine.state().phase() == Phase::Standby {
             self.claimed = None;
         }
-        let kept = Kept::of(machine, &self.fence, self.claimed);
+        let kept = Kept::of(machine, (&self.fence, &self.found), self.claimed);
         if self.last.as_ref() != Some(&kept) {
             ticket = self.put(now, record::STATE, json!(kept));
             self.last = Some(kept);

@@ -175,6 +175,7 @@ impl Loop {
             Input::Switch(peer, read) => self.switch_read(peer, read),
             Input::EngineBoots(peer, boots) => self.engine_boots(peer, boots),
             Input::Trap { switch, if_index } => self.trap(&switch, if_index),
+            Input::Ports(peer, looked) => self.ports_looked(peer, looked),
             Input::Identities(peer, identities) => {
                 if let Some(p) = self.peers.get_mut(peer) {
                     p.hands.identities.extend(identities);

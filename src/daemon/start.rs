@@ -140,7 +140,12 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
             &peer.fence,
             &switches,
             vec![interface.mac, interfaces[serving].mac],
-        );
+        )
+        .but_not(peer.port_takeover.as_ref());
+        if let Some((kept, same_boot)) = &kept {
+            fencing.recall(&kept.found, *same_boot, in_place(kept));
+            fencing = confirmed(fencing, &slow).await;
+        }
         if let Some((kept, _)) = &kept
             && in_place(kept)
             && kept.fence != fencing.ports()
@@ -165,6 +170,7 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         let machine = Machine::new(policy::policy(&config, &peer, interface.mac), now);
         let fence_ports = fencing.ports();
         let mut recorder = Recorder::new(&peer.name, journal.clone(), fence_ports);
+        recorder.set_found(fencing.found());
         let parked = hands.parked.as_ref();
         let legs = (interface, &interfaces[serving]);
         let cameras = hands.inventory.cameras().iter().map(|c| c.address);
@@ -290,6 +296,20 @@ async fn may_have_spoken(
     }
     parked.mute.silence().await.map_err(said)?;
     Ok(Some(false))
+}
+
+/// What the journal has of ports that are to be found, confirmed; not for longer than the switch is waited for.
+async fn confirmed(mut fencing: Fencing, slow: &Handle) -> Fencing {
+    let ask = fencing.clone();
+    let asked = slow
+        .spawn(async move { tokio::time::timeout(FIRST_READ, ask.confirm_kept()).await })
+        .await;
+    if let Ok(Ok(answers)) = asked {
+        for answer in answers {
+            fencing.adopt(answer, &[], clock::now());
+        }
+    }
+    fencing
 }
 
 /// What kernel and switch say now.

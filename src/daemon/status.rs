@@ -76,6 +76,7 @@ pub fn status(l: &Loop) -> Value {
                     Some(Grounds::Unfenced) => Some("unclear"),
                     Some(Grounds::Yielded | Grounds::Vacant) | None => None,
                 },
+                "fence_ports": p.hands.fencing.told(),
                 "fence_survives_switch_reboot": l.about.persist.get(i),
                 "verdict": verdict,
                 "hold": m.hold(),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::fencing::Unread;
 use super::hub::Input;
 use super::run_loop::Loop;
 use crate::takeover::event::Event;
@@ -10,7 +11,7 @@ use crate::takeover::event::Event;
 const SWITCH_FAILS: u32 = 3;
 
 impl Loop {
-    pub(super) fn switch_read(&mut self, peer: usize, read: Result<Option<u32>, String>) {
+    pub(super) fn switch_read(&mut self, peer: usize, read: Result<Option<u32>, Unread>) {
         let Some(p) = self.peers.get_mut(peer) else {
             return;
         };
@@ -27,7 +28,11 @@ impl Loop {
                     self.event(peer, Event::SwitchRebooted);
                 }
             }
-            Err(fault) => {
+            // Said by whoever looks for the port.
+            Err(Unread::NoPort(why)) => {
+                p.switch_fault = Some(format!("the port is not known (ports = \"auto\"): {why}"));
+            }
+            Err(Unread::Fault(fault)) => {
                 p.switch_fails = p.switch_fails.saturating_add(1);
                 if p.switch_fails == SWITCH_FAILS {
                     tracing::error!(peer = %name, "the switch cannot be read, so a fence could not be proven now: {fault}");
