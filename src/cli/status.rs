@@ -130,13 +130,44 @@ fn peer_lines(p: &Value) {
         (None, _) => "not read yet".to_owned(),
     };
     say(&format!("  its port  {port}"));
+    for level in p["fence_ports"].as_array().into_iter().flatten() {
+        if level["auto"].as_bool() == Some(true) {
+            say(&format!("  fence on  {}", found(level)));
+        }
+    }
     say(&format!("  next      {}", advice(p)));
+}
+
+/// An automatic fence, in one line.
+fn found(level: &Value) -> String {
+    let text = |v: &Value| v.as_str().unwrap_or("?").to_owned();
+    let switch = text(&level["switch"]);
+    match level["ports"][0].as_str() {
+        Some(port) => {
+            let how = level["how"].as_str().or(level["why"].as_str());
+            format!("{switch}:{port} (auto: {})", how.unwrap_or("?"))
+        }
+        None => format!(
+            "{switch}: NOT THERE, its port is not known (auto): {}",
+            text(&level["why"])
+        ),
+    }
+}
+
+/// True if a fence's port is to be found, and is not known.
+fn fence_missing(p: &Value) -> bool {
+    let levels = p["fence_ports"].as_array();
+    let none = |l: &Value| l["ports"].as_array().is_some_and(Vec::is_empty);
+    levels.is_some_and(|levels| levels.iter().any(none))
 }
 
 /// What the night operator can do now.
 fn advice(p: &Value) -> String {
     let name = p["name"].as_str().unwrap_or("NAME");
     match p["state"].as_str().unwrap_or("") {
+        "standby" if fence_missing(p) => format!(
+            "without its port there is no fence, and no takeover: name the ports of peer.{name}.fence"
+        ),
         "standby" => "nothing to do".to_owned(),
         "held" => format!("`standin hold {name} off` lets it act again"),
         "suspect" => format!("look at the peer; `standin takeover {name}` takes over now"),
