@@ -341,6 +341,94 @@ fn all_problems_come_at_once_in_the_order_of_the_file() {
 }
 
 #[test]
+fn ports_are_a_list_or_the_word_auto() {
+    let (config, warnings) = Site::new()
+        .load(&with(PORTS, "ports = \"auto\""), &around())
+        .unwrap();
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let fence = &config.peers["cctv"].fence[0];
+    assert!(fence.auto && fence.ports.is_empty(), "{fence:?}");
+    let key = "peer.cctv.fence[0].ports";
+    for (text, what) in [
+        ("ports = \"p-prim\"", "\"p-prim\" is a text"),
+        ("ports = \"Auto\"", "\"Auto\" is a text"),
+        ("ports = true", "`true` is true-or-false"),
+    ] {
+        error(PORTS, text, key, what, "[\"ge7\", \"ge8\"], or \"auto\"");
+    }
+    let problem = error(
+        PORTS,
+        "ports = [\"p1\", 2]",
+        "peer.cctv.fence[0].ports[1]",
+        "2 is a number",
+        "a text",
+    );
+    assert_eq!(problem.column, 16);
+}
+
+#[test]
+fn traps_need_an_address_of_ours_and_something_to_accept() {
+    const LISTEN: &str = "listen = \"\"";
+    let traps = |more: &str| {
+        edit(
+            SAMPLE,
+            LISTEN,
+            &format!("listen = \"192.168.1.102\"\n{more}"),
+        )
+    };
+    let site = Site::new();
+    site.secret("traps.community", "traps\n", 0o600);
+    let (config, warnings) = site
+        .load(&traps("community-file = \"traps.community\""), &around())
+        .unwrap();
+    assert!(warnings.is_empty(), "{warnings:?}");
+    assert_eq!(config.traps.unwrap().listen.port(), 162);
+
+    let key = "traps.listen";
+    for (listen, what) in [
+        ("192.168.1.301", "is not an IPv4 address of this machine"),
+        ("192.168.1.102:0", "is not an IPv4 address of this machine"),
+        ("224.0.0.1", "224.0.0.1 is not an address of this machine"),
+        ("192.168.1.101", "not here while the peer lives"),
+    ] {
+        let text = format!("listen = \"{listen}\"\ncommunity-file = \"core.community\"");
+        let problem = error(LISTEN, &text, key, what, "");
+        let line = SAMPLE.lines().position(|l| l.starts_with(LISTEN)).unwrap() + 1;
+        assert_eq!((problem.line, problem.column), (line, 10), "{problem}");
+    }
+    let accept = "no notification would be accepted";
+    one(&traps(""), &around(), key, accept, "add community-file");
+    let user = edit(
+        &traps(""),
+        "\nuser = \"\"                          # of",
+        "\nuser = \"traps\" # of",
+    );
+    one(
+        &user,
+        &around(),
+        "traps.user",
+        "without authentication",
+        "add auth-file",
+    );
+    let file = "community-file = \"core.community\"\nauth-file = \"traps.auth\"";
+    one(
+        &traps(file),
+        &around(),
+        "traps.auth-file",
+        "belongs to a user",
+        "add user",
+    );
+    let file = "community-file = \"no.such\"";
+    one(
+        &traps(file),
+        &around(),
+        "traps.community-file",
+        "cannot read the secret",
+        "chmod 600",
+    );
+}
+
+#[test]
 fn missing_values_are_said_once_each() {
     let text =
         "[switch.core]\n[peer.a]\n[[peer.a.fence]]\n[peer.a.verify]\ncameras = \"cameras.csv\"\n";

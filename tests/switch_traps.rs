@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use standin::switch::traps::{TrapRules, TrapUser, Traps};
+use standin::switch::traps::{Ignored, TrapRules, TrapUser, Traps};
 use standin::switch::{AuthAlgorithm, PrivAlgorithm};
 use tokio::time::timeout;
 
@@ -120,6 +120,42 @@ async fn traps_and_informs_of_both_versions_arrive_with_their_port() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trap_of_version_1_arrives_with_its_port() {
+    if !has_tools() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let traps = traps(dir.path(), Ipv4Addr::LOCALHOST).await;
+    let to = traps.local_addr().to_string();
+    // Enterprise, agent, generic trap 2 (linkDown), specific trap, uptime.
+    let sent = tokio::task::spawn_blocking(move || {
+        let how = [
+            "-v1",
+            "-c",
+            "SENTINEL-traps",
+            &to,
+            "1.3.6.1.4.1.8072",
+            "127.0.0.1",
+            "2",
+            "0",
+            "",
+        ];
+        let bind = ["1.3.6.1.2.1.2.2.1.1.7", "i", "7"];
+        Command::new("snmptrap")
+            .env("MIBS", "")
+            .args(how)
+            .args(bind)
+            .status()
+    });
+    let got = timeout(Duration::from_secs(5), traps.next()).await.unwrap();
+    assert!(sent.await.unwrap().unwrap().success());
+    assert_eq!(
+        (got.if_index, got.up, got.authentic),
+        (Some(7), false, false)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_not_trusted_or_not_about_a_link_does_not_arrive() {
     if !has_tools() {
         return;
@@ -151,6 +187,10 @@ async fn what_is_not_trusted_or_not_about_a_link_does_not_arrive() {
     }
     let got = timeout(Duration::from_millis(300), traps.next()).await;
     assert!(got.is_err(), "{got:?} arrived");
+    let not_taken = traps.not_taken();
+    assert_eq!(not_taken.count, 4, "{not_taken:?}");
+    let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    assert_eq!(not_taken.last, Some((local, Ignored::Other)));
     let elsewhere = self::traps(dir.path(), Ipv4Addr::new(127, 0, 0, 9)).await;
     send("snmptrap", v2c("SENTINEL-traps"), &elsewhere, LINK_DOWN, 7).await;
     let got = timeout(Duration::from_millis(300), elsewhere.next()).await;
@@ -158,6 +198,7 @@ async fn what_is_not_trusted_or_not_about_a_link_does_not_arrive() {
         got.is_err(),
         "{got:?} came from a machine that is no switch of ours"
     );
+    assert_eq!(elsewhere.not_taken().last, Some((local, Ignored::Foreign)));
 }
 
 #[tokio::test]

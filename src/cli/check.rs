@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::auto;
 use super::common::{load_all, runtime, say, say_json};
 use super::exit::ExitCode;
 use crate::config::{Config, Peer};
@@ -23,7 +24,7 @@ pub fn run(path: &Path, offline: bool, as_json: bool) -> ExitCode {
         Err(code) => return code,
     };
     runtime.block_on(async {
-        let (config, secrets) = match load_all(path, as_json).await {
+        let (mut config, secrets) = match load_all(path, as_json).await {
             Ok(loaded) => loaded,
             Err(code) => return code,
         };
@@ -51,6 +52,10 @@ pub fn run(path: &Path, offline: bool, as_json: bool) -> ExitCode {
         }
         match switches::build(&config, &secrets) {
             Ok(built) => {
+                for found in auto::fill_in(&mut config, &built).await {
+                    let what = format!("fence {} of {}", found.switch, found.peer);
+                    lines.add(&what, found.words());
+                }
                 for peer in config.peers.values() {
                     own_port(peer, &built, &mut lines).await;
                 }

@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand, the arguments of all of them in [`args`].
 
 pub mod args;
+mod auto;
 mod check;
 mod common;
 pub mod exit;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::auto;
 use super::common::{fail, load_all, runtime, say, say_json};
 use super::exit::ExitCode;
 use crate::config::{Config, Peer, Start};
@@ -25,22 +26,37 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
         Err(code) => return code,
     };
     runtime.block_on(async {
-        let (config, secrets) = match load_all(path, as_json).await {
+        let (mut config, secrets) = match load_all(path, as_json).await {
             Ok(loaded) => loaded,
             Err(code) => return code,
         };
-        let Some(peer) = config.peers.get(name) else {
+        if !config.peers.contains_key(name) {
             let known: Vec<&str> = config.peers.keys().map(String::as_str).collect();
             return fail(ExitCode::Usage, &format!("there is no peer `{name}`; the configuration has: {}", known.join(", ")));
-        };
+        }
         let switches = match switches::build(&config, &secrets) {
             Ok(switches) => switches,
             Err(e) => return fail(ExitCode::BadConfig, &e.to_string()),
         };
         let mut steps = Vec::new();
         let mut complete = true;
+        let found = auto::fill_in(&mut config, &switches).await;
+        let Some(peer) = config.peers.get(name) else {
+            return fail(ExitCode::Internal, "the peer is gone");
+        };
         for (i, level) in peer.fence.iter().enumerate() {
             let Some(switch) = switches.get(&level.switch) else { continue };
+            if let Some(f) = found.iter().find(|f| f.peer == name && f.level == i) {
+                let (key, text) = match f.words() {
+                    Ok(text) => ("what", text),
+                    Err(text) => ("error", text),
+                };
+                steps.push(json!({ "step": "fence", "level": i + 1, key: text }));
+                if f.result.is_err() {
+                    complete = false;
+                    continue;
+                }
+            }
             if let Some(vlans) = level.quarantine {
                 for port in &level.ports {
                     let alias = level.alias.clone();

@@ -260,12 +260,19 @@ async fn signals(path: PathBuf, tx: Tx) {
 
 fn init_log(filter: &str) {
     use tracing_subscriber::EnvFilter;
+    // It warns of every datagram that it cannot read, and anybody can send those: they are counted instead.
+    let quiet = |filter: EnvFilter| match "async_snmp::notification=off".parse() {
+        Ok(directive) if !filter.to_string().contains("async_snmp") => {
+            filter.add_directive(directive)
+        }
+        Ok(_) | Err(_) => filter,
+    };
     let filter = EnvFilter::try_from_default_env()
         .or_else(|_| EnvFilter::try_new(filter))
         .unwrap_or_else(|_| EnvFilter::new("info"));
     // A second initialisation (tests) is refused, and the first stays.
     let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(quiet(filter))
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_target(false)

@@ -30,11 +30,49 @@ pub fn run(config: &Path, only: Option<&str>, as_json: bool) -> ExitCode {
     for limit in answer["limits"].as_array().into_iter().flatten() {
         say(&format!("  note: {}", limit.as_str().unwrap_or("?")));
     }
+    if answer["traps"].is_object() {
+        say(&format!("  traps: {}", traps(&answer["traps"])));
+    }
     for peer in answer["peers"].as_array().into_iter().flatten() {
         say("");
         peer_lines(peer);
     }
     ExitCode::Ok
+}
+
+/// Notifications of switches, in one line.
+fn traps(t: &Value) -> String {
+    let text = |v: &Value| v.as_str().unwrap_or("?").to_owned();
+    if let Some(fault) = t["fault"].as_str() {
+        return format!("not received: {fault}");
+    }
+    let last = &t["last"];
+    let last = if last.is_object() {
+        let way = if last["link_up"].as_bool() == Some(true) {
+            "up"
+        } else {
+            "down"
+        };
+        let port = last["if_index"]
+            .as_u64()
+            .map_or("?".to_owned(), |i| i.to_string());
+        let ago = last["ms_ago"].as_u64().unwrap_or(0) / 1000;
+        format!(
+            "; the last {ago} s ago: {} ifIndex {port} {way}",
+            text(&last["switch"])
+        )
+    } else {
+        String::new()
+    };
+    let ignored = t["last_ignored"]
+        .as_str()
+        .map_or(String::new(), |w| format!(" (the last {w})"));
+    format!(
+        "on {}, {} received{last}; {} ignored{ignored}",
+        text(&t["listen"]),
+        t["received"],
+        t["ignored"]
+    )
 }
 
 fn peer_lines(p: &Value) {
@@ -92,13 +130,44 @@ fn peer_lines(p: &Value) {
         (None, _) => "not read yet".to_owned(),
     };
     say(&format!("  its port  {port}"));
+    for level in p["fence_ports"].as_array().into_iter().flatten() {
+        if level["auto"].as_bool() == Some(true) {
+            say(&format!("  fence on  {}", found(level)));
+        }
+    }
     say(&format!("  next      {}", advice(p)));
+}
+
+/// An automatic fence, in one line.
+fn found(level: &Value) -> String {
+    let text = |v: &Value| v.as_str().unwrap_or("?").to_owned();
+    let switch = text(&level["switch"]);
+    match level["ports"][0].as_str() {
+        Some(port) => {
+            let how = level["how"].as_str().or(level["why"].as_str());
+            format!("{switch}:{port} (auto: {})", how.unwrap_or("?"))
+        }
+        None => format!(
+            "{switch}: NOT THERE, its port is not known (auto): {}",
+            text(&level["why"])
+        ),
+    }
+}
+
+/// True if a fence's port is to be found, and is not known.
+fn fence_missing(p: &Value) -> bool {
+    let levels = p["fence_ports"].as_array();
+    let none = |l: &Value| l["ports"].as_array().is_some_and(Vec::is_empty);
+    levels.is_some_and(|levels| levels.iter().any(none))
 }
 
 /// What the night operator can do now.
 fn advice(p: &Value) -> String {
     let name = p["name"].as_str().unwrap_or("NAME");
     match p["state"].as_str().unwrap_or("") {
+        "standby" if fence_missing(p) => format!(
+            "without its port there is no fence, and no takeover: name the ports of peer.{name}.fence"
+        ),
         "standby" => "nothing to do".to_owned(),
         "held" => format!("`standin hold {name} off` lets it act again"),
         "suspect" => format!("look at the peer; `standin takeover {name}` takes over now"),

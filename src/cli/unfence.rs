@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::common::{fail, load_all, runtime, say, say_json};
 use super::exit::ExitCode;
-use crate::config::{Config, Peer, Quarantine};
+use crate::config::{Config, Fence, Peer, Quarantine};
 use crate::daemon::control::{self, Reply, Request};
 use crate::daemon::moving::{self, Where, Whose};
 use crate::daemon::switches;
@@ -40,11 +40,11 @@ pub fn run(path: &Path, at: &PortRef, force: bool, as_json: bool) -> ExitCode {
             Ok(loaded) => loaded,
             Err(code) => return code,
         };
-        let peer = match find(&config, at) {
+        let peers = match find(&config, at) {
             Ok(found) => found,
             Err(e) => return fail(ExitCode::Usage, &e),
         };
-        if !force {
+        for peer in peers.iter().filter(|_| !force) {
             match served(&config, peer).await {
                 Ok(None) => {}
                 Ok(Some(who)) => {
@@ -67,9 +67,11 @@ pub fn run(path: &Path, at: &PortRef, force: bool, as_json: bool) -> ExitCode {
         let Some(switch) = switches.get(&at.switch) else {
             return fail(ExitCode::Internal, "the switch of a fence is not among the switches");
         };
-        let level = peer.fence.iter().find(|f| f.switch == at.switch && f.ports.contains(&at.port));
+        let mut levels = peers.iter().flat_map(|p| &p.fence);
+        let level = levels.find(|f| writes(f, at));
         if let Some(vlans) = level.and_then(|f| f.quarantine) {
-            let vlans = journaled(&config, peer, at).unwrap_or(vlans);
+            let kept = peers.iter().find_map(|p| journaled(&config, p, at));
+            let vlans = kept.unwrap_or(vlans);
             return leave_quarantine(switch, at, vlans, force, as_json).await;
         }
         let lift = if force { Lift::Force } else { Lift::Tagged };
@@ -128,10 +130,27 @@ async fn leave_quarantine(
     }
 }
 
-fn find<'a>(config: &'a Config, port: &PortRef) -> Result<&'a Peer, String> {
-    let mut all = config.fence_ports();
-    if let Some((peer, _)) = all.find(|(_, p)| p == port) {
-        return Ok(peer);
+/// True if the fence may have shut this port. Which one an automatic fence has shut, only its daemon knows: the port's
+/// mark says whether it did.
+fn writes(fence: &Fence, at: &PortRef) -> bool {
+    fence.switch == at.switch && (fence.auto || fence.ports.contains(&at.port))
+}
+
+/// The peers whose fence may have shut this port; at least one.
+fn find<'a>(config: &'a Config, port: &PortRef) -> Result<Vec<&'a Peer>, String> {
+    let named = |p: &&Peer| p.fence.iter().any(|f| writes(f, port) && !f.auto);
+    let auto = |p: &&Peer| p.fence.iter().any(|f| writes(f, port));
+    let never = config.switches.get(&port.switch).is_some_and(|s| {
+        let mut ports = s.uplinks.iter().chain(&s.own_ports);
+        ports.any(|p| *p == port.port)
+    });
+    for peers in [
+        config.peers.values().filter(named).collect::<Vec<_>>(),
+        config.peers.values().filter(auto).collect(),
+    ] {
+        if !peers.is_empty() && !never {
+            return Ok(peers);
+        }
     }
     let known: Vec<String> = config.fence_ports().map(|(_, p)| p.to_string()).collect();
     Err(format!(
@@ -163,7 +182,7 @@ async fn served(config: &Config, peer: &Peer) -> Result<Option<String>, String> 
 }
 
 /// Who answers for the VIP, if anybody (three ARP probes, RFC 5227).
-async fn answered(peer: &Peer) -> Result<Option<String>, String> {
+pub(super) async fn answered(peer: &Peer) -> Result<Option<String>, String> {
     let netlink = Netlink::open().map_err(|e| e.to_string())?;
     let state = link::link(&netlink, &peer.interface)
         .await

@@ -33,6 +33,7 @@ impl Loop {
             self.journal
                 .append(Entry::new(clock::now(), "", HEARD, heard));
         }
+        self.look_for_ports();
         for i in 0..self.peers.len() {
             self.check_legs(i);
             let p = &self.peers[i];

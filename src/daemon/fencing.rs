@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::auto::{Auto, usable, with_found};
 use super::quarantine;
 use super::record::Quarantined;
 use super::saving;
@@ -21,14 +22,18 @@ use crate::types::{Epoch, MacAddr, PortRef};
 #[derive(Clone)]
 pub struct Fencing {
     node: String,
-    levels: Vec<Level>,
-    own_macs: Vec<MacAddr>,
+    pub(super) levels: Vec<Level>,
+    pub(super) own_macs: Vec<MacAddr>,
+    /// Ports that are never found to be the peer's: our parked one.
+    pub(super) never: Vec<PortRef>,
 }
 
+/// One level. Where its ports are found by itself, `fence.ports` has them as soon as they are known.
 #[derive(Clone)]
-struct Level {
-    switch: Switch,
-    fence: config::Fence,
+pub(super) struct Level {
+    pub switch: Switch,
+    pub fence: config::Fence,
+    pub auto: Auto,
 }
 
 /// One read of the peer's ports.
@@ -38,6 +43,15 @@ pub struct PortsRead {
     pub up: bool,
     /// Lowest sysUpTime over the switches, hundredths of a second.
     pub sys_uptime_cs: Option<u32>,
+}
+
+/// Why the peer's ports could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// No port is known yet (`ports = "auto"`), and why.
+    NoPort(String),
+    /// A switch does not answer, or not with what was asked for: what it was, in words.
+    Fault(String),
 }
 
 impl Fencing {
@@ -54,6 +68,7 @@ impl Fencing {
                 Some(Level {
                     switch: switches.get(&f.switch)?.clone(),
                     fence: f.clone(),
+                    auto: Auto::new(f.auto),
                 })
             })
             .collect();
@@ -61,7 +76,17 @@ impl Fencing {
             node: node.to_owned(),
             levels,
             own_macs,
+            never: Vec::new(),
         }
+    }
+
+    /// Our own parked port is never found to be the peer's.
+    pub fn but_not(mut self, own: Option<&config::PortTakeover>) -> Fencing {
+        self.never.extend(own.map(|t| PortRef {
+            switch: t.switch.clone(),
+            port: t.port.clone(),
+        }));
+        self
     }
 
     /// Every port of every level.
@@ -110,7 +135,9 @@ impl Fencing {
                 (vlans.production, vlans.quarantine) = (was.production, was.quarantine);
             }
         }
-        self.levels.retain(|l| !l.fence.ports.is_empty());
+        let found_later = |l: &Level| l.auto != Auto::Off;
+        self.levels
+            .retain(|l| !l.fence.ports.is_empty() || found_later(l));
     }
 
     /// Sets the fence: the first level that can be proven wins. `on_set` is called when a SET was answered.
@@ -155,6 +182,8 @@ impl Fencing {
         known: &BTreeMap<PortRef, PortIdentity>,
         on_set: impl Fn() + Send + 'static,
     ) -> Result<String, (String, bool)> {
+        let known = &with_found(level, known);
+        usable(level, peer_mac).await.map_err(|why| (why, false))?;
         if let Some(vlans) = level.fence.quarantine {
             let (who, on) = ((peer_mac, self.own_macs.as_slice()), &level.switch);
             return quarantine::set(on, &level.fence, vlans, who, known, on_set).await;
@@ -225,7 +254,7 @@ impl Fencing {
     /// Lifts every level's ports that carry our tag; a port that is up already stays.
     pub async fn lift(&self, how: &Lift, within: Duration) -> Outcome {
         let mut done = Vec::new();
-        for level in &self.levels {
+        for level in self.levels.iter().filter(|l| !l.fence.ports.is_empty()) {
             if let Some(vlans) = level.fence.quarantine {
                 match quarantine::lift(&level.switch, &level.fence, vlans, within).await {
                     Ok(how) => done.push(how),
@@ -251,7 +280,7 @@ impl Fencing {
     /// What stands of the fence now. A fence stands if every port of one level is admin down.
     pub async fn read(&self) -> FenceRead {
         let mut worst = FenceRead::Unknown;
-        for level in &self.levels {
+        for level in self.levels.iter().filter(|l| !l.fence.ports.is_empty()) {
             if let Some(vlans) = level.fence.quarantine {
                 match quarantine::read(&level.switch, &level.fence, vlans).await {
                     FenceRead::Present => return FenceRead::Present,
@@ -280,16 +309,19 @@ impl Fencing {
     ///
     /// # Errors
     ///
-    /// A switch does not answer, or not with what was asked for: what it was, in words.
-    pub async fn poll(&self) -> Result<PortsRead, String> {
+    /// A switch does not answer, or no port is known.
+    pub async fn poll(&self) -> Result<PortsRead, Unread> {
         let (mut up, mut uptime) = (false, None);
-        for level in &self.levels {
+        if let (true, Some((_, why))) = (self.ports().is_empty(), self.unknown()) {
+            return Err(Unread::NoPort(why.to_owned()));
+        }
+        for level in self.levels.iter().filter(|l| !l.fence.ports.is_empty()) {
             let ports: Vec<&str> = level.fence.ports.iter().map(String::as_str).collect();
             let states = level
                 .switch
                 .ports(&ports)
                 .await
-                .map_err(|e| e.to_string())?;
+                .map_err(|e| Unread::Fault(e.to_string()))?;
             up |= states.iter().any(|p| p.oper == Oper::Up);
             let lowest = states.iter().filter_map(|p| p.sys_uptime_cs).min();
             uptime = [uptime, lowest].into_iter().flatten().min();
@@ -298,6 +330,29 @@ impl Fencing {
             up,
             sys_uptime_cs: uptime,
         })
+    }
+
+    /// If a change of the link `if_index` of `switch` may be about one of the fence's ports: how old an oper state that
+    /// is read now may be. A port whose ifIndex is not known may be meant by any.
+    pub fn concerned(
+        &self,
+        switch: &str,
+        if_index: Option<u32>,
+        known: &BTreeMap<PortRef, PortIdentity>,
+    ) -> Option<Duration> {
+        let level = self.levels.iter().find(|l| {
+            let index_of = |port: &String| {
+                let at = PortRef {
+                    switch: l.fence.switch.clone(),
+                    port: port.clone(),
+                };
+                known.get(&at).map(|i| i.if_index.0).filter(|i| *i != 0)
+            };
+            let mut indexes = l.fence.ports.iter().map(index_of);
+            l.fence.switch == switch
+                && indexes.any(|here| here.is_none() || if_index.is_none() || here == if_index)
+        });
+        level.map(|l| l.switch.target().staleness())
     }
 
     /// The sum of snmpEngineBoots over the switches that tell it: another sum than before means that one was restarted.

@@ -6,6 +6,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
+use super::auto::Looked;
+use super::fencing::Unread;
 use crate::cli::exit::ExitCode;
 use crate::config::{Config, Secrets};
 use crate::net::arp::ArpFrame;
@@ -33,9 +35,18 @@ pub enum Input {
         bytes: Vec<u8>,
     },
     /// What a read of the peer's switch brought: sysUpTime in hundredths of a second where it tells, or why nothing.
-    Switch(usize, Result<Option<u32>, String>),
+    Switch(usize, Result<Option<u32>, Unread>),
+    /// A switch of the configuration says that a link changed.
+    Trap {
+        /// Its name.
+        switch: String,
+        /// The port's ifIndex, where it says which.
+        if_index: Option<u32>,
+    },
     /// snmpEngineBoots of a peer's switches, added up.
     EngineBoots(usize, u64),
+    /// Where the peer's ports are that the configuration leaves to be found.
+    Ports(usize, Vec<Looked>),
     /// Who is on the peer's switch ports, seen while it was healthy.
     Identities(usize, BTreeMap<PortRef, PortIdentity>),
     /// What is wrong with the settings of the two legs of a port takeover.

@@ -47,6 +47,8 @@ pub struct Hands {
     pub fencing: Fencing,
     /// Who is on its ports, seen while it was healthy.
     pub identities: BTreeMap<PortRef, PortIdentity>,
+    /// Ports that are to be found are being looked for, and when the next look is due.
+    pub looking: (bool, BootTime),
     /// Cameras, gateway, switch.
     pub witnesses: Witnesses,
     /// The cameras.
@@ -107,6 +109,7 @@ impl Hands {
             peer,
             fencing,
             identities: BTreeMap::new(),
+            looking: (false, BootTime(0)),
             witnesses,
             inventory,
             announcer: None,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::auto;
 use super::journal::Record;
 use crate::takeover::Machine;
 use crate::takeover::event::{FenceRead, Recovered};
@@ -40,6 +41,9 @@ pub struct Kept {
     /// Those of them that it moves, with the VLAN to which they go back.
     #[serde(default)]
     pub quarantined: Vec<Quarantined>,
+    /// Those of them that were found rather than named, and how.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<auto::Kept>,
 }
 
 /// A port that a fence moves, and between which VLANs. It is moved only out of `production`, so that is where it was.
@@ -65,7 +69,11 @@ pub fn last(records: &[Record], peer: &str, boot_id: &str) -> Option<(Kept, bool
 
 impl Kept {
     /// What is to be kept of `machine` now.
-    pub fn of(machine: &Machine, fence: &[PortRef], claimed: Option<Grounds>) -> Kept {
+    pub fn of(
+        machine: &Machine,
+        (fence, found): (&[PortRef], &[auto::Kept]),
+        claimed: Option<Grounds>,
+    ) -> Kept {
         let verdict = match machine.state() {
             State::Active { verdict } => Some(*verdict),
             State::Releasing(r) => Some(r.verdict),
@@ -88,6 +96,7 @@ impl Kept {
             hold: machine.hold(),
             fence: fence.to_vec(),
             quarantined: Vec::new(),
+            found: found.to_vec(),
         }
     }
 }
@@ -157,6 +166,7 @@ mod tests {
             hold: false,
             fence: Vec::new(),
             quarantined: Vec::new(),
+            found: Vec::new(),
         }
     }
 

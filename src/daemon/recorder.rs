@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::auto;
 use super::journal::{Entry, Journal, Ticket};
 use super::record::{self, Kept, Quarantined};
 use crate::takeover::Machine;
@@ -35,6 +36,7 @@ pub struct Recorder {
     journal: Journal,
     fence: Vec<PortRef>,
     quarantined: Vec<Quarantined>,
+    found: Vec<auto::Kept>,
     recording: Option<BootTime>,
     last: Option<Kept>,
     claimed: Option<Grounds>,
@@ -48,6 +50,7 @@ impl Recorder {
             journal,
             fence,
             quarantined: Vec::new(),
+            found: Vec::new(),
             recording: None,
             last: None,
             claimed: None,
@@ -72,6 +75,16 @@ impl Recorder {
     /// Those of its ports that the fence moves.
     pub fn set_quarantined(&mut self, quarantined: Vec<Quarantined>) {
         self.quarantined = quarantined;
+    }
+
+    /// Ports that were found rather than named, as the journal has them.
+    pub fn found(&self) -> &[auto::Kept] {
+        &self.found
+    }
+
+    /// A port was found, or is not known any more, or was confirmed.
+    pub fn set_found(&mut self, found: Vec<auto::Kept>) {
+        self.found = found;
     }
 
     /// Writes what one event did to `machine`; `prior` is the machine before it, if that was at rest.
@@ -141,7 +154,7 @@ impl Recorder {
         if machine.state().phase() == Phase::Standby {
             self.claimed = None;
         }
-        let mut kept = Kept::of(machine, &self.fence, self.claimed);
+        let mut kept = Kept::of(machine, (&self.fence, &self.found), self.claimed);
         kept.quarantined.clone_from(&self.quarantined);
         if self.last.as_ref() != Some(&kept) {
             ticket = self.put(now, record::STATE, json!(kept));

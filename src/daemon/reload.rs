@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use super::fencing::Fencing;
 use super::run_loop::Loop;
-use super::{policy, switches};
+use super::{policy, switches, traps};
 use crate::config::{Config, Peer, Secrets};
+use crate::takeover::state::Phase;
 use crate::verify::Inventory;
 
 /// Takes over `config`, or says why not.
@@ -59,8 +60,12 @@ fn try_reload(l: &mut Loop, config: &Config, secrets: &Secrets) -> Result<(), St
             &switches,
             vec![interface.mac, l.interfaces[run.hands.serving].mac],
         );
+        let mut fencing = fencing.but_not(peer.port_takeover.as_ref());
+        let at_rest = run.machine.state().phase() == Phase::Standby;
+        fencing.inherit(&run.hands.fencing, at_rest);
         run.recorder.set_fence(fencing.ports());
         run.recorder.set_quarantined(fencing.quarantined());
+        run.recorder.set_found(fencing.found());
         run.hands.witnesses = super::start::witnesses(config, peer, &inventory);
         if let (Some(parked), Some(takeover)) = (&mut run.hands.parked, &peer.port_takeover)
             && let Some(switch) = switches.get(&takeover.switch)
@@ -72,6 +77,18 @@ fn try_reload(l: &mut Loop, config: &Config, secrets: &Secrets) -> Result<(), St
         run.hands.peer = Arc::new(peer.clone());
         run.machine
             .set_policy(policy::policy(config, peer, interface.mac));
+    }
+    let before = l.traps.take();
+    match traps::setup(config, secrets) {
+        Some(setup) => {
+            let (tx, slow) = (l.shared.tx.clone(), &l.shared.slow);
+            l.traps = Some(traps::Service::start(setup, tx, slow, before));
+        }
+        None => {
+            if let Some(before) = before {
+                before.stop();
+            }
+        }
     }
     l.about.persist = config
         .peers

@@ -17,7 +17,7 @@ use super::journal::Journal;
 use super::notify;
 use super::perform::{Hands, Shared};
 use super::recorder::{self, Recorder};
-use super::status;
+use super::{status, traps};
 use crate::net::arp::{ArpFrame, ArpOp};
 use crate::report::{self, Report};
 use crate::takeover::Machine;
@@ -28,9 +28,6 @@ use crate::types::BootTime;
 
 /// The watchdog is fed, and carrier and identities are looked at, this often.
 const CHORES: Duration = Duration::from_secs(1);
-
-/// Failed reads of the switch in a row after which a person is told.
-const SWITCH_FAILS: u32 = 3;
 
 /// One peer as the loop knows it.
 pub struct PeerRun {
@@ -66,6 +63,8 @@ pub struct Loop {
     pub interfaces: Vec<Interface>,
     /// Heartbeats.
     pub beats: Option<Beats>,
+    /// Notifications of switches, where they are received.
+    pub traps: Option<traps::Service>,
     /// What all peers share.
     pub shared: Shared,
     /// What `status` says beside the peers.
@@ -174,15 +173,9 @@ impl Loop {
                 }
             }
             Input::Switch(peer, read) => self.switch_read(peer, read),
-            Input::EngineBoots(peer, boots) => {
-                let before = self
-                    .peers
-                    .get_mut(peer)
-                    .and_then(|p| p.engine_boots.replace(boots));
-                if before.is_some_and(|b| b != boots) {
-                    self.event(peer, Event::SwitchRebooted);
-                }
-            }
+            Input::EngineBoots(peer, boots) => self.engine_boots(peer, boots),
+            Input::Trap { switch, if_index } => self.trap(&switch, if_index),
+            Input::Ports(peer, looked) => self.ports_looked(peer, looked),
             Input::Identities(peer, identities) => {
                 if let Some(p) = self.peers.get_mut(peer) {
                     p.hands.identities.extend(identities);
@@ -304,33 +297,6 @@ impl Loop {
                 let carrier = |leg: usize| self.interfaces[leg].carrier;
                 let up = carrier(p.interface) && carrier(p.hands.serving);
                 self.event(i, Event::Carrier { up });
-            }
-        }
-    }
-
-    fn switch_read(&mut self, peer: usize, read: Result<Option<u32>, String>) {
-        let Some(p) = self.peers.get_mut(peer) else {
-            return;
-        };
-        let name = &p.hands.name;
-        match read {
-            Ok(uptime) => {
-                if std::mem::take(&mut p.switch_fails) >= SWITCH_FAILS {
-                    tracing::info!(peer = %name, "the switch answers again");
-                }
-                p.switch_fault = None;
-                // sysUpTime wraps after 497 days; a wrap looks like a restart and costs one more read of the fence.
-                let before = uptime.and_then(|u| p.uptime.replace(u));
-                if before.zip(uptime).is_some_and(|(before, now)| now < before) {
-                    self.event(peer, Event::SwitchRebooted);
-                }
-            }
-            Err(fault) => {
-                p.switch_fails = p.switch_fails.saturating_add(1);
-                if p.switch_fails == SWITCH_FAILS {
-                    tracing::error!(peer = %name, "the switch cannot be read, so a fence could not be proven now: {fault}");
-                }
-                p.switch_fault = Some(fault);
             }
         }
     }

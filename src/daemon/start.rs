@@ -19,7 +19,7 @@ use super::recorder::Recorder;
 use super::run_loop::{Loop, PeerRun};
 use super::status::About;
 use super::witnesses::Witnesses;
-use super::{clock, policy, two_legs};
+use super::{clock, policy, traps, two_legs};
 use crate::config::{Config, Peer, Secrets};
 use crate::net::address;
 use crate::net::netlink::Netlink;
@@ -140,7 +140,12 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
             &peer.fence,
             &switches,
             vec![interface.mac, interfaces[serving].mac],
-        );
+        )
+        .but_not(peer.port_takeover.as_ref());
+        if let Some((kept, same_boot)) = &kept {
+            fencing.recall(&kept.found, *same_boot, in_place(kept));
+            fencing = confirmed(fencing, &slow).await;
+        }
         if let Some((kept, _)) = &kept
             && in_place(kept)
             && (kept.fence != fencing.ports()
@@ -167,6 +172,7 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         let fence_ports = fencing.ports();
         let mut recorder = Recorder::new(&peer.name, journal.clone(), fence_ports);
         recorder.set_quarantined(fencing.quarantined());
+        recorder.set_found(fencing.found());
         let parked = hands.parked.as_ref();
         let legs = (interface, &interfaces[serving]);
         let faults = two_legs::faults(&netlink, &peer, interface.own, &hands.inventory).await;
@@ -200,6 +206,8 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         interface.listen(i, tx.clone());
     }
     follow_kernel(&interfaces, &tx);
+    let traps = traps::setup(&config, &secrets)
+        .map(|setup| traps::Service::start(setup, tx.clone(), &slow, None));
     let mut beats = open_beats(&config, secrets, boot_counter, &interfaces, &peers, &tx)?;
     let heard = records.iter().rev().find(|r| r.kind == HEARD);
     if let (Some(beats), Some(heard)) = (&mut beats, heard) {
@@ -221,6 +229,7 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         peers,
         interfaces,
         beats,
+        traps,
         shared: Shared { tx, slow, netlink },
         about,
         reports,
@@ -272,6 +281,20 @@ async fn may_have_spoken(
     }
     parked.mute.silence().await.map_err(said)?;
     Ok(Some(false))
+}
+
+/// What the journal has of ports that are to be found, confirmed; not for longer than the switch is waited for.
+async fn confirmed(mut fencing: Fencing, slow: &Handle) -> Fencing {
+    let ask = fencing.clone();
+    let asked = slow
+        .spawn(async move { tokio::time::timeout(FIRST_READ, ask.confirm_kept()).await })
+        .await;
+    if let Ok(Ok(answers)) = asked {
+        for answer in answers {
+            fencing.adopt(answer, &[], clock::now());
+        }
+    }
+    fencing
 }
 
 /// What kernel and switch say now.

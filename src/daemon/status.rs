@@ -4,9 +4,11 @@ use serde_json::{Value, json};
 
 use super::clock;
 use super::run_loop::Loop;
+use super::traps;
 use crate::takeover::flow::Progress;
 use crate::takeover::state::{Grounds, State};
 use crate::takeover::step::Step;
+use crate::types::BootTime;
 
 /// What is true of the daemon as a whole.
 #[derive(Clone, Debug, Default)]
@@ -74,6 +76,7 @@ pub fn status(l: &Loop) -> Value {
                     Some(Grounds::Unfenced) => Some("unclear"),
                     Some(Grounds::Yielded | Grounds::Vacant) | None => None,
                 },
+                "fence_ports": p.hands.fencing.told(),
                 "fence_survives_switch_reboot": l.about.persist.get(i),
                 "verdict": verdict,
                 "hold": m.hold(),
@@ -92,5 +95,29 @@ pub fn status(l: &Loop) -> Value {
             })
         })
         .collect();
-    json!({ "ok": true, "node": l.about.node, "limits": l.about.limits, "peers": peers })
+    json!({
+        "ok": true,
+        "node": l.about.node,
+        "limits": l.about.limits,
+        "traps": l.traps.as_ref().map(|t| traps(t, now)),
+        "peers": peers,
+    })
+}
+
+fn traps(service: &traps::Service, now: BootTime) -> Value {
+    let heard = service.heard();
+    json!({
+        "listen": service.listen(),
+        "fault": heard.fault,
+        "received": heard.received,
+        "ignored": heard.not_taken.count,
+        "last": heard.last.map(|(switch, trap, at)| json!({
+            "switch": switch,
+            "if_index": trap.if_index,
+            "link_up": trap.up,
+            "authentic": trap.authentic,
+            "ms_ago": now.since(at).as_millis() as u64,
+        })),
+        "last_ignored": heard.not_taken.last.map(|(from, why)| format!("from {from}: {}", why.words())),
+    })
 }

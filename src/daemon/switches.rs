@@ -151,7 +151,7 @@ fn credentials(auth: &SnmpAuth, secret: Option<&SnmpSecret>) -> Option<Credentia
     }
 }
 
-fn auth_algorithm(p: config::AuthProtocol) -> AuthAlgorithm {
+pub(super) fn auth_algorithm(p: config::AuthProtocol) -> AuthAlgorithm {
     match p {
         config::AuthProtocol::Sha1 => AuthAlgorithm::Sha1,
         config::AuthProtocol::Sha224 => AuthAlgorithm::Sha224,
@@ -161,7 +161,7 @@ fn auth_algorithm(p: config::AuthProtocol) -> AuthAlgorithm {
     }
 }
 
-fn priv_algorithm(p: config::PrivProtocol) -> PrivAlgorithm {
+pub(super) fn priv_algorithm(p: config::PrivProtocol) -> PrivAlgorithm {
     match p {
         config::PrivProtocol::Aes128 => PrivAlgorithm::Aes128,
         config::PrivProtocol::Aes192 => PrivAlgorithm::Aes192,

@@ -1,32 +1,47 @@
 //! `port = "auto"`: finds the port behind which a machine is, and says how it knows. Reads, and writes nothing.
 //!
 //! Two independent witnesses: the forwarding table (where its MAC address was learned) and LLDP (what it says of
-//! itself, IEEE 802.1AB LLDP-MIB). One is enough; if they disagree, nothing is taken for certain.
+//! itself, IEEE 802.1AB LLDP-MIB). One is enough; if they disagree, nothing is taken for certain. What was found is
+//! found again before it is relied on after a restart: name, ifIndex, bridge port, MAC address, each as it was.
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::client::Switch;
 use super::error::SwitchError;
 use super::guard::HOST_MACS;
+use super::neighbours::{Neighbour, neighbours};
+use super::port::PortIdentity;
 use super::profile::Transport;
-use super::value::{Oid, Value};
-use crate::types::MacAddr;
+use crate::types::{BridgePort, IfIndex, MacAddr};
 
-/// lldpRemChassisIdSubtype 4 is a MAC address.
-const CHASSIS_IS_MAC: i64 = 4;
-const REM_CHASSIS_SUBTYPE: [u32; 11] = [1, 0, 8802, 1, 1, 2, 1, 4, 1, 1, 4];
-const REM_CHASSIS_ID: [u32; 11] = [1, 0, 8802, 1, 1, 2, 1, 4, 1, 1, 5];
-const LOC_PORT_ID: [u32; 11] = [1, 0, 8802, 1, 1, 2, 1, 3, 7, 1, 3];
+/// A machine that is looked for.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Its MAC address.
+    pub mac: MacAddr,
+    /// This machine's own: a port that has one of them is not the other's.
+    pub own_macs: Vec<MacAddr>,
+    /// Ports that it cannot be, beside the switch's uplinks and our own ports.
+    pub never: Vec<String>,
+}
 
 /// A port that was found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoundPort {
     /// ifName.
     pub port: String,
+    /// ifIndex then; 0 where it was read over a command line.
+    pub if_index: IfIndex,
+    /// dot1dBasePort then, where the switch tells.
+    pub bridge_port: Option<BridgePort>,
+    /// The machine's MAC address.
+    pub mac: MacAddr,
     /// How it is known, in words.
     pub how: String,
+    /// The port as it was then, for the guards of a fence.
+    pub identity: PortIdentity,
 }
 
 /// Why no port was found.
@@ -57,6 +72,25 @@ pub enum AutoError {
         /// Why none of them is taken.
         why: String,
     },
+    /// The port that was found before is not as it was.
+    #[error("switch {switch}: {port}, found before for {mac}, {why}")]
+    Changed {
+        /// Name of the switch.
+        switch: String,
+        /// The port.
+        port: String,
+        /// The machine's.
+        mac: MacAddr,
+        /// What is different.
+        why: String,
+    },
+}
+
+impl AutoError {
+    /// True if it says where the machine is not, false if it says nothing about that.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, AutoError::NotOne { .. } | AutoError::Changed { .. })
+    }
 }
 
 /// The port of `switch` behind which the machine with this MAC address is.
@@ -64,6 +98,20 @@ pub enum AutoError {
 /// # Errors
 /// The switch does not answer, nobody has seen the machine, or it is not behind one port of its own.
 pub async fn find_port(switch: &Switch, mac: MacAddr) -> Result<FoundPort, AutoError> {
+    let wanted = Wanted {
+        mac,
+        own_macs: Vec::new(),
+        never: Vec::new(),
+    };
+    find(switch, &wanted).await
+}
+
+/// As [`find_port`], and never a port of ours.
+///
+/// # Errors
+/// As there.
+pub async fn find(switch: &Switch, wanted: &Wanted) -> Result<FoundPort, AutoError> {
+    let mac = wanted.mac;
     let not_one = |ports: &BTreeSet<String>, why: &str| AutoError::NotOne {
         switch: switch.target().name.clone(),
         mac,
@@ -71,8 +119,14 @@ pub async fn find_port(switch: &Switch, mac: MacAddr) -> Result<FoundPort, AutoE
         why: why.to_owned(),
     };
     let entries = switch.where_is(mac, None).await?;
+    let places: BTreeSet<u32> = entries.iter().map(|e| e.port_number).collect();
     let learned: BTreeSet<String> = entries.into_iter().filter_map(|e| e.if_name).collect();
-    let told = lldp(switch, mac).await;
+    let around = announced(switch).await?;
+    let told: BTreeSet<String> = around
+        .iter()
+        .filter(|n| n.chassis == mac.to_string())
+        .filter_map(|n| n.if_name.clone())
+        .collect();
     let all: BTreeSet<String> = learned.union(&told).cloned().collect();
     let port = match all.iter().collect::<Vec<_>>().as_slice() {
         [] => {
@@ -90,65 +144,128 @@ pub async fn find_port(switch: &Switch, mac: MacAddr) -> Result<FoundPort, AutoE
             "which is an uplink: it is behind another switch",
         ));
     }
-    let others = switch.macs_on(&port).await?.len();
-    if others > HOST_MACS {
+    if switch.target().own_ports.contains(&port) || wanted.never.contains(&port) {
+        return Err(not_one(&all, "which is a port of this machine"));
+    }
+    let here = |n: &&Neighbour| n.if_name.as_ref() == Some(&port);
+    let stranger = around
+        .iter()
+        .filter(here)
+        .find(|n| n.leads_on() && n.chassis != mac.to_string());
+    if let Some(n) = stranger {
+        let why = format!(
+            "where LLDP has a {} ({} {}): the machine is behind it",
+            n.capabilities.join(" and "),
+            n.sys_name,
+            n.chassis
+        );
+        return Err(not_one(&all, why.as_str()));
+    }
+    let state = switch.port(&port).await?;
+    let place = switch.place_of(&state);
+    if !learned.is_empty() && !place.is_some_and(|p| places.contains(&p)) {
         return Err(not_one(
             &all,
-            &format!(
-                "where {others} MAC addresses are learned: more than one machine is behind it"
-            ),
+            "whose number in the forwarding table is not the one that its name has now",
         ));
+    }
+    let macs = switch.macs_of(&state).await?;
+    if let Some(own) = wanted.own_macs.iter().find(|m| macs.contains(m)) {
+        let why = format!("where our own MAC address {own} is learned too");
+        return Err(not_one(&all, why.as_str()));
+    }
+    if macs.len() > HOST_MACS {
+        let why = format!(
+            "where {} MAC addresses are learned: more than one machine is behind it",
+            macs.len()
+        );
+        return Err(not_one(&all, why.as_str()));
     }
     let how = match (learned.is_empty(), told.is_empty()) {
         (false, false) => "its MAC address is learned there, and it says so by LLDP",
         (false, true) => "its MAC address is learned there",
         (true, _) => "it says so by LLDP",
     };
-    let how = format!("{how}; {others} MAC addresses are behind it");
-    Ok(FoundPort { port, how })
+    Ok(FoundPort {
+        port,
+        if_index: state.if_index,
+        bridge_port: state.bridge_port,
+        mac,
+        how: format!("{how}; {} MAC addresses are behind it", macs.len()),
+        identity: PortIdentity {
+            if_name: state.if_name,
+            if_index: state.if_index,
+            if_alias: state.if_alias,
+            macs,
+        },
+    })
 }
 
-/// The ports on which a neighbour announces this address as its chassis. A switch without LLDP-MIB has none.
-async fn lldp(switch: &Switch, mac: MacAddr) -> BTreeSet<String> {
-    if !switch
+/// Whether a port that was found before still is the one: by its name the same ifIndex, bridge port and description,
+/// and the MAC address learned there. A machine that is dead meanwhile is learned nowhere any more, which is taken
+/// only while nobody else is learned on the port either.
+///
+/// # Errors
+/// The switch does not answer, or something is different.
+pub async fn still(switch: &Switch, found: &FoundPort, wanted: &Wanted) -> Result<(), AutoError> {
+    let changed = |why: String| AutoError::Changed {
+        switch: switch.target().name.clone(),
+        port: found.port.clone(),
+        mac: found.mac,
+        why,
+    };
+    if wanted.mac != found.mac {
+        return Err(changed(format!("the machine has {} now", wanted.mac)));
+    }
+    let ours = switch.target().own_ports.iter().chain(&wanted.never);
+    let uplinks = switch.target().uplinks.iter();
+    if uplinks.chain(ours).any(|p| *p == found.port) {
+        return Err(changed("is an uplink or a port of this machine now".into()));
+    }
+    let state = switch.port(&found.port).await?;
+    if (state.if_index, state.bridge_port) != (found.if_index, found.bridge_port) {
+        let number = |b: Option<BridgePort>| b.map_or("none".to_owned(), |b| b.to_string());
+        return Err(changed(format!(
+            "had ifIndex {} and bridge port {}, and has {} and {} now",
+            found.if_index,
+            number(found.bridge_port),
+            state.if_index,
+            number(state.bridge_port)
+        )));
+    }
+    if state.if_alias != found.identity.if_alias {
+        let text = |a: &Option<String>| a.clone().unwrap_or_default();
+        return Err(changed(format!(
+            "had the description `{}`, and has `{}` now",
+            text(&found.identity.if_alias),
+            text(&state.if_alias)
+        )));
+    }
+    let entries = switch.where_is(found.mac, None).await?;
+    let place = switch.place_of(&state);
+    if let Some(other) = entries.iter().find(|e| Some(e.port_number) != place) {
+        let there = other.if_name.as_deref().unwrap_or("another port");
+        return Err(changed(format!("but it is learned on {there} now")));
+    }
+    if entries.is_empty() {
+        let others = switch.macs_of(&state).await?;
+        if let Some(other) = others.first() {
+            return Err(changed(format!(
+                "has {other} behind it now, and the machine is learned nowhere"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Every LLDP neighbour that the switch tells of; a switch without LLDP-MIB has none.
+async fn announced(switch: &Switch) -> Result<Vec<Neighbour>, SwitchError> {
+    let by_snmp = switch
         .target()
         .transports("port-status")
-        .contains(&Transport::Snmp)
-    {
-        return BTreeSet::new();
+        .contains(&Transport::Snmp);
+    if !by_snmp {
+        return Ok(Vec::new());
     }
-    let column = |arcs: [u32; 11]| Oid::new(arcs);
-    let walk = async |column: Oid| {
-        let rows = switch.snmp().walk(&column).await.unwrap_or_default();
-        rows.into_iter()
-            .filter_map(|(oid, value)| Some((oid.after(&column)?.to_vec(), value)))
-            .collect::<Vec<_>>()
-    };
-    let ids = walk(column(REM_CHASSIS_ID)).await;
-    if ids.is_empty() {
-        return BTreeSet::new();
-    }
-    let kinds = walk(column(REM_CHASSIS_SUBTYPE)).await;
-    let ports = walk(column(LOC_PORT_ID)).await;
-    let map = switch.map();
-    let is_it = |index: &Vec<u32>, value: &Value| {
-        let kind = kinds
-            .iter()
-            .find(|(i, _)| i == index)
-            .and_then(|(_, v)| v.number());
-        kind == Some(CHASSIS_IS_MAC) && matches!(value, Value::Bytes(b) if *b == mac.0)
-    };
-    ids.iter()
-        .filter(|(index, value)| is_it(index, value))
-        // lldpRemTimeMark, lldpRemLocalPortNum, lldpRemIndex
-        .filter_map(|(index, _)| index.get(1).copied())
-        .filter_map(|local| {
-            let named = ports.iter().find(|(i, _)| *i == [local]);
-            let named = named
-                .and_then(|(_, v)| v.text())
-                .filter(|n| map.if_indexes(n).len() == 1);
-            // Many agents number LLDP ports by ifIndex, whatever they call them.
-            named.or_else(|| map.name(local).map(str::to_owned))
-        })
-        .collect()
+    neighbours(switch).await
 }

@@ -1,10 +1,13 @@
-//! linkDown and linkUp notifications of switches (RFC 2863), traps and informs: v2c with a community, v3 with a user.
+//! linkDown and linkUp notifications of switches (RFC 2863), traps and informs: v1 and v2c with a community, v3 with a
+//! user.
 //!
-//! A notification is a hint to look at once, never a proof: over v2c anybody can send one, and what a port really is
-//! is read afterwards.
+//! A notification is a hint to look at once, never a proof, not even of a fence that was set before it came: v1 and v2c
+//! anybody can send; one of v3 may be delayed or played back within its time window; and a switch whose port was down
+//! before the SET sends none. What a port is, and since when (ifLastChange), is read afterwards, which tells all of it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_snmp::notification::{
     NotificationAcceptance, NotificationEnvelope, NotificationReceiver, oids,
@@ -20,7 +23,7 @@ use super::snmp_wire::{auth_protocol, priv_protocol};
 pub struct TrapRules {
     /// Address and UDP port to listen on.
     pub listen: SocketAddr,
-    /// The community of v2c notifications; `None`: they are not taken.
+    /// The community of v1 and v2c notifications; `None`: they are not taken.
     pub community: Option<SecretString>,
     /// The user of v3 notifications; `None`: they are not taken.
     pub user: Option<TrapUser>,
@@ -54,6 +57,37 @@ pub struct LinkTrap {
     pub authentic: bool,
 }
 
+/// Why a notification was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ignored {
+    /// Its sender is no switch of ours.
+    Foreign,
+    /// Wrong community, unknown user, or not authenticated.
+    Untrusted,
+    /// It is about something else than a link.
+    Other,
+}
+
+impl Ignored {
+    /// In words, after "from ADDRESS: ".
+    pub fn words(self) -> &'static str {
+        match self {
+            Ignored::Foreign => "that is no switch of the configuration",
+            Ignored::Untrusted => "wrong community, or not authenticated as traps.user",
+            Ignored::Other => "it is not about a link",
+        }
+    }
+}
+
+/// How many notifications were not taken, and the last of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NotTaken {
+    /// All of them.
+    pub count: u64,
+    /// Sender and reason of the last one whose message could be read at all.
+    pub last: Option<(IpAddr, Ignored)>,
+}
+
 /// Why nothing can be received.
 #[derive(Debug, thiserror::Error)]
 pub enum TrapError {
@@ -80,6 +114,7 @@ pub enum TrapError {
 /// Receives notifications.
 pub struct Traps {
     receiver: NotificationReceiver,
+    not_taken: Arc<Mutex<NotTaken>>,
 }
 
 impl Traps {
@@ -93,12 +128,9 @@ impl Traps {
             listen,
             came_back: e.to_string(),
         };
+        // Before the engine's boots are counted up for nothing.
+        drop(UdpSocket::bind(listen).map_err(|e| failed(&e))?);
         let mut builder = NotificationReceiver::builder().bind(listen.to_string());
-        // Without a community of our own none at all is accepted: an empty list would take every one.
-        let v2c = rules.community.is_some();
-        if let Some(community) = &rules.community {
-            builder = builder.communities([community.expose_secret().as_bytes().to_vec()]);
-        }
         if let Some(user) = &rules.user {
             let engine = engine(&rules.state_dir)?;
             let made = builder
@@ -114,21 +146,41 @@ impl Traps {
                 });
             builder = made.map_err(|e| failed(&e))?;
         }
-        let from = rules.from;
+        let (from, community) = (rules.from, rules.community);
+        let not_taken = Arc::new(Mutex::new(NotTaken::default()));
+        let noted = Arc::clone(&not_taken);
+        // The crate's own list of communities drops without a word, and would take every one if it were empty.
         let builder = builder.acceptance_policy(move |n: &NotificationEnvelope<'_>| {
-            let trusted = n.security_level >= Some(SecurityLevel::AuthNoPriv)
-                || (v2c && n.notification().version() != Version::V3);
-            let link = n
-                .trap_oid()
-                .is_ok_and(|oid| oid == oids::link_down() || oid == oids::link_up());
-            if trusted && link && from.contains(&n.source.ip()) {
-                NotificationAcceptance::Accept
-            } else {
-                NotificationAcceptance::Reject
-            }
+            let Some(why) = objection(n, &from, community.as_ref()) else {
+                return NotificationAcceptance::Accept;
+            };
+            let mut noted = noted.lock().unwrap_or_else(PoisonError::into_inner);
+            noted.count += 1;
+            noted.last = Some((n.source.ip(), why));
+            NotificationAcceptance::Reject
         });
         let receiver = builder.build().await.map_err(|e| failed(&e))?;
-        Ok(Traps { receiver })
+        Ok(Traps {
+            receiver,
+            not_taken,
+        })
+    }
+
+    /// What was not taken since the start.
+    pub fn not_taken(&self) -> NotTaken {
+        let noted = self.not_taken.lock();
+        let mut noted = noted.unwrap_or_else(PoisonError::into_inner).clone();
+        // Messages of v3 that the user-based security model refused (RFC 3414 section 3.2); a request for our engine's
+        // ID or time is how an inform begins, and no fault.
+        let r = &self.receiver;
+        let refused = [
+            r.usm_unknown_usernames(),
+            r.usm_wrong_digests(),
+            r.usm_unsupported_sec_levels(),
+            r.usm_decryption_errors(),
+        ];
+        noted.count += refused.into_iter().map(u64::from).sum::<u64>();
+        noted
     }
 
     /// Where it listens.
@@ -155,6 +207,35 @@ impl Traps {
                 authentic: n.security_level() >= Some(SecurityLevel::AuthNoPriv),
             };
         }
+    }
+}
+
+/// What speaks against a notification.
+fn objection(
+    n: &NotificationEnvelope<'_>,
+    from: &[IpAddr],
+    community: Option<&SecretString>,
+) -> Option<Ignored> {
+    let trusted = match n.notification().version() {
+        Version::V3 => n.security_level >= Some(SecurityLevel::AuthNoPriv),
+        _ => {
+            let expected = community.map(|c| c.expose_secret().as_bytes());
+            n.community
+                .zip(expected)
+                .is_some_and(|(given, expected)| given.matches(expected))
+        }
+    };
+    let link = n
+        .trap_oid()
+        .is_ok_and(|oid| oid == oids::link_down() || oid == oids::link_up());
+    if !from.contains(&n.source.ip()) {
+        Some(Ignored::Foreign)
+    } else if !trusted {
+        Some(Ignored::Untrusted)
+    } else if !link {
+        Some(Ignored::Other)
+    } else {
+        None
     }
 }
 

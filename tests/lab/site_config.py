@@ -6,7 +6,8 @@ order in which they are tried: `snmp,ssh` and `ssh,snmp` (profile lab-switch, wh
 
 Everything that the site does not dictate is left at the shipped defaults, so that what is measured is what is shipped.
 `--set` adds or replaces one line, as in `--set policy.service-dead='"takeover"'`; the key is below [peer.cctv], or
-whole where it begins with a colon, as in `--set ':node.log="debug"'`. Prints the paths as JSON.
+whole where it begins with a colon, as in `--set ':node.log="debug"'`; `--set :traps` listens to the switch's traps.
+Prints the paths as JSON.
 """
 import argparse
 import json
@@ -16,6 +17,7 @@ import subprocess
 
 import lab_profile
 
+TRAPS = ":traps"   # in place of KEY=VALUE: notifications are received, with what the site dictates
 HERE = os.path.dirname(os.path.abspath(__file__))
 LAB = os.path.join(os.path.dirname(os.path.dirname(HERE)), "scripts", "lab")
 WAYS = ("snmp", "ssh", "snmp,ssh", "ssh,snmp")
@@ -86,6 +88,10 @@ def config(lab, host, pair, sets, version, ways):
     if pair:
         tables["heartbeat"] = [f"key-file = {toml(os.path.join(lab['dir'], 'heartbeat.key'))}"]
     for item in sets:
+        if item == TRAPS:
+            tables["traps"] = [f"listen = {toml(lab['switch']['trap_sink'])}",
+                               f"community-file = {toml(lab['switch']['trap_community'])}"]
+            continue
         key, _, value = item.partition("=")
         if key.startswith(":"):
             name, _, key = key[1:].rpartition(".")

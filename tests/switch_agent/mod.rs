@@ -101,6 +101,8 @@ pub struct State {
     /// Its VLANs, where it tells them.
     pub bridge: Option<Bridge>,
     pub hook: Option<Hook>,
+    /// Further rows, such as LLDP neighbours.
+    pub more: Vec<(Oid, Value)>,
     /// Every SET that was tried: OID and value.
     pub sets: Vec<(String, Value)>,
     /// GET requests and walks (GETNEXT and GETBULK), counted by request.
@@ -225,6 +227,7 @@ impl State {
                 }
             }
         }
+        t.extend(self.more.iter().cloned());
         t.into_iter().collect()
     }
 
@@ -269,7 +272,8 @@ impl State {
     }
 }
 
-struct Handler(Arc<Mutex<State>>);
+/// The state, and the subtree that this handler answers for.
+struct Handler(Arc<Mutex<State>>, Oid);
 
 struct Prepared(Arc<Mutex<State>>);
 
@@ -349,8 +353,10 @@ impl MibHandler for Handler {
                 s.at(Moment::Walk);
             }
             Ok(match s.table().get_next(oid) {
-                Some((o, v)) => GetNextResult::Value(VarBind::new(o.clone(), v.clone())),
-                None => GetNextResult::EndOfMibView,
+                Some((o, v)) if o.starts_with(&self.1) => {
+                    GetNextResult::Value(VarBind::new(o.clone(), v.clone()))
+                }
+                Some(_) | None => GetNextResult::EndOfMibView,
             })
         })
     }
@@ -445,6 +451,7 @@ impl Fake {
             ],
             fdb: vec![(1, mac(1), 1), (1, mac(3), 3)],
             faults: Faults::default(),
+            more: Vec::new(),
             sets: Vec::new(),
             gets: HashMap::new(),
             walks: 0,
@@ -480,6 +487,7 @@ impl Fake {
         } else {
             AuthoritativeEngine::install(ENGINE.to_vec(), keep).unwrap()
         };
+        let (mib2, lldp) = (oid!(1, 3, 6, 1, 2, 1), oid!(1, 0, 8802));
         let agent = Agent::builder()
             .bind("127.0.0.1:0")
             .community(COMMUNITY)
@@ -488,7 +496,8 @@ impl Fake {
                 u.auth_priv(AuthProtocol::Sha256, AUTH, PrivProtocol::Aes128, PRIVACY)
             })
             .unwrap()
-            .handler(oid!(1, 3, 6, 1, 2, 1), Arc::new(Handler(state.clone())))
+            .handler(mib2.clone(), Arc::new(Handler(state.clone(), mib2)))
+            .handler(lldp.clone(), Arc::new(Handler(state.clone(), lldp)))
             .allow_all_access()
             .build()
             .await

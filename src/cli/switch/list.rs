@@ -34,10 +34,17 @@ pub async fn run(path: &Path, json: bool) -> Result<ExitCode, ExitCode> {
                 Way::Ssh => "ssh",
             })
             .collect();
-        let fences: Vec<String> = config
-            .fence_ports()
-            .filter(|(_, p)| p.switch == s.name)
-            .map(|(peer, p)| format!("{} ({})", p.port, peer.name))
+        let named = config.fence_ports().filter(|(_, p)| p.switch == s.name);
+        let mut all: Vec<(String, &str)> = named
+            .map(|(peer, p)| (p.port, peer.name.as_str()))
+            .collect();
+        for peer in config.peers.values() {
+            let here = peer.fence.iter().filter(|f| f.auto && f.switch == s.name);
+            all.extend(here.map(|_| ("auto".to_owned(), peer.name.as_str())));
+        }
+        let fences: Vec<String> = all
+            .iter()
+            .map(|(port, peer)| format!("{port} ({peer})"))
             .collect();
         rows.push(vec![
             s.name.clone(),
@@ -46,10 +53,9 @@ pub async fn run(path: &Path, json: bool) -> Result<ExitCode, ExitCode> {
             words.join(", "),
             fences.join(", "),
         ]);
-        let ports: Vec<_> = config
-            .fence_ports()
-            .filter(|(_, p)| p.switch == s.name)
-            .map(|(peer, p)| json!({ "port": p.port, "peer": peer.name }))
+        let ports: Vec<_> = all
+            .iter()
+            .map(|(port, peer)| json!({ "port": port, "peer": peer }))
             .collect();
         values.push(json!({
             "name": s.name, "address": s.address.to_string(), "profile": s.profile, "transports": words,

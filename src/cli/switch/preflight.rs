@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use super::plan::own_macs;
 use super::reach::{at_target, named};
 use crate::cli::args::PreflightArgs;
+use crate::cli::auto;
 use crate::cli::common::{load_all, refuse, say, say_json, table};
 use crate::cli::exit::ExitCode;
 use crate::config::Config;
-use crate::daemon::switches::PROFILES;
+use crate::daemon::switches::{self, PROFILES};
 use crate::switch::preflight::{Ask, Line, PortAsk, Verdict, preflight};
 use crate::switch::{Switch, identify};
 
@@ -33,13 +34,14 @@ pub async fn run(path: &Path, args: &PreflightArgs, json: bool) -> Result<ExitCo
         }
         let switch = at_target(&args.target, json).await?;
         let ports = args.port.iter().map(|p| named_port(p)).collect();
-        vec![(switch, Ask { ports, ..ask })]
+        vec![(switch, Ask { ports, ..ask }, Vec::new())]
     } else {
         configured(path, args, &ask, json).await?
     };
     let answers = futures_util::stream::iter(asked.into_iter().enumerate().map(
-        |(i, (switch, ask))| async move {
-            let lines = preflight(&switch, &ask).await;
+        |(i, (switch, ask, found))| async move {
+            let mut lines = preflight(&switch, &ask).await;
+            lines.extend(found);
             (i, switch.target().name.clone(), lines)
         },
     ))
@@ -83,8 +85,8 @@ async fn configured(
     args: &PreflightArgs,
     ask: &Ask,
     json: bool,
-) -> Result<Vec<(Switch, Ask)>, ExitCode> {
-    let (config, secrets) = load_all(path, json).await?;
+) -> Result<Vec<(Switch, Ask, Vec<Line>)>, ExitCode> {
+    let (mut config, secrets) = load_all(path, json).await?;
     if let Some(peer) = args
         .peer
         .as_ref()
@@ -97,6 +99,16 @@ async fn configured(
         );
         return Err(refuse(ExitCode::Usage, &told, json));
     }
+    let mut found = Vec::new();
+    if config
+        .peers
+        .values()
+        .any(|p| p.fence.iter().any(|f| f.auto))
+    {
+        let built = switches::build(&config, &secrets)
+            .map_err(|e| refuse(ExitCode::BadConfig, &e.to_string(), json))?;
+        found = auto::fill_in(&mut config, &built).await;
+    }
     let names: Vec<String> = if args.all {
         config.switches.keys().cloned().collect()
     } else {
@@ -107,15 +119,36 @@ async fn configured(
         let switch = named(&config, &secrets, name, json)?;
         let mut ports = ports_of(&config, name, args.peer.as_deref());
         ports.extend(args.port.iter().map(|p| named_port(p)));
+        let only = |f: &&auto::Found| args.peer.as_ref().is_none_or(|p| *p == f.peer);
+        let here = found.iter().filter(|f| f.switch == *name).filter(only);
         out.push((
             switch,
             Ask {
                 ports,
                 ..ask.clone()
             },
+            here.map(found_line).collect(),
         ));
     }
     Ok(out)
+}
+
+/// Which port an automatic fence would write.
+fn found_line(found: &auto::Found) -> Line {
+    let words = found.words();
+    Line {
+        check: "fence port",
+        port: found.result.as_ref().ok().map(|(port, _)| port.clone()),
+        verdict: match words {
+            Ok(_) => Verdict::Ok,
+            Err(_) => Verdict::Failed,
+        },
+        todo: match words {
+            Ok(_) => String::new(),
+            Err(_) => format!("name the ports of peer.{}.fence", found.peer),
+        },
+        detail: words.unwrap_or_else(|why| why),
+    }
 }
 
 /// The ports of fences, and this machine's own.
