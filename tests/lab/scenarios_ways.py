@@ -45,7 +45,7 @@ def fence_falls_back_to_ssh(site, _quick):
     return taken_over(site, site.undo.close)
 
 
-@scenario(owners="P*SP*", way="ssh,snmp")
+@scenario(owners="P*SP*", way="ssh,snmp", slow=True)
 def fence_falls_back_to_snmp(site, _quick):
     """The other way round: a switch whose SSH server is dead is fenced over SNMP."""
     site.sabotage("switch", "ssh", "stop", undo=("switch", "ssh", "start"))
