@@ -1,7 +1,7 @@
 //! May standin be trusted with this switch? Everything that a fence or a move will need, looked at beforehand.
 //!
 //! Nothing is written but, unless told otherwise, the value that is there already: the fence's own object
-//! (ifAdminStatus) of a port that is admin and oper up.
+//! (ifAdminStatus, or the commands that open a port) of a port that is admin and oper up.
 
 mod asked;
 mod port;

@@ -50,6 +50,11 @@ def fine(result):
     return result
 
 
+def reboots(site):
+    """The switch reboots: a short time without links, then its start-up configuration."""
+    site.lab("switch", "reboot", "--dark", "0.2")
+
+
 class Site(Trial):
     def __init__(self, *args, **kw):
         super().__init__(*args, **kw)

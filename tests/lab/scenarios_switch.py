@@ -12,8 +12,7 @@ import frames
 import site_config
 import topology
 import trial
-from scenarios_sets import SetSpy
-from scenarios_site import PORT, Failed, expect, fine, register
+from scenarios_site import PORT, Failed, expect, reboots, register
 
 SCENARIOS = []
 scenario = register(SCENARIOS)
@@ -147,7 +146,8 @@ def switch_fence(site, way):
     wire.nowhere("the port was shut again")
     run("undo", off["id"])
     wire.in_production("that was taken back")
-    return f"shut and proven in {off['proof']['took']}"
+    took = off["proof"]["took"]
+    return f"shut and proven in {took['secs'] * 1000 + took['nanos'] / 1e6:.0f} ms"
 
 
 @over_both
@@ -231,10 +231,6 @@ def switch_found_and_flushed(site, way):
     expect(again["proof"]["already"], f"an entry that is not there was flushed: {again['proof']}")
     seen()
     expect(places() == [PORT_3] and floods() is None, "it spoke again, and was not learned")
-
-
-def reboots(site):
-    site.lab("switch", "reboot", "--dark", "0.2")
 
 
 @scenario(owners="P*")
@@ -360,48 +356,3 @@ def switch_trusted(site, _quick):
     said = run("apply", "core", "port-off", PORT_3, code=NO_PERMISSION)["error"]
     expect("key" in said and site.port(PORT_3)["admin"] == "up", f"another host key: {said}")
     return said.removeprefix("standin: ")[:160]
-
-
-def taken_over(site, before):
-    """A takeover of a primary whose port stays up, verified, with no frame of the VIP before the proof, and the way back.
-
-    Only the fence keeps that primary away, so the wire shows whether the port was shut. No SET may have arrived."""
-    logins = site.run.path("sw", "ssh", "sshd.log")
-    size = os.path.getsize(logins)
-    with SetSpy(site) as spy:
-        before()
-        got = fine(site.takeover(carrier_stays=True))
-        expect(site.port()["oper"] == "down", "the primary's port is up")
-        site.reset()
-    expect(site.port()["oper"] == "up", "the primary's port is down after the release")
-    expect(not spy.sets, f"SETs were sent by SNMP: {spy.admin()}")
-    with open(logins) as f:
-        f.seek(size)
-        text = f.read()
-    return f"fence proven {got['ms']['fence_proven']:.0f} ms, first announce {got['ms']['first_announce']:.0f} ms, " \
-           f"last SYN {got['ms']['last_syn']:.0f} ms; {text.count('Accepted publickey')} logins, " \
-           f"{text.count('Starting session')} commands"
-
-
-@scenario(owners="P*SP*", way="ssh")
-def fence_over_ssh(site, _quick):
-    """With the switch's command line alone a dead primary is fenced over SSH, taken over, verified, and handed back."""
-    return taken_over(site, lambda: None)
-
-
-@scenario(owners="P*SP*", way="snmp,ssh")
-def fence_falls_back_to_ssh(site, _quick):
-    """A switch whose SNMP is dead when the primary dies is fenced over SSH: taken over, verified, and handed back."""
-    return taken_over(site, lambda: site.sabotage("switch", "snmp", "stop", undo=("switch", "snmp", "start")))
-
-
-@scenario(owners="P*SP*", way="ssh,snmp")
-def fence_falls_back_to_snmp(site, _quick):
-    """The other way round: a switch whose SSH server is dead is fenced over SNMP."""
-    site.sabotage("switch", "ssh", "stop", undo=("switch", "ssh", "start"))
-    with SetSpy(site) as spy:
-        got = fine(site.takeover(carrier_stays=True))
-        site.reset()
-    index = site.ifindex(PORT)
-    expect([value for port, value in spy.admin() if port == index] == [2, 1], f"the SETs were {spy.admin()}")
-    return f"fence proven {got['ms']['fence_proven']:.0f} ms, first announce {got['ms']['first_announce']:.0f} ms"

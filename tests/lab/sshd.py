@@ -4,6 +4,7 @@ It runs in a mount namespace of its own, where /etc/passwd and /etc/shadow are t
 empty: the machine's own users, keys, configuration and logs are neither read nor written. Who logs in may run
 ovs-vsctl, ovs-ofctl and ovs-appctl; OVS_RUNDIR says which switch they speak to.
 """
+import contextlib
 import ctypes
 import os
 import secrets
@@ -24,6 +25,7 @@ AuthorizedKeysFile {d}/authorized
 # The run folder may lie below one that others may write to.
 StrictModes no
 PermitRootLogin yes
+AllowUsers {user}
 PasswordAuthentication yes
 KbdInteractiveAuthentication no
 UsePAM no
@@ -78,8 +80,11 @@ def write(run):
     os.makedirs(os.path.join(d, "home"), mode=0o700, exist_ok=True)
     password = secrets.token_hex(10)
     snmp.secret(run.path("ssh.password"), password)
-    keys = [subprocess.Popen(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path])
-            for path in (os.path.join(d, "host"), run.path("ssh.key"))]
+    paths = os.path.join(d, "host"), run.path("ssh.key")
+    for path in paths:  # a run directory whose logs were kept has old ones, and ssh-keygen would ask
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+    keys = [subprocess.Popen(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path]) for path in paths]
     with open(os.path.join(d, "passwd"), "w") as f:
         f.write(f"root:x:0:0:root:/:/usr/sbin/nologin\n{USER}:x:0:0:switch:{d}/home:/bin/sh\n"
                 "sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin\n")
@@ -88,7 +93,7 @@ def write(run):
         f.write(SWITCH_CONFIG)
     os.chmod(os.path.join(d, "home", "switch-config"), 0o755)
     with open(os.path.join(d, "sshd.conf"), "w") as f:
-        f.write(CONF.format(address=topology.SWITCH_ADDRESS, port=PORT, d=d, ovs=run.path("sw", "ovs"),
+        f.write(CONF.format(address=topology.SWITCH_ADDRESS, port=PORT, user=USER, d=d, ovs=run.path("sw", "ovs"),
                             ctl=run.path("switch.ctl")))
     if any(k.wait(10) for k in keys):
         raise LabError("ssh-keygen made no key for the switch")
@@ -109,22 +114,28 @@ def answers(run):
             return False
 
 
-def start(run):
-    """Starts the server with the credentials that are there; a run has one set of them."""
+def launch(run):
+    """Starts the server with the credentials that are there; a run has one set of them. `ready` waits for it."""
     d = run.path("sw", "ssh")
     if ns.alive(run.pid("sshd")):
         raise LabError("the switch's sshd runs already")
-    if not os.path.exists(os.path.join(d, "sshd.conf")):
-        write(run)
     p = ns.spawn(["unshare", "-m", "--propagation", "private", "sh", "-c", START, "sh", d],
                  os.path.join(d, "sshd.out"), run.netns("switch"))
     run.record("sshd", p.pid)
+    return p
 
-    def ready():
-        if p.poll() is not None:
-            raise LabError(f"the switch's sshd ended at once (log: {d}/sshd.log, {d}/sshd.out)")
+
+def ready(run, process):
+    """Waits until it answers."""
+    def answering():
+        if process.poll() is not None:
+            raise LabError("the switch's sshd ended at once (log: {0}/sshd.log, {0}/sshd.out)".format(run.path("sw", "ssh")))
         return answers(run)
-    wait_for("the switch's SSH server", 5, ready)
+    wait_for("the switch's SSH server", 5, answering)
+
+
+def start(run):
+    ready(run, launch(run))
 
 
 def sessions(run):

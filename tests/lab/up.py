@@ -105,8 +105,9 @@ def start_switch_management(run):
     import snmp
     import sshd
     sshd.write(run)
-    sshd.start(run)
+    server = sshd.launch(run)
     snmp.start(run)
+    sshd.ready(run, server)
 
 
 def daemon(run, name):
