@@ -86,10 +86,11 @@ install_packages() (
 )
 
 # Programs and libraries from PyPI: what each group asks for by name. snmpsim does not declare that it needs pysmi, nor
-# cryptography for SNMPv3 with AES (without it, it says that the privacy password is wrong).
+# cryptography for SNMPv3 with AES (without it, it says that the privacy password is wrong). fake-switches declares a
+# Twisted of 2016, and works with a new one: see alone.
 pypi_for() {
     case "$1" in
-        venv) echo snmpsim pysmi cryptography ;;
+        venv) echo snmpsim pysmi cryptography Twisted appdirs bcrypt lxml netaddr tftpy fake-switches ;;
         venv-bench) echo netmiko ;;   # only to be measured against
         *) echo "pypi_for: no group '$1' (venv, venv-bench)" >&2; return 2 ;;
     esac
@@ -99,13 +100,17 @@ pypi_for() {
 pypi_versions() {
     echo snmpsim==1.2.2 pysnmp==7.1.30 pysmi==2.0.0 pyasn1==0.6.5 lark==1.3.1 Jinja2==3.1.6 \
         cryptography==50.0.2 cffi==2.1.1 requests==2.34.2 netmiko==4.8.0 paramiko==5.1.0 bcrypt==5.0.0 \
-        PyNaCl==1.6.2 textfsm==2.1.0 ntc_templates==9.3.0 scp==0.16.2 pyserial==3.5
+        Twisted==26.10.0 appdirs==1.4.4 lxml==6.1.3 netaddr==1.3.0 tftpy==0.8.7 zope.interface==8.7 \
+        fake-switches==1.5.0 PyNaCl==1.6.2 textfsm==2.1.0 ntc_templates==9.3.0 scp==0.16.2 pyserial==3.5
 }
+
+# What is installed without what it declares that it needs.
+pypi_alone="fake-switches"
 
 # Brings a group's packages into .venv, in those versions; what other groups brought stays. Debian's python3: that of a
 # version manager may lack dbm, which snmpsim needs.
 make_venv() {
-    local root venv names
+    local root venv names name with=() alone=()
     root="$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")"
     venv="$root/.venv"
     names=$(pypi_for "$1") || return
@@ -116,11 +121,21 @@ make_venv() {
     }
     # shellcheck disable=SC2046,SC2086
     venv_has "$venv" $names && return
+    for name in $names; do
+        case " $pypi_alone " in *" $name "*) alone+=("$name") ;; *) with+=("$name") ;; esac
+    done
     # shellcheck disable=SC2046,SC2086
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --constraint <(printf '%s\n' $(pypi_versions)) \
-        $names >&2 && venv_has "$venv" $names && return
+    pip_install "$venv" "${with[@]}" && { [ ${#alone[@]} = 0 ] || pip_install "$venv" --no-deps "${alone[@]}"; } &&
+        venv_has "$venv" $names && return
     echo "lib-install: PyPI did not give $names; what needs them is skipped" >&2
     return 1
+}
+
+pip_install() {
+    local venv="$1"
+    shift
+    # shellcheck disable=SC2046
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --constraint <(printf '%s\n' $(pypi_versions)) "$@" >&2
 }
 
 # Whether each package is there in the version that is asked for.

@@ -18,7 +18,12 @@ fuzz_target!(|data: &[u8]| {
     while let Some((len, tail)) = rest.split_first() {
         let (frame, tail) = tail.split_at(tail.len().min(usize::from(*len)));
         at += 100_000;
-        tracker.observe(at, frame, frame.len() + usize::from(head >> 1), Direction::Unknown);
+        tracker.observe(
+            at,
+            frame,
+            frame.len() + usize::from(head >> 1),
+            Direction::Unknown,
+        );
         assert!(tracker.held_bytes() <= 8 << 20);
         rest = tail;
     }
