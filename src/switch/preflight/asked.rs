@@ -2,6 +2,7 @@
 //! may be written.
 
 use super::super::client::{Switch, small};
+use super::super::credentials::Credentials;
 use super::super::port::{Admin, Oper};
 use super::super::ports::PortRow;
 use super::super::profile::{Index, Kind, Object};
@@ -9,6 +10,7 @@ use super::super::render::SetVar;
 use super::super::snmp::SnmpError;
 use super::super::value::Value;
 use super::port::Lines;
+use super::shown;
 use super::{Ask, Verdict};
 
 /// The instance of an object that has one per port.
@@ -26,7 +28,7 @@ fn of_port(object: &Object, row: &PortRow) -> Option<super::super::value::Oid> {
     index.map(|i| object.oid.at(&i))
 }
 
-async fn number(switch: &Switch, name: &str, row: &PortRow) -> Option<u32> {
+pub(super) async fn number(switch: &Switch, name: &str, row: &PortRow) -> Option<u32> {
     let oid = of_port(switch.profile().object(name)?, row)?;
     let values = switch.snmp().get(&[oid]).await.ok()?;
     values.first().and_then(small)
@@ -55,17 +57,27 @@ pub(super) async fn stp(switch: &Switch, row: &PortRow, lines: &mut Lines<'_>) {
                 "make it an edge port (PortFast): else it is dark for up to 30 s after it comes up",
             );
         }
-        None => lines.add(
-            "stp",
-            Verdict::NotKnown,
-            "the switch does not tell",
-            by_hand,
-        ),
+        None => match shown::stp(switch, row).await {
+            Some(states) if states == ["forwarding"] => {
+                lines.add("stp", Verdict::Ok, "forwarding", "");
+            }
+            Some(states) if !states.is_empty() => lines.add(
+                "stp",
+                Verdict::Warning,
+                format!("not forwarding in all VLANs: {}", states.join(", ")),
+                "make it an edge port (PortFast): else it is dark for up to 30 s after it comes up",
+            ),
+            _ => {
+                let detail = "the switch does not tell";
+                lines.add("stp", Verdict::NotKnown, detail, by_hand);
+            }
+        },
     }
 }
 
 /// What may eat a takeover's ARP or shut the port.
 pub(super) async fn protections(switch: &Switch, row: &PortRow, lines: &mut Lines<'_>) {
+    let shown = shown::protections(switch, row).await;
     for (check, object, by_hand) in [
         (
             "arp-inspection",
@@ -91,12 +103,11 @@ pub(super) async fn protections(switch: &Switch, row: &PortRow, lines: &mut Line
         match number(switch, object, row).await {
             Some(1) => lines.add(check, Verdict::Warning, "is on", by_hand),
             Some(n) => lines.add(check, Verdict::Ok, format!("is off ({n})"), ""),
-            None => lines.add(
-                check,
-                Verdict::NotKnown,
-                "the profile has no object for it",
-                by_hand,
-            ),
+            None => {
+                let (verdict, detail) = shown.say(object);
+                let todo = if verdict == Verdict::Ok { "" } else { by_hand };
+                lines.add(check, verdict, detail, todo);
+            }
         }
     }
 }
@@ -112,6 +123,9 @@ pub(super) async fn write(switch: &Switch, ask: &Ask, row: &PortRow, lines: &mut
             todo,
         );
         return;
+    }
+    if matches!(switch.target().credentials, Credentials::Off) {
+        return shown::may_configure(switch, lines).await;
     }
     let Some(object) = switch.profile().object("admin") else {
         lines.add(
