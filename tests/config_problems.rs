@@ -713,6 +713,39 @@ fn snmp_versions_and_their_keys_fit() {
 }
 
 #[test]
+fn des_is_taken_only_where_it_is_allowed_by_name() {
+    let site = Site::new();
+    site.secret("a", "authauth1", 0o600);
+    site.secret("p", "privpriv1", 0o600);
+    let des = |more: &str| {
+        let files = format!(
+            "user = \"standin\"\nauth-file = \"a\"\npriv-file = \"p\"\npriv = \"des\"\n{more}"
+        );
+        let v3 = with("version = \"2c\"", "version = \"3\"");
+        edit(&v3, "community-file = \"core.community\"", &files)
+    };
+    let problems = site.problems(&des(""), &around());
+    assert_eq!(keys(&problems), ["switch.core.snmp.priv"]);
+    assert!(
+        problems[0].help.contains("allow-des = true"),
+        "{}",
+        problems[0]
+    );
+    let (_, warnings) = site.load(&des("allow-des = true"), &around()).unwrap();
+    assert_eq!(keys(&warnings), ["switch.core.snmp.priv"]);
+    let aes = des("allow-des = true").replace("\"des\"", "\"aes128\"");
+    let (_, warnings) = site.load(&aes, &around()).unwrap();
+    assert_eq!(keys(&warnings), ["switch.core.snmp.allow-des"]);
+    error(
+        "retries = 2",
+        "retries = 2\nallow-des = true",
+        "switch.core.snmp.allow-des",
+        "belongs to SNMP version 3",
+        "remove",
+    );
+}
+
+#[test]
 fn a_secret_that_others_can_read_or_that_is_not_there_is_an_error() {
     let site = Site::new();
     site.secret("core.community", "private", 0o640);

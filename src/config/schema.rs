@@ -139,6 +139,8 @@ pub struct Snmp {
     /// Privacy protocol (version 3).
     #[serde(rename = "priv")]
     pub privacy: PrivProtocol,
+    /// Whether `priv = "des"` is meant.
+    pub allow_des: bool,
     /// File with the privacy pass phrase (version 3); not given: no encryption.
     pub priv_file: Option<PathBuf>,
     /// Context name (version 3).
@@ -159,6 +161,7 @@ impl Default for Snmp {
             auth: AuthProtocol::Sha256,
             auth_file: None,
             privacy: PrivProtocol::Aes128,
+            allow_des: false,
             priv_file: None,
             context: String::new(),
             timeout: Duration::from_millis(300),
@@ -193,7 +196,7 @@ pub enum AuthProtocol {
     Sha512,
 }
 
-/// Privacy protocol of SNMPv3 (RFC 3826 and its longer keys).
+/// Privacy protocol of SNMPv3 (RFC 3826 and its longer keys; RFC 3414 for DES).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PrivProtocol {
@@ -207,6 +210,8 @@ pub enum PrivProtocol {
     Aes192Cisco,
     /// AES-256 with the Reeder key extension, as Cisco has it.
     Aes256Cisco,
+    /// DES in CBC mode (RFC 3414), which is broken: with `allow-des` only.
+    Des,
 }
 
 /// `[peer.NAME]`

@@ -168,5 +168,6 @@ pub(super) fn priv_algorithm(p: config::PrivProtocol) -> PrivAlgorithm {
         config::PrivProtocol::Aes256 => PrivAlgorithm::Aes256,
         config::PrivProtocol::Aes192Cisco => PrivAlgorithm::Aes192Cisco,
         config::PrivProtocol::Aes256Cisco => PrivAlgorithm::Aes256Cisco,
+        config::PrivProtocol::Des => PrivAlgorithm::Des,
     }
 }

@@ -188,8 +188,8 @@ algorithm! {
 }
 
 algorithm! {
-    /// How an SNMPv3 message is encrypted. DES is not offered.
-    PrivAlgorithm, "one of aes128, aes192, aes256, aes192-cisco, aes256-cisco",
+    /// How an SNMPv3 message is encrypted. The configuration takes DES only where it is allowed by name.
+    PrivAlgorithm, "one of aes128, aes192, aes256, aes192-cisco, aes256-cisco, des",
     /// AES-128 (RFC 3826).
     Aes128 = "aes128" / "AES",
     /// AES-192 with the Blumenthal key extension.
@@ -200,6 +200,8 @@ algorithm! {
     Aes192Cisco = "aes192-cisco" / "AES-192-C",
     /// AES-256 with the Reeder key extension, as Cisco has it.
     Aes256Cisco = "aes256-cisco" / "AES-256-C",
+    /// DES in CBC mode (RFC 3414, 8).
+    Des = "des" / "DES",
 }
 
 #[cfg(test)]

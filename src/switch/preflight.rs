@@ -5,6 +5,7 @@
 
 mod asked;
 mod port;
+mod shown;
 
 use std::time::Duration;
 
@@ -120,6 +121,7 @@ pub async fn preflight(switch: &Switch, ask: &Ask) -> Vec<Line> {
             return lines;
         }
     };
+    let by_name = table.iter().all(|p| p.if_index == 0);
     let bridged = table.iter().filter(|p| p.bridge_port.is_some()).count();
     lines.push(if table.is_empty() {
         line(
@@ -128,7 +130,7 @@ pub async fn preflight(switch: &Switch, ask: &Ask) -> Vec<Line> {
             "no interface has a name (ifName)",
             "choose a profile that reads another object as `name`, or let the view have IF-MIB",
         )
-    } else if table.iter().all(|p| p.if_index == 0) {
+    } else if by_name {
         // A command line goes by names: there is no number that could be mixed up with another.
         let detail = format!("{} ports, by name, over SSH", table.len());
         line("ports", Verdict::Ok, detail, "")

@@ -9,10 +9,10 @@ use async_snmp::{Client, Error, ErrorStatus, Retry, UdpHandle, UdpTransport, Wal
 use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
 
-use super::credentials::SwitchTarget;
+use super::credentials::{Credentials, PrivAlgorithm, SwitchTarget};
 use super::render::SetVar;
 pub use super::snmp_error::{Attempt, SnmpError};
-use super::snmp_wire::{auth, ours, theirs, value, wire};
+use super::snmp_wire::{auth, des_salts, ours, theirs, value, wire};
 use super::value::{Oid, Value};
 
 /// The answer to come of one request.
@@ -101,16 +101,21 @@ impl UdpSnmp {
             result_limit: Some(WALK_MAX),
             ..WalkOptions::default()
         };
-        Ok(
-            Client::builder(t.address, auth(&t.credentials).map_err(config)?)
-                .request_timeout(t.timeout)
-                .retry(retry)
-                .max_oids_per_request(PER_GET)
-                .walk_options(walk)
-                // Turns the Report about a wrong password into an error instead of a timeout. An injected Report can at
-                // worst spoil the time of one authenticated packet.
-                .allow_unauthenticated_v3_time_correction(true),
-        )
+        let client = Client::builder(t.address, auth(&t.credentials).map_err(config)?)
+            .request_timeout(t.timeout)
+            .retry(retry)
+            .max_oids_per_request(PER_GET)
+            .walk_options(walk)
+            // Turns the Report about a wrong password into an error instead of a timeout. An injected Report can at
+            // worst spoil the time of one authenticated packet.
+            .allow_unauthenticated_v3_time_correction(true);
+        Ok(match &t.credentials {
+            Credentials::V3 {
+                privacy: Some((PrivAlgorithm::Des, _)),
+                ..
+            } => client.des_salt_state(des_salts().map_err(config)?),
+            _ => client,
+        })
     }
 
     fn attempt(&self, request: &str) -> Box<Attempt> {

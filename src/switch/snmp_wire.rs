@@ -1,6 +1,11 @@
 //! Between this program's SNMP values and credentials and those of the SNMP crate.
 
-use async_snmp::{Auth, AuthProtocol, PrivProtocol, UsmConfig};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::OnceLock;
+
+use async_snmp::{
+    Auth, AuthProtocol, DesSaltState, PersistedDesSaltState, PrivProtocol, UsmConfig,
+};
 use secrecy::ExposeSecret;
 
 use super::credentials::{AuthAlgorithm, Credentials, PrivAlgorithm};
@@ -53,7 +58,24 @@ pub(super) fn priv_protocol(p: PrivAlgorithm) -> PrivProtocol {
         PrivAlgorithm::Aes256 => PrivProtocol::Aes256Blumenthal,
         PrivAlgorithm::Aes192Cisco => PrivProtocol::Aes192Reeder,
         PrivAlgorithm::Aes256Cisco => PrivProtocol::Aes256Reeder,
+        PrivAlgorithm::Des => PrivProtocol::Des,
     }
+}
+
+/// What makes the initialisation vectors of DES differ (RFC 3414, 8.1.1.1): a number of this process, and a counter
+/// that all its clients share. The number is random instead of a count of boots that is kept: several processes talk to
+/// the same switch with the same key, and a kept one would need a file that all of them may write.
+pub(super) fn des_salts() -> Result<DesSaltState, String> {
+    static SALTS: OnceLock<Result<DesSaltState, String>> = OnceLock::new();
+    let salts = SALTS.get_or_init(|| {
+        let random = RandomState::new().build_hasher().finish();
+        // From 1 to 2^31 - 2, as snmpEngineBoots counts (RFC 3414, 2.2.2).
+        let number = u32::try_from(random % 0x7fff_fffd).unwrap_or(0) + 1;
+        let state = PersistedDesSaltState::new(number).map_err(|e| e.to_string())?;
+        let kept = |_: &PersistedDesSaltState| Ok::<(), std::io::Error>(());
+        DesSaltState::restart(state, kept).map_err(|e| e.to_string())
+    });
+    salts.clone()
 }
 
 pub(super) fn theirs(oid: &Oid) -> async_snmp::Oid {

@@ -275,16 +275,35 @@ impl Family {
             (At::Exec, ["terminal", ..]) => {}
             (At::Exec, ["show", "interfaces", port, "status"]) => {
                 let name = self.port_of(truth, port)?;
-                let port = truth.shown().ports.get(&name)?;
-                let status = if port.up { "connected" } else { "disabled" };
-                let vlan = if port.trunk {
-                    "trunk".to_owned()
-                } else {
-                    port.access.to_string()
+                return Some(Said::Text(ios_status(truth, Some(&name))));
+            }
+            (At::Exec, ["show", "interfaces", "status"]) => {
+                return Some(Said::Text(ios_status(truth, None)));
+            }
+            (At::Exec, ["show", "version"]) => {
+                return Some(said(
+                    "Cisco IOS Software, C3560 Software, Version 15.0(2)SE11, RELEASE SOFTWARE\ncisco WS-C3560 (PowerPC405) processor\nlab-sw1 uptime is 3 weeks\n",
+                ));
+            }
+            (At::Exec, ["show", "spanning-tree", "interface", port]) => {
+                let state = self.port_of(truth, port).map(|_| "FWD")?;
+                return Some(Said::Text(format!(
+                    "Vlan                Role Sts Cost      Prio.Nbr Type\n------------------- ---- --- --------- -------- ----\nVLAN0010            Desg {state} 4         128.1    P2p Edge\n"
+                )));
+            }
+            (At::Exec, ["show", "lldp", "neighbors"]) => {
+                return Some(said(
+                    "Device ID           Local Intf     Hold-time  Capability      Port ID\n",
+                ));
+            }
+            (At::Exec, ["show", "ip", "arp", "inspection", "vlan", vlan]) => {
+                let vlan: u16 = vlan.parse().ok()?;
+                let state = match truth.inspected {
+                    Some(v) if v == vlan => "Enabled          Active",
+                    _ => "Disabled         Inactive",
                 };
                 return Some(Said::Text(format!(
-                    "\nPort      Name               Status       Vlan       Duplex  Speed Type\n{name:9} {:18} {status:12} {vlan:10} a-full a-1000 10/100/1000BaseTX\n\n",
-                    port.alias
+                    "\nSource Mac Validation      : Disabled\n\n Vlan     Configuration    Operation   ACL Match          Static ACL\n ----     -------------    ---------   ---------          ----------\n   {vlan}     {state}\n"
                 )));
             }
             (At::Exec, ["show", "interfaces", port, "switchport"]) => {
@@ -752,4 +771,26 @@ impl Family {
         }
         Some(said(""))
     }
+}
+
+fn ios_status(truth: &Truth, only: Option<&str>) -> String {
+    let mut out =
+        "\nPort      Name               Status       Vlan       Duplex  Speed Type\n".to_owned();
+    for (name, port) in &truth.shown().ports {
+        if only.is_some_and(|o| o != name) {
+            continue;
+        }
+        let status = if port.up { "connected" } else { "disabled" };
+        let vlan = if port.trunk {
+            "trunk".to_owned()
+        } else {
+            port.access.to_string()
+        };
+        out.push_str(&format!(
+            "{name:9} {:18} {status:12} {vlan:10} a-full a-1000 10/100/1000BaseTX\n",
+            port.alias
+        ));
+    }
+    out.push('\n');
+    out
 }

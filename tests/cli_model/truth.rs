@@ -56,6 +56,8 @@ pub struct Truth {
     pub stale: Option<(Conf, Instant)>,
     /// What the switch goes back to by itself before the next line.
     pub bounces_to: Option<Conf>,
+    /// The VLAN whose ARP is inspected.
+    pub inspected: Option<u16>,
     /// What goes into every running configuration, for tests of secrets.
     pub secrets: Vec<String>,
 }
@@ -75,6 +77,7 @@ impl Truth {
             cut_unless: None,
             stale: None,
             bounces_to: None,
+            inspected: None,
             secrets: Vec::new(),
         }
     }

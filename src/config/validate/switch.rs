@@ -7,7 +7,7 @@ use super::range::{self, ms};
 use super::ssh;
 use crate::config::problem::Check;
 use crate::config::resolved::{Snmp, SnmpAuth, Switch, Usm};
-use crate::config::schema::{self, SnmpVersion, Way};
+use crate::config::schema::{self, PrivProtocol, SnmpVersion, Way};
 use crate::config::secret::{SecretFile, Use};
 use crate::config::suggest::{nearest, quoted_list};
 use crate::config::surroundings::Surroundings;
@@ -185,7 +185,15 @@ fn snmp(
     } else {
         (
             "version 3",
-            &["user", "auth", "auth-file", "priv", "priv-file", "context"],
+            &[
+                "user",
+                "auth",
+                "auth-file",
+                "priv",
+                "allow-des",
+                "priv-file",
+                "context",
+            ],
         )
     };
     for name in strangers {
@@ -233,6 +241,7 @@ fn snmp(
                 "add auth-file and priv-file",
             );
         }
+        des(snmp, &key, check);
         let auth_file = snmp.auth_file.as_ref();
         let auth = auth_file.map(|f| (snmp.auth, secret("auth-file", f, Use::PassPhrase, check)));
         let priv_file = snmp.priv_file.as_ref();
@@ -259,4 +268,26 @@ fn snmp(
         timeout: snmp.timeout,
         retries: snmp.retries,
     })
+}
+
+/// A key of 56 bits is found by trying them all: DES only where the switch has nothing else, and by name.
+fn des(snmp: &schema::Snmp, key: &dyn Fn(&str) -> String, check: &mut Check<'_>) {
+    match (snmp.privacy, snmp.allow_des) {
+        (PrivProtocol::Des, false) => check.error(
+            &key("priv"),
+            "DES is broken: who records the traffic can find the key",
+            "aes128, or newer firmware; if the switch has nothing else, allow-des = true",
+        ),
+        (PrivProtocol::Des, true) => check.warn(
+            &key("priv"),
+            "DES is broken: who records the traffic can find the key",
+            "keep it to a management network, and use aes128 as soon as the switch can",
+        ),
+        (_, true) => check.warn(
+            &key("allow-des"),
+            "`allow-des` says nothing while `priv` is not \"des\"",
+            "remove it",
+        ),
+        (_, false) => {}
+    }
 }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::super::SwitchError;
 use super::super::client::{Switch, small};
+use super::super::credentials::Credentials;
 use super::super::port::{Admin, Oper, PortState};
 use super::super::ports::PortRow;
 use super::super::profile::{Index, Kind, Object};
@@ -16,6 +17,7 @@ use super::super::snmp::SnmpError;
 use super::super::stp::StpState;
 use super::super::value::Value;
 use super::port::Lines;
+use super::shown;
 use super::{Ask, Verdict};
 use crate::types::VlanId;
 
@@ -37,7 +39,7 @@ fn of_port(object: &Object, row: &PortRow) -> Option<super::super::value::Oid> {
     index.map(|i| object.oid.at(&i))
 }
 
-async fn number(switch: &Switch, name: &str, row: &PortRow) -> Option<u32> {
+pub(super) async fn number(switch: &Switch, name: &str, row: &PortRow) -> Option<u32> {
     let oid = of_port(switch.profile().object(name)?, row)?;
     let values = switch.snmp().get(&[oid]).await.ok()?;
     values.first().and_then(small)
@@ -71,6 +73,7 @@ pub(super) async fn stp(switch: &Switch, row: &PortRow, lines: &mut Lines<'_>) {
 
 /// What may eat a takeover's ARP or shut the port.
 pub(super) async fn protections(switch: &Switch, row: &PortRow, lines: &mut Lines<'_>) {
+    let shown = shown::protections(switch, row).await;
     for (check, object, by_hand) in [
         (
             "arp-inspection",
@@ -96,12 +99,11 @@ pub(super) async fn protections(switch: &Switch, row: &PortRow, lines: &mut Line
         match number(switch, object, row).await {
             Some(1) => lines.add(check, Verdict::Warning, "is on", by_hand),
             Some(n) => lines.add(check, Verdict::Ok, format!("is off ({n})"), ""),
-            None => lines.add(
-                check,
-                Verdict::NotKnown,
-                "the profile has no object for it",
-                by_hand,
-            ),
+            None => {
+                let (verdict, detail) = shown.say(object);
+                let todo = if verdict == Verdict::Ok { "" } else { by_hand };
+                lines.add(check, verdict, detail, todo);
+            }
         }
     }
 }
@@ -161,6 +163,11 @@ pub(super) async fn write(switch: &Switch, ask: &Ask, row: &PortRow, lines: &mut
             todo,
         );
         return;
+    }
+    if matches!(switch.target().credentials, Credentials::Off)
+        && let Some(mode) = shown::writing_mode(switch)
+    {
+        return shown::may_configure(switch, mode, lines).await;
     }
     let Some(object) = switch.profile().object("admin") else {
         lines.add(

@@ -169,6 +169,23 @@ impl Cli {
         Ok(())
     }
 
+    /// Goes to a mode and out of it again, and sends nothing there: whether this user may configure at all.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps us out.
+    pub async fn visit(&self, mode: &str) -> Result<(), CliError> {
+        let mut slot = self.open.lock().await;
+        let (mut open, _) = self.take(&mut slot).await?;
+        let done = open.go(Some(mode)).await;
+        if open.rest(&self.rules).await.is_ok() {
+            self.keep(&mut slot, open);
+        } else {
+            open.close().await;
+        }
+        done
+    }
+
     /// Asks for something that the profile knows to show, and reads it.
     ///
     /// # Errors
