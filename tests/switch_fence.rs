@@ -665,6 +665,22 @@ async fn what_a_person_shut_is_not_lifted_unless_forced() {
     assert_eq!(lifted.ports[0].still_tagged, None);
     fake.with(|s| assert_eq!(s.port("ge1").alias, b"slave-a"));
 
+    // The journal knows that the port was shut by this machine, and the tag could not be written.
+    let known = Lift::Known {
+        node: "standby-b".into(),
+    };
+    fake.with(|s| s.port("ge3").admin = 2);
+    unfence(&switch, &["ge3"], &known, MS(500)).await.unwrap();
+    fake.with(|s| {
+        assert_eq!(s.port("ge3").admin, 1);
+        s.port("ge3").admin = 2;
+        s.port("ge3").alias = b"spare [standin:standby-c:9]".to_vec();
+    });
+    let err = unfence(&switch, &["ge3"], &known, MS(500))
+        .await
+        .unwrap_err();
+    assert!(matches!(err, UnfenceError::NotOurs { .. }), "{err:?}");
+
     fake.with(|s| {
         s.port("ge1").admin = 2;
         s.faults.ignores = vec![0];

@@ -120,8 +120,12 @@ async fn reach(config: &Config, name: &str, switch: &Switch, lines: &mut Lines) 
             Ok(p) => lines.add(
                 &what,
                 Ok(format!(
-                    "ifIndex {}, admin {:?}, oper {:?}, ifAlias {:?}",
-                    p.if_index,
+                    "{}admin {:?}, oper {:?}, ifAlias {:?}",
+                    // A command line goes by names.
+                    match p.if_index.0 {
+                        0 => String::new(),
+                        index => format!("ifIndex {index}, "),
+                    },
                     p.admin,
                     p.oper,
                     p.if_alias.unwrap_or_default()

@@ -346,7 +346,8 @@ impl Hands {
             Step::Lift => {
                 let (fencing, how) = (
                     self.fencing.clone(),
-                    Lift::Own {
+                    // The step is there only in the release of a takeover that fenced.
+                    Lift::Known {
                         node: self.node.clone(),
                     },
                 );

@@ -181,8 +181,15 @@ impl Switch {
     ) -> Result<Vec<FdbEntry>, SwitchError> {
         let reading = self.read(&[], &[mac], vlan).await?;
         let map = self.map();
-        let places = reading.places.into_iter().flatten();
+        let places: Vec<_> = reading.places.into_iter().flatten().collect();
+        // An agent may have an entry in the table of BRIDGE-MIB, which knows no VLAN, and in that of Q-BRIDGE-MIB too.
+        let again = |place: &(Option<u32>, u32)| {
+            place.0.is_none() && places.iter().any(|p| p.0.is_some() && p.1 == place.1)
+        };
         Ok(places
+            .iter()
+            .filter(|p| !again(p))
+            .copied()
             .map(|(fdb_id, port_number)| {
                 let (if_index, if_name) = match reading.over {
                     Transport::Ssh => (None, self.name_of_place(port_number)),

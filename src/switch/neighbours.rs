@@ -6,6 +6,8 @@ use serde::Serialize;
 
 use super::client::{Switch, small};
 use super::error::SwitchError;
+use super::profile::Transport;
+use super::ssh::{Record, Vars};
 use super::value::{Oid, Value};
 use crate::types::MacAddr;
 
@@ -52,11 +54,52 @@ impl Neighbour {
     }
 }
 
-/// Every LLDP neighbour, by local port; empty if the switch has no LLDP-MIB, or nobody talks.
+/// Every LLDP neighbour, by local port; empty if the switch has no LLDP-MIB and the profile no show for it, or nobody
+/// talks.
 ///
 /// # Errors
 /// A request failed.
 pub async fn neighbours(switch: &Switch) -> Result<Vec<Neighbour>, SwitchError> {
+    let mut failed = None;
+    for transport in switch.target().readable() {
+        let told = match transport {
+            Transport::Snmp => over_snmp(switch).await.map(Some),
+            Transport::Ssh => over_ssh(switch).await,
+        };
+        match told {
+            Ok(None) => {}
+            Ok(Some(all)) => return Ok(all),
+            Err(e) if e.is_silence() => failed = failed.or(Some(e)),
+            Err(e) => return Err(e),
+        }
+    }
+    failed.map_or(Ok(Vec::new()), Err)
+}
+
+/// As the profile's show `neighbours` has them; `None` if it has no such show.
+async fn over_ssh(switch: &Switch) -> Result<Option<Vec<Neighbour>>, SwitchError> {
+    let cli = switch.cli()?;
+    if !cli.rules().shows.contains_key("neighbours") {
+        return Ok(None);
+    }
+    let records = cli.show("neighbours", &Vars::new()).await?;
+    let field = |r: &Record, name: &str| r.get(name).cloned().unwrap_or_default();
+    Ok(Some(
+        records
+            .iter()
+            .map(|r| Neighbour {
+                if_name: r.get("port").cloned(),
+                local_port: None,
+                chassis: String::new(),
+                port: field(r, "portid"),
+                sys_name: field(r, "sysname"),
+                capabilities: Vec::new(),
+            })
+            .collect(),
+    ))
+}
+
+async fn over_snmp(switch: &Switch) -> Result<Vec<Neighbour>, SwitchError> {
     let column = |table: &[u32], n: u32| Oid::new([table, &[n]].concat());
     let walk = async |oid: Oid| -> Result<BTreeMap<Vec<u32>, Value>, SwitchError> {
         let rows = switch.snmp().walk(&oid).await?;

@@ -156,6 +156,25 @@ impl Switch {
             .collect())
     }
 
+    /// With port and VLAN of the place where the forwarding table has the address: some families flush by port.
+    pub(crate) async fn at_place(
+        &self,
+        vars: Vars,
+        mac: MacAddr,
+        vlan: Option<VlanId>,
+    ) -> Result<Vars, SwitchError> {
+        let table = self.table_over_ssh(Some(mac)).await?.unwrap_or_default();
+        let wanted = vlan.map(|v| u32::from(v.0));
+        let place = table.into_iter().find(|(there, at, _)| {
+            *there == mac && (wanted.is_none() || at.is_none() || *at == wanted)
+        });
+        Ok(match place {
+            Some((_, Some(at), port)) => vars.port(&port).with("vlan", at),
+            Some((_, None, port)) => vars.port(&port),
+            None => vars,
+        })
+    }
+
     /// What was learned: address, VLAN, port as shown. `None` if the profile cannot show it.
     pub(crate) async fn table_over_ssh(
         &self,
@@ -256,12 +275,10 @@ impl Switch {
                 oper: state("oper").map(Oper::from),
                 pvid,
                 untagged: pvid.map(|p| vec![p]),
+                // A trunk's list of VLANs names the native one too, which leaves it untagged.
                 tagged: r.get("tagged").map(|t| {
-                    vlan_list(t)
-                        .unwrap_or_default()
-                        .into_iter()
-                        .map(u32::from)
-                        .collect()
+                    let all = vlan_list(t).unwrap_or_default().into_iter();
+                    all.map(u32::from).filter(|v| Some(*v) != pvid).collect()
                 }),
                 macs: table.as_ref().map(on_it),
             })

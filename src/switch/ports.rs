@@ -30,7 +30,8 @@ pub struct LearnedMac {
 pub struct PortRow {
     /// ifName.
     pub if_name: String,
-    /// ifIndex.
+    /// ifIndex; 0, in JSON `null`, where the switch was read over a command line that goes by names.
+    #[serde(serialize_with = "known")]
     pub if_index: u32,
     /// dot1dBasePort.
     pub bridge_port: Option<u32>,
@@ -48,6 +49,14 @@ pub struct PortRow {
     pub tagged: Option<Vec<u32>>,
     /// What was learned on it, sorted.
     pub macs: Option<Vec<LearnedMac>>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the form that serde asks for"
+)]
+fn known<S: serde::Serializer>(if_index: &u32, to: S) -> Result<S::Ok, S::Error> {
+    Some(*if_index).filter(|i| *i != 0).serialize(to)
 }
 
 /// VLAN to the numbers of the ports in it.

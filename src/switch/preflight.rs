@@ -128,6 +128,10 @@ pub async fn preflight(switch: &Switch, ask: &Ask) -> Vec<Line> {
             "no interface has a name (ifName)",
             "choose a profile that reads another object as `name`, or let the view have IF-MIB",
         )
+    } else if table.iter().all(|p| p.if_index == 0) {
+        // A command line goes by names: there is no number that could be mixed up with another.
+        let detail = format!("{} ports, by name, over SSH", table.len());
+        line("ports", Verdict::Ok, detail, "")
     } else if bridged == 0 {
         line(
             "ports",

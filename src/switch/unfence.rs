@@ -22,6 +22,12 @@ pub enum Lift {
         /// This machine's name, as in its tags.
         node: String,
     },
+    /// The same, and one without any tag: who asks knows from its journal that this machine shut the port. Not every
+    /// switch has a description that a tag fits into, and a command line may have been the only way to it.
+    Known {
+        /// This machine's name, as in its tags.
+        node: String,
+    },
     /// One with the tag of any machine (`standin unfence`).
     Tagged,
     /// Also a port that is down without a tag: somebody may have had a reason.
@@ -156,8 +162,13 @@ fn refuse(switch: &Switch, port: &PortState, lift: &Lift) -> Result<(), UnfenceE
         // A port that is up needs no permission: at most a tag that was left behind is taken off.
         _ if port.admin == Admin::Up => return Ok(()),
         (Lift::Force, _) | (Lift::Tagged, Some(_)) => return Ok(()),
-        (Lift::Own { node }, Some(tag)) if tag.node == *node => return Ok(()),
-        (Lift::Own { .. }, Some(tag)) => format!("by the fence of another machine, {tag}"),
+        (Lift::Known { .. }, None) => return Ok(()),
+        (Lift::Own { node } | Lift::Known { node }, Some(tag)) if tag.node == *node => {
+            return Ok(());
+        }
+        (Lift::Own { .. } | Lift::Known { .. }, Some(tag)) => {
+            format!("by the fence of another machine, {tag}")
+        }
         (_, None) => "without a tag of standin, so that a person may have shut it".to_owned(),
     };
     Err(UnfenceError::NotOurs {

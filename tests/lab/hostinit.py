@@ -13,6 +13,23 @@ import sys
 import ns
 
 
+def own_folder(source, parent, name):
+    """Shows `source` as parent/name on this machine alone, beside everything else that is in `parent`.
+
+    A mount point in the real `parent` would be everybody's: whoever removed it would take it from every lab.
+    """
+    beside = "/run/lab" + parent
+    os.makedirs(beside)
+    ns.mount(parent, beside, None, ns.MS_BIND | ns.MS_REC)
+    ns.mount("tmpfs", parent, "tmpfs", ns.MS_NOSUID | ns.MS_NODEV, "mode=755,size=16m")
+    for entry in os.scandir(beside):
+        if entry.name != name.split("/")[0]:
+            os.symlink(os.readlink(entry.path) if entry.is_symlink() else entry.path, os.path.join(parent, entry.name))
+    place = os.path.join(parent, name)
+    os.makedirs(place)
+    ns.mount(source, place, None, ns.MS_BIND)
+
+
 def set_up(hostname, boot_id_file, state_dir, profiles_dir):
     ns.mount("none", "/", None, ns.MS_REC | ns.MS_PRIVATE)
     ns.mount("proc", "/proc", "proc", ns.MS_NOSUID | ns.MS_NODEV | ns.MS_NOEXEC)
@@ -20,8 +37,8 @@ def set_up(hostname, boot_id_file, state_dir, profiles_dir):
     ns.mount("tmpfs", "/run", "tmpfs", ns.MS_NOSUID | ns.MS_NODEV, "mode=755,size=64m")
     os.makedirs("/run/standin", exist_ok=True)
     ns.mount(boot_id_file, "/proc/sys/kernel/random/boot_id", None, ns.MS_BIND)
-    ns.mount(state_dir, "/var/lib/standin", None, ns.MS_BIND)
-    ns.mount(profiles_dir, "/etc/standin/switch-profiles", None, ns.MS_BIND)
+    own_folder(state_dir, "/var/lib", "standin")
+    own_folder(profiles_dir, "/etc", "standin/switch-profiles")
     socket.sethostname(hostname)
 
 

@@ -5,7 +5,6 @@ Killing its PID 1 kills everything on it at once, as a power cut does.
 """
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import struct
@@ -23,7 +22,6 @@ import topology
 from run import LabError
 
 MACHINES = ("primary", "standby")
-MOUNT_POINTS = ("/var/lib/standin", "/etc/standin/switch-profiles")
 DROP = """table netdev cut {{
 {chains}
 }}
@@ -52,8 +50,6 @@ def boot(run, host):
     netns = run.netns(host)
     d = run.path(host)
     os.makedirs(os.path.join(d, "var-lib-standin"), exist_ok=True)
-    for mount_point in MOUNT_POINTS:  # of what is the machine's own
-        os.makedirs(mount_point, exist_ok=True)
     lab_profile.write(os.path.join(d, "switch-profiles"))
     with open(os.path.join(d, "boot_id"), "w") as f:
         f.write(str(uuid.uuid4()) + "\n")
@@ -271,15 +267,6 @@ def signal_all(run, host, sig):
         for pid in pids:
             ns.kill(ns.identify(pid), sig)
     return count
-
-
-def clean_mount_point():
-    """Removes the (empty) mount points when no lab needs them any more."""
-    if not labrun.all_runs():
-        for folder in MOUNT_POINTS + ("/etc/standin",):
-            with contextlib.suppress(OSError):
-                os.rmdir(folder)
-    shutil.rmtree(os.path.join(labrun.BASE, "tmp"), ignore_errors=True)
 
 
 def service(run, host, what):

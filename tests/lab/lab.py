@@ -43,12 +43,10 @@ def cmd_up(args):
 
 
 def cmd_down(args):
-    import hosts
     runs = labrun.all_runs() if args.all else [Run(args.run or os.environ.get("STANDIN_LAB_RUN") or DEFAULT)]
     for run in runs:
         if run.down(args.keep_logs):
             say(f"{run.id} is down")
-    hosts.clean_mount_point()
 
 
 def cmd_keep(args):

@@ -25,12 +25,14 @@ import scenarios_input
 import scenarios_pair
 import scenarios_parked
 import scenarios_peers
+import scenarios_switch
 import scenarios_takeover
+import scenarios_ways
 import trial
 from scenarios_site import Failed, Site
 
 MODULES = (scenarios_takeover, scenarios_faults, scenarios_addresses, scenarios_input, scenarios_peers, scenarios_pair,
-           scenarios_parked)
+           scenarios_switch, scenarios_ways, scenarios_parked)
 BUGS = os.path.join(labrun.BASE, "BUGS.md")
 
 
@@ -39,6 +41,8 @@ def arguments():
     p.add_argument("--quick", action="store_true", help="fewer repetitions, and not the slow ones")
     p.add_argument("--only", default="", metavar="TEXT", help="those whose sentence or function name contains this")
     p.add_argument("--mode", choices=["agentless", "pair", "option-a"], help="only those of one mode")
+    p.add_argument("--cameras", type=int, default=100, metavar="N", help="how many there are (100)")
+    p.add_argument("--bin", metavar="PATH", help="the program (default: target/release/standin)")
     p.add_argument("--list", action="store_true", help="say what there is")
     p.add_argument("--stop", action="store_true", help="stop at the first failure, and keep the lab up")
     p.add_argument("--verbose", action="store_true", help="show each takeover as it happens")
@@ -72,7 +76,7 @@ def play(s, site, args):
     begun = time.monotonic()
     since = trial.wall_us()
     try:
-        site.begin(s.sets, s.snmp)
+        site.begin(s.sets, s.snmp, s.way)
         since = trial.wall_us()
         said = s.check(site, args.quick)
         if s.owners and not re.fullmatch(s.owners, site.owner_letters(since)):
@@ -103,7 +107,8 @@ def main():
     failed, held, begun = [], set(), time.monotonic()
     for mode in dict.fromkeys(s.mode for s in chosen):
         option_a = mode == "option-a"
-        site = Site("agentless" if option_a else mode, prefix="s", say=say, option_a=option_a)
+        site = Site("agentless" if option_a else mode, args.cameras, binary=args.bin, prefix="s", say=say,
+                    option_a=option_a)
         try:
             site.up()
             site.start_agents()

@@ -19,8 +19,9 @@ class Failed(Exception):
 
 
 class Scenario:
-    def __init__(self, check, mode, owners, slow, sets, snmp):
-        self.check, self.mode, self.owners, self.slow, self.sets, self.snmp = check, mode, owners, slow, sets, snmp
+    def __init__(self, check, mode, owners, slow, sets, snmp, way):
+        self.check, self.mode, self.owners, self.slow = check, mode, owners, slow
+        self.sets, self.snmp, self.way = sets, snmp, way
         self.name = check.__doc__.strip().splitlines()[0].rstrip(".")
 
 
@@ -30,9 +31,9 @@ def register(into):
     `owners`: a regular expression over who spoke for the VIP in order; "" checks nothing here, because the scenario
     looks at each of its takeovers itself.
     """
-    def scenario(mode="agentless", owners="", slow=False, sets=(), snmp="2c"):
+    def scenario(mode="agentless", owners="", slow=False, sets=(), snmp="2c", way="snmp"):
         def add(check):
-            into.append(Scenario(check, mode, owners, slow, sets, snmp))
+            into.append(Scenario(check, mode, owners, slow, sets, snmp, way))
             return check
         return add
     return scenario
@@ -49,19 +50,24 @@ def fine(result):
     return result
 
 
+def reboots(site):
+    """The switch reboots: a short time without links, then its start-up configuration."""
+    site.lab("switch", "reboot", "--dark", "0.2")
+
+
 class Site(Trial):
     def __init__(self, *args, **kw):
         super().__init__(*args, **kw)
         self.undo = contextlib.ExitStack()
-        self.current = (list(self.sets), self.snmp)
+        self.current = (list(self.sets), self.snmp, self.way)
 
     # -- a clean beginning -------------------------------------------------------
 
-    def begin(self, sets=(), snmp="2c"):
+    def begin(self, sets=(), snmp="2c", way="snmp"):
         """Undoes what the last scenario did; everything is as after the start, with this configuration."""
         self.undo.close()
-        if (list(sets), snmp) != self.current or not self.untouched():
-            self.rebuild(sets, snmp)
+        if (list(sets), snmp, way) != self.current or not self.untouched():
+            self.rebuild(sets, snmp, way)
 
     def untouched(self):
         with contextlib.suppress(TrialError):
@@ -70,7 +76,7 @@ class Site(Trial):
             return bool(healthy and ours)
         return False
 
-    def rebuild(self, sets=(), snmp="2c"):
+    def rebuild(self, sets=(), snmp="2c", way="snmp"):
         """Both machines boot afresh, with empty journals, and the switch is as it was configured."""
         for host in self.agents:
             self.lab("agent", "kill", host)
@@ -79,7 +85,7 @@ class Site(Trial):
         self.port_open()
         for host in ("standby", "primary"):
             self.lab("plug", host)
-        self.sets, self.snmp = list(sets), snmp
+        self.sets, self.snmp, self.way = list(sets), snmp, way
         self.fresh_binary()
         if self.mode == "agentless":
             # A booting Linux announces nothing, and cameras that have the standby's MAC would stay dark for a minute.
@@ -87,7 +93,7 @@ class Site(Trial):
         self.lab("cameras", "stop")   # an ffmpeg without a timeout may hang for ever on a half-made connection
         self.lab("cameras", "start")
         self.start_agents()
-        self.current = (list(sets), snmp)
+        self.current = (list(sets), snmp, way)
 
     def clear_states(self):
         for host in self.agents:

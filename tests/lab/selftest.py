@@ -13,6 +13,7 @@ sys.dont_write_bytecode = True
 import ns
 import run as labrun
 import selftest_machines
+import selftest_ssh
 import selftest_switch
 from selftest_tools import Lab, Failed, results, check_all
 
@@ -95,6 +96,7 @@ def main():
         subprocess.run([Lab.COMMAND, "down", "--run", run_id], stderr=subprocess.DEVNULL)
     with Lab("st1") as one, Lab("st2", "--mode", "pair", "--cameras", "10", "--ffmpeg", "1") as two:
         check_all(selftest_switch.CHECKS, only, one)
+        check_all(selftest_ssh.CHECKS, only, one)
         check_all(selftest_machines.CHECKS, only, one)
         check_all(selftest_machines.PAIR, only, two)
         check_all([selftest_machines.side_by_side], only, one, two)

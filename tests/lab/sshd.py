@@ -24,6 +24,7 @@ AuthorizedKeysFile {d}/authorized
 # The run folder may lie below one that others may write to.
 StrictModes no
 PermitRootLogin yes
+AllowUsers {user}
 PasswordAuthentication yes
 KbdInteractiveAuthentication no
 UsePAM no
@@ -88,7 +89,7 @@ def write(run):
         f.write(SWITCH_CONFIG)
     os.chmod(os.path.join(d, "home", "switch-config"), 0o755)
     with open(os.path.join(d, "sshd.conf"), "w") as f:
-        f.write(CONF.format(address=topology.SWITCH_ADDRESS, port=PORT, d=d, ovs=run.path("sw", "ovs"),
+        f.write(CONF.format(address=topology.SWITCH_ADDRESS, port=PORT, user=USER, d=d, ovs=run.path("sw", "ovs"),
                             ctl=run.path("switch.ctl")))
     if any(k.wait(10) for k in keys):
         raise LabError("ssh-keygen made no key for the switch")

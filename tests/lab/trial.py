@@ -101,13 +101,13 @@ class Trial:
     """A lab with standin in it."""
 
     def __init__(self, mode="agentless", cameras=100, ffmpeg=4, stock=False, binary=None, sets=(), snmp="2c",
-                 run_id=None, prefix="t", say=None, option_a=False):
+                 run_id=None, prefix="t", say=None, option_a=False, way="snmp"):
         self.mode, self.count, self.ffmpeg, self.stock = mode, cameras, ffmpeg, stock
         self.source, self.sets, self.snmp = os.path.abspath(binary or BINARY), list(sets), snmp
         self.id = run_id or prefix + labrun.random_id()
         self.run = labrun.Run(self.id)
         self.say = say or (lambda text: None)
-        self.option_a = option_a
+        self.option_a, self.way = option_a, way
         self.info = None
         self.agents = ["standby"] if mode == "agentless" else ["primary", "standby"] if mode == "pair" else []
 
@@ -163,7 +163,7 @@ class Trial:
         return self.info["hosts"][host]["config"]
 
     def configure(self, sets=None, snmp=None):
-        site_config.write(self.info, self.sets if sets is None else sets, snmp or self.snmp)
+        site_config.write(self.info, self.sets if sets is None else sets, snmp or self.snmp, self.way)
 
     def on(self, host, *argv, timeout=20):
         """A command on a machine: (exit code, stdout, stderr)."""
@@ -492,12 +492,13 @@ def main():
     p.add_argument("--cameras", type=int, default=100)
     p.add_argument("--bin", default=BINARY)
     p.add_argument("--snmp", default="2c")
+    p.add_argument("--way", choices=site_config.WAYS, default="snmp", help="how the switch is reached (snmp)")
     p.add_argument("--set", action="append", default=[])
     args = p.parse_args()
     interruptible()
     bad = 0
     with Trial(args.mode, args.cameras, stock=args.stock_snmpd, option_a=args.option_a, binary=args.bin, sets=args.set, snmp=args.snmp,
-               say=lambda text: print(text, file=sys.stderr, flush=True)) as trial:
+               way=args.way, say=lambda text: print(text, file=sys.stderr, flush=True)) as trial:
         trial.start_agents()
         for n in range(args.runs):
             got = trial.takeover(args.carrier_stays)

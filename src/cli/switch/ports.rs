@@ -54,7 +54,7 @@ pub fn text(rows: &[PortRow]) -> Vec<String> {
     for r in rows {
         out.push(vec![
             r.if_name.clone(),
-            r.if_index.to_string(),
+            word(Some(r.if_index).filter(|i| *i != 0).map(|i| i.to_string())),
             word(r.bridge_port.map(|b| b.to_string())),
             word(r.admin.map(|a| format!("{a:?}").to_lowercase())),
             word(r.oper.map(|o| format!("{o:?}").to_lowercase())),

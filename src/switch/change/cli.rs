@@ -82,6 +82,9 @@ async fn show(switch: &Switch, request: &ChangeRequest) -> Result<Shown, ChangeE
         | Operation::PoeCycle
         | Operation::Save => {}
     }
+    if let (Operation::FlushMac(mac, vlan), None) = (request.operation, &request.port) {
+        vars = switch.at_place(vars, mac, vlan).await?;
+    }
     let (mut port, mut record) = (None, None);
     if let Some(name) = &request.port {
         vars = vars.port(name);
@@ -169,10 +172,7 @@ impl CliRun<'_> {
         let operation = self.request.operation;
         let acts = matches!(
             operation,
-            Operation::Save
-                | Operation::PoeCycle
-                | Operation::FlushMac(..)
-                | Operation::ClearArp(_)
+            Operation::Save | Operation::PoeCycle | Operation::ClearArp(_)
         );
         if !acts
             && !self.op.prove.is_empty()

@@ -1,15 +1,24 @@
 //! What the switch is asked about one port besides the table of all ports: spanning tree, protections, and whether it
 //! may be written.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::super::SwitchError;
 use super::super::client::{Switch, small};
-use super::super::port::{Admin, Oper};
+use super::super::port::{Admin, Oper, PortState};
 use super::super::ports::PortRow;
 use super::super::profile::{Index, Kind, Object};
-use super::super::render::SetVar;
+use super::super::render::{RenderError, SetVar};
+use super::super::shut::{Sent, SetOutcome, send_together};
 use super::super::snmp::SnmpError;
 use super::super::value::Value;
 use super::port::Lines;
 use super::{Ask, Verdict};
+
+/// The whole time that the commands of one port may take.
+const OPENING: Duration = Duration::from_secs(20);
 
 /// The instance of an object that has one per port.
 fn of_port(object: &Object, row: &PortRow) -> Option<super::super::value::Oid> {
@@ -101,6 +110,50 @@ pub(super) async fn protections(switch: &Switch, row: &PortRow, lines: &mut Line
     }
 }
 
+/// What became of the commands that open a port, sent to one that is open.
+fn over_ssh(
+    told: Result<Vec<Sent>, RenderError>,
+    after: &Result<PortState, SwitchError>,
+    lines: &mut Lines<'_>,
+) {
+    let still_up = matches!(after, Ok(p) if p.admin == Admin::Up);
+    let outcome = told.map(|sent| sent.into_iter().next().map(|s| s.outcome));
+    let (verdict, detail, todo) = match outcome {
+        Ok(Some(SetOutcome::Acknowledged)) if still_up => (
+            Verdict::Ok,
+            "the commands that open it (as it was) were taken over SSH, and it reads up".to_owned(),
+            "",
+        ),
+        Ok(Some(SetOutcome::Acknowledged)) => (
+            Verdict::Failed,
+            "the commands that open it (as it was) were taken, but it does not read up afterwards"
+                .to_owned(),
+            "look at the port now",
+        ),
+        Ok(Some(SetOutcome::Refused { why })) => (
+            Verdict::Warning,
+            why,
+            "a user without the right is refused, and so may be a change of nothing: try `standin switch apply` on a spare port",
+        ),
+        Ok(Some(SetOutcome::Unanswered { why })) => (
+            Verdict::Failed,
+            why,
+            "look at the port now, and at the switch's own log",
+        ),
+        Ok(None) => (
+            Verdict::NotKnown,
+            "nothing was sent".to_owned(),
+            "try `standin switch apply` on a spare port",
+        ),
+        Err(e) => (
+            Verdict::Failed,
+            e.to_string(),
+            "choose a profile that can open a port over SSH",
+        ),
+    };
+    lines.add("may-write", verdict, detail, todo);
+}
+
 /// The value that is there is written back: nothing changes, and it is known whether we may.
 pub(super) async fn write(switch: &Switch, ask: &Ask, row: &PortRow, lines: &mut Lines<'_>) {
     if !ask.write {
@@ -146,6 +199,13 @@ pub(super) async fn write(switch: &Switch, ask: &Ask, row: &PortRow, lines: &mut
             "not tried: only a port that is admin and oper up is written to",
             "run it again when the link is up",
         );
+        return;
+    }
+    if now.if_index.0 == 0 {
+        let told = send_together(switch, "port-on", &[now], Instant::now() + OPENING).await;
+        let after = switch.port(&row.if_name).await;
+        drop(writer);
+        over_ssh(told, &after, lines);
         return;
     }
     let var = SetVar {

@@ -93,6 +93,11 @@ fn mapping<'a>(asked: &PortAsk, seen: &'a Seen, lines: &mut Lines<'_>) -> Option
             return None;
         }
     };
+    if row.if_index == 0 {
+        let detail = format!("{}: found by its name, over SSH", asked.whose);
+        lines.add("mapping", Verdict::Ok, detail, "");
+        return Some(row);
+    }
     let Some(base) = row.bridge_port else {
         lines.add(
             "mapping",
