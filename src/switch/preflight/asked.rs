@@ -35,24 +35,32 @@ fn of_port(object: &Object, row: &PortRow) -> Option<super::super::value::Oid> {
     index.map(|i| object.oid.at(&i))
 }
 
+/// What an object says of the port; `None` where the profile has no such object, or the switch does not have it.
+async fn told(switch: &Switch, name: &str, row: &PortRow) -> Result<Option<u32>, SnmpError> {
+    let object = switch.profile().object(name);
+    let Some(oid) = object.and_then(|o| of_port(o, row)) else {
+        return Ok(None);
+    };
+    let values = switch.snmp().get(&[oid]).await?;
+    Ok(values.first().and_then(small))
+}
+
 async fn number(switch: &Switch, name: &str, row: &PortRow) -> Option<u32> {
-    let oid = of_port(switch.profile().object(name)?, row)?;
-    let values = switch.snmp().get(&[oid]).await.ok()?;
-    values.first().and_then(small)
+    told(switch, name, row).await.ok().flatten()
 }
 
 /// dot1dStpPortState (BRIDGE-MIB).
 pub(super) async fn stp(switch: &Switch, row: &PortRow, lines: &mut Lines<'_>) {
     let by_hand = "look at `show spanning-tree` by hand: it must forward at once after a link comes up (edge port)";
-    match number(switch, "stp", row).await {
-        Some(5) => lines.add("stp", Verdict::Ok, "forwarding", ""),
-        Some(1) => lines.add(
+    match told(switch, "stp", row).await {
+        Ok(Some(5)) => lines.add("stp", Verdict::Ok, "forwarding", ""),
+        Ok(Some(1)) => lines.add(
             "stp",
             Verdict::Warning,
             "disabled on this port",
             "fine on an edge port; a loop would not be noticed",
         ),
-        Some(n) => {
+        Ok(Some(n)) => {
             let word = ["blocking", "listening", "learning"];
             let word = usize::try_from(n)
                 .ok()
@@ -64,12 +72,14 @@ pub(super) async fn stp(switch: &Switch, row: &PortRow, lines: &mut Lines<'_>) {
                 "make it an edge port (PortFast): else it is dark for up to 30 s after it comes up",
             );
         }
-        None => lines.add(
+        Ok(None) => lines.add(
             "stp",
             Verdict::NotKnown,
             "the switch does not tell",
             by_hand,
         ),
+        // No answer is not the same as an answer that there is nothing.
+        Err(e) => lines.add("stp", Verdict::NotKnown, e.to_string(), by_hand),
     }
 }
 
@@ -178,11 +188,9 @@ pub(super) async fn write(switch: &Switch, ask: &Ask, row: &PortRow, lines: &mut
     let writer = switch.writer().await;
     // Read again under the right to write: what is written is what is there now.
     let now = switch.port(&row.if_name).await;
-    let disabled = number(switch, "err_disabled", row)
-        .await
-        .filter(|n| *n != 0);
-    let fit =
-        matches!(&now, Ok(p) if p.admin == Admin::Up && p.oper == Oper::Up) && disabled.is_none();
+    let disabled = told(switch, "err_disabled", row).await;
+    let fit = matches!(&now, Ok(p) if p.admin == Admin::Up && p.oper == Oper::Up)
+        && matches!(disabled, Ok(None | Some(0)));
     let Ok(now) = now else {
         lines.add(
             "may-write",
