@@ -39,6 +39,7 @@ pub mod schema;
 mod shut;
 pub mod snmp;
 mod snmp_error;
+mod snmp_port;
 mod snmp_wire;
 pub mod ssh;
 mod state;

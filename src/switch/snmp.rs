@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 use super::credentials::{Credentials, PrivAlgorithm, SwitchTarget};
 use super::render::SetVar;
 pub use super::snmp_error::{Attempt, SnmpError};
+use super::snmp_port::OwnPort;
 use super::snmp_wire::{auth, des_salts, ours, theirs, value, wire};
 use super::value::{Oid, Value};
 
@@ -41,7 +42,7 @@ pub trait Snmp: Send + Sync {
 /// SNMP over UDP. The socket is opened and the v3 keys are computed at the first request.
 pub struct UdpSnmp {
     target: SwitchTarget,
-    client: Mutex<Option<Client<UdpHandle>>>,
+    client: Mutex<Option<(Client<UdpHandle>, Option<OwnPort>)>>,
     vlans: std::sync::Mutex<BTreeMap<u16, Arc<UdpSnmp>>>,
 }
 
@@ -57,22 +58,30 @@ impl UdpSnmp {
 
     async fn client(&self, request: &str) -> Result<Client<UdpHandle>, SnmpError> {
         let mut kept = self.client.lock().await;
-        if let Some(client) = &*kept {
+        if let Some((client, _)) = &*kept {
             return Ok(client.clone());
         }
         let any = match self.target.address {
             SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         };
-        let local = SocketAddr::new(self.target.local.unwrap_or(any), 0);
+        let local = self.target.local.unwrap_or(any);
+        // Where loopback is down no port can be held, and the crate's own way has to do.
+        let port = OwnPort::take(local).ok();
+        let at = (port.as_ref()).map_or(SocketAddr::new(local, 0), OwnPort::address);
+        let share = |on| port.as_ref().map_or(Ok(()), |p| p.share(on));
+        let failed = |source| Error::Network { target: at, source }.boxed();
         let made = async {
-            let transport = UdpTransport::bind(local.to_string()).await?;
+            share(true).map_err(failed)?;
+            let transport = UdpTransport::bind(at.to_string()).await?;
+            share(false).map_err(failed)?;
             self.builder()?.build_with(&transport).await
         };
         let client = made
             .await
             .map_err(|e: Box<Error>| self.error(request, &e))?;
-        Ok(kept.insert(client).clone())
+        let (client, _) = kept.insert((client, port));
+        Ok(client.clone())
     }
 
     /// Says what failed, and drops a client that cannot recover: its socket is closed, or the switch was replaced and

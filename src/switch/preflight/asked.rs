@@ -181,11 +181,9 @@ pub(super) async fn write(switch: &Switch, ask: &Ask, row: &PortRow, lines: &mut
     let writer = switch.writer().await;
     // Read again under the right to write: what is written is what is there now.
     let now = switch.port(&row.if_name).await;
-    let disabled = number(switch, "err_disabled", row)
-        .await
-        .filter(|n| *n != 0);
-    let fit =
-        matches!(&now, Ok(p) if p.admin == Admin::Up && p.oper == Oper::Up) && disabled.is_none();
+    let disabled = told(switch, "err_disabled", row).await;
+    let fit = matches!(&now, Ok(p) if p.admin == Admin::Up && p.oper == Oper::Up)
+        && matches!(disabled, Ok(None | Some(0)));
     let Ok(now) = now else {
         lines.add(
             "may-write",
