@@ -882,6 +882,12 @@ fn a_port_takeover_has_its_own_port_interface_and_three_vlans() {
         "port-takeover.port",
         "never written",
     );
+    check(
+        "quarantine = 998\n\n",
+        "quarantine = 998\nforwarding = \"301s\"\n\n",
+        "port-takeover.forwarding",
+        "out of range",
+    );
     let anyway = edit(&good, "unproven = \"hold\"", "unproven = \"claim-anyway\"");
     let found = Site::new().problems(&anyway, &here);
     assert!(

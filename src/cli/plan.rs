@@ -12,8 +12,9 @@ use crate::config::{Config, Peer, Start};
 use crate::daemon::switches;
 use crate::net::{gate, mute};
 use crate::switch::change::plan_change;
+use crate::switch::profile::Transport;
 use crate::switch::{ChangeRequest, FenceTag, Operation, PlanOp, Switch, plan};
-use crate::types::{Epoch, VlanId};
+use crate::types::Epoch;
 use crate::verify::Inventory;
 
 /// Unused by a plan, which only reads.
@@ -57,10 +58,15 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
                     continue;
                 }
             }
-            if let Some(vlans) = level.quarantine {
+            let by_ssh = switch.route(Operation::PortOff.name()).first() == Some(&Transport::Ssh);
+            let change = match level.quarantine {
+                Some(vlans) => Some(Operation::SetAccessVlan(vlans.quarantine)),
+                None => by_ssh.then_some(Operation::PortOff),
+            };
+            if let Some(operation) = change {
                 for port in &level.ports {
                     let alias = level.alias.clone();
-                    complete &= moved(switch, ("fence", i + 1), (port, vlans.quarantine), alias, &mut steps).await;
+                    complete &= changed(switch, ("fence", i + 1), (port, operation), alias, &mut steps).await;
                 }
                 continue;
             }
@@ -87,7 +93,8 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
             && let Some(switch) = switches.get(&t.switch)
         {
             let mut rewire = Vec::new();
-            complete &= moved(switch, ("rewire", 1), (&t.port, t.production), None, &mut rewire).await;
+            let operation = Operation::SetAccessVlan(t.production);
+            complete &= changed(switch, ("rewire", 1), (&t.port, operation), None, &mut rewire).await;
             if !t.forwarding.is_zero() {
                 rewire.push(json!({ "step": "forward", "command": null, "what": format!(
                     "wait until spanning tree forwards on {}:{}, where the switch tells, at most {} s", t.switch, t.port, t.forwarding.as_secs()
@@ -106,24 +113,41 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
     })
 }
 
-/// Everything that moves one port into `vlan`; false if that cannot be said.
-async fn moved(
+/// Everything that changes one port; false if that cannot be said.
+async fn changed(
     switch: &Switch,
     (step, level): (&str, usize),
-    (port, vlan): (&str, VlanId),
+    (port, operation): (&str, Operation),
     alias: Option<String>,
     steps: &mut Vec<Value>,
 ) -> bool {
-    let mut request = ChangeRequest::new(Operation::SetAccessVlan(vlan), Some(port), WITHIN);
+    let mut request = ChangeRequest::new(operation, Some(port), WITHIN);
     request.expected_alias = alias;
     match plan_change(switch, &request).await {
         Ok(plan) => {
+            let at = |what: String| json!({ "step": step, "level": level, "what": what });
             for line in &plan.lines {
                 let now = line.now.as_deref().unwrap_or("unknown");
-                steps.push(json!({
-                    "step": step, "level": level, "set": line, "command": line.command,
-                    "what": format!("{} := {} (now {now}) on {} {port}", line.what, line.value, plan.switch),
-                }));
+                // Without an object it is a command line, or a pause.
+                let what = match (&line.oid, &line.command) {
+                    (Some(_), _) => format!(
+                        "{} := {} (now {now}) on {} {port}",
+                        line.what, line.value, plan.switch
+                    ),
+                    (None, Some(_)) => {
+                        format!("over SSH to {}, for {port}: {}", plan.switch, line.what)
+                    }
+                    (None, None) => line.what.clone(),
+                };
+                let mut said = at(what);
+                (said["set"], said["command"]) = (json!(line), json!(line.command));
+                steps.push(said);
+            }
+            if plan.lines.is_empty() {
+                steps.push(at(format!(
+                    "nothing would be sent to {} for {port}",
+                    plan.switch
+                )));
             }
             for guard in &plan.refused {
                 steps.push(json!({ "step": step, "level": level, "error": format!("a guard refuses it: {guard}") }));

@@ -186,7 +186,11 @@ impl Fencing {
         usable(level, peer_mac).await.map_err(|why| (why, false))?;
         if let Some(vlans) = level.fence.quarantine {
             let (who, on) = ((peer_mac, self.own_macs.as_slice()), &level.switch);
-            return quarantine::set(on, &level.fence, vlans, who, known, on_set).await;
+            let done = quarantine::set(on, &level.fence, vlans, who, known, on_set).await;
+            if done.is_ok() && level.fence.persist {
+                saving::save(on);
+            }
+            return done;
         }
         let (tx, mut rx) = mpsc::unbounded_channel();
         let ports = level.fence.ports.iter().map(|port| {
@@ -257,7 +261,12 @@ impl Fencing {
         for level in self.levels.iter().filter(|l| !l.fence.ports.is_empty()) {
             if let Some(vlans) = level.fence.quarantine {
                 match quarantine::lift(&level.switch, &level.fence, vlans, within).await {
-                    Ok(how) => done.push(how),
+                    Ok(how) => {
+                        if level.fence.persist {
+                            saving::save(&level.switch);
+                        }
+                        done.push(how);
+                    }
                     Err(why) => return Outcome::Failed(why),
                 }
                 continue;

@@ -102,7 +102,7 @@ def port_takeover_spanning_tree(site, _quick):
             f"last SYN {got['ms']['last_syn'] - first:.0f} ms after that")
 
 
-@scenario("option-a", owners="P*SP*", sets=['port-takeover.forwarding="2s"'])
+@scenario("option-a", owners="P*SP*", slow=True, sets=['port-takeover.forwarding="2s"'])
 def port_takeover_never_forwards(site, _quick):
     """Spanning tree takes longer than it is waited for: a person is told, and the cameras come when it forwards."""
     site.sabotage("switch", "stp", topology.PARKED_PORT, "on", undo=("switch", "stp", topology.PARKED_PORT, "off"))

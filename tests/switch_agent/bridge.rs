@@ -69,6 +69,8 @@ pub struct Bridge {
     pub vlans: BTreeMap<u16, Vlan>,
     pub pvid: BTreeMap<u32, u16>,
     pub lists: Lists,
+    /// dot1dStpPortState of ports that are not forwarding; 0: it does not tell.
+    pub stp: BTreeMap<u32, i32>,
 }
 
 impl Bridge {
@@ -92,6 +94,7 @@ impl Bridge {
             pvid: BTreeMap::from([(1, 10), (2, 10), (3, 10), (4, 10), (48, 1)]),
             lists: Lists::Plain,
             current: Current::default(),
+            stp: BTreeMap::new(),
         }
     }
 
@@ -183,7 +186,10 @@ impl Bridge {
                 Value::Gauge32(u32::from(*vlan)),
             ));
             let stp = Oid::from_slice(&[1, 3, 6, 1, 2, 1, 17, 2, 15, 1, 3, *port]);
-            out.push((stp, Value::Integer(5)));
+            match self.stp.get(port) {
+                Some(0) => {}
+                state => out.push((stp, Value::Integer(state.copied().unwrap_or(5)))),
+            }
         }
         out
     }

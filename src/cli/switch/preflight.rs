@@ -173,6 +173,15 @@ fn ports_of(config: &Config, switch: &str, only: Option<&str>) -> Vec<PortAsk> {
             }
         }
     }
+    let moved = config
+        .peers
+        .values()
+        .filter_map(|p| p.port_takeover.as_ref());
+    out.extend(moved.filter(|t| t.switch == *switch).map(|t| PortAsk {
+        port: t.port.clone(),
+        whose: "port of this machine that a takeover moves".to_owned(),
+        ..PortAsk::default()
+    }));
     if let Some(entry) = config.switches.get(switch) {
         out.extend(entry.own_ports.iter().map(|port| PortAsk {
             port: port.clone(),

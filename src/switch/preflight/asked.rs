@@ -39,10 +39,18 @@ fn of_port(object: &Object, row: &PortRow) -> Option<super::super::value::Oid> {
     index.map(|i| object.oid.at(&i))
 }
 
+/// What an object says of the port; `None` where the profile has no such object, or the switch does not have it.
+async fn told(switch: &Switch, name: &str, row: &PortRow) -> Result<Option<u32>, SnmpError> {
+    let object = switch.profile().object(name);
+    let Some(oid) = object.and_then(|o| of_port(o, row)) else {
+        return Ok(None);
+    };
+    let values = switch.snmp().get(&[oid]).await?;
+    Ok(values.first().and_then(small))
+}
+
 pub(super) async fn number(switch: &Switch, name: &str, row: &PortRow) -> Option<u32> {
-    let oid = of_port(switch.profile().object(name)?, row)?;
-    let values = switch.snmp().get(&[oid]).await.ok()?;
-    values.first().and_then(small)
+    told(switch, name, row).await.ok().flatten()
 }
 
 /// Whether frames pass, and whether they will at once after the port came up or was moved.
