@@ -360,7 +360,7 @@ fn ports_are_a_list_or_the_word_auto() {
         PORTS,
         "ports = [\"p1\", 2]",
         "peer.cctv.fence[0].ports[1]",
-        "2 is a number",
+        "`2` is a number",
         "a text",
     );
     assert_eq!(problem.column, 16);

@@ -292,3 +292,24 @@ async fn what_is_too_old_or_of_another_boot_is_not_even_asked_about() {
     let f = after_a_restart(&fake, &kept, false, true).await;
     assert_eq!(ports(&f), ["core1:ge1"]);
 }
+
+#[tokio::test]
+async fn an_answer_for_the_configuration_before_a_reload_is_not_taken() {
+    let fake = Fake::start().await;
+    let old = fencing(&fake);
+    let answers = old.look(PEER()).await;
+    let mut new = fencing(&fake);
+    new.inherit(&old, true);
+    for answer in answers {
+        assert!(!new.adopt(answer, &[], clock::now()));
+    }
+    assert!(ports(&new).is_empty());
+    look(&mut new).await;
+    let mut newer = fencing(&fake);
+    newer.inherit(&new, true);
+    assert_eq!(
+        ports(&newer),
+        ["core1:ge1"],
+        "what was found is not looked for again"
+    );
+}

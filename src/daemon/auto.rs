@@ -52,8 +52,8 @@ pub struct Kept {
 
 /// The answer of one look.
 pub struct Looked {
-    /// Which level of the fence.
-    level: usize,
+    /// Of which fence, and which level of it.
+    at: (u64, usize),
     /// The port, or why there is none.
     result: Result<FoundPort, AutoError>,
     /// It is what the journal had.
@@ -146,7 +146,7 @@ impl Fencing {
         for (level, l) in self.levels.iter().enumerate() {
             if l.auto != Auto::Off {
                 out.push(Looked {
-                    level,
+                    at: (self.made, level),
                     result: auto::find(&l.switch, &self.wanted(mac, &l.fence.switch)).await,
                     from_journal: false,
                 });
@@ -165,7 +165,7 @@ impl Fencing {
             let wanted = self.wanted(k.found.mac, &l.fence.switch);
             let result = auto::still(&l.switch, &k.found, &wanted).await;
             out.push(Looked {
-                level,
+                at: (self.made, level),
                 result: result.map(|()| k.found.clone()),
                 from_journal: true,
             });
@@ -184,7 +184,8 @@ impl Fencing {
 
     /// Takes an answer; true if a port became known, unknown, or another. `taken` are other peers' ports.
     pub fn adopt(&mut self, looked: Looked, taken: &[PortRef], now: BootTime) -> bool {
-        let Some(level) = self.levels.get_mut(looked.level) else {
+        let (made, level) = looked.at;
+        let Some(level) = self.levels.get_mut(level).filter(|_| made == self.made) else {
             return false;
         };
         let before = level.fence.ports.clone();

@@ -1,6 +1,7 @@
 //! One peer's fence, over all its levels: set, lift, read. Plain values in, plain outcomes out; runs off the fast path.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -18,12 +19,17 @@ use crate::switch::{
 use crate::takeover::event::{FenceRead, Outcome};
 use crate::types::{Epoch, MacAddr, PortRef};
 
+/// How many fences were made.
+static MADE: AtomicU64 = AtomicU64::new(0);
+
 /// The levels of one peer's fence.
 #[derive(Clone)]
 pub struct Fencing {
     node: String,
     pub(super) levels: Vec<Level>,
     pub(super) own_macs: Vec<MacAddr>,
+    /// Which configuration it is of: an answer for an earlier one may be about another switch.
+    pub(super) made: u64,
     /// Ports that are never found to be the peer's: our parked one.
     pub(super) never: Vec<PortRef>,
 }
@@ -76,6 +82,7 @@ impl Fencing {
             node: node.to_owned(),
             levels,
             own_macs,
+            made: MADE.fetch_add(1, Ordering::Relaxed),
             never: Vec::new(),
         }
     }
