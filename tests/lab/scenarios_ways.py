@@ -35,8 +35,15 @@ def taken_over(site, between=lambda: None):
 
 @scenario(owners="P*SP*", way="ssh")
 def fence_over_ssh(site, _quick):
-    """With the switch's command line alone a dead primary is fenced over SSH, taken over, verified, and handed back."""
-    return taken_over(site)
+    """Over SSH alone a dead primary is fenced, taken over, verified; a killed standin goes on; it is handed back."""
+    def killed():   # no tag on the port says whose the fence is: only the journal knows
+        site.lab("agent", "kill", "standby")
+        since = trial.wall_us()
+        site.start("standby")
+        site.reaches("active", 20)
+        expect(site.port()["admin"] == "down", "the fence was lifted by a restart")
+        expect(site.owner_letters(since) in ("", "S"), f"after the restart: {site.owners_text(since)}")
+    return taken_over(site, killed)
 
 
 @scenario(owners="P*SP*", way="snmp,ssh")
