@@ -2,6 +2,7 @@
 import os
 import time
 
+import topology
 import trial
 from scenarios_sets import SetSpy
 from scenarios_site import PORT, expect, fine, reboots, register
@@ -34,8 +35,15 @@ def taken_over(site, between=lambda: None):
 
 @scenario(owners="P*SP*", way="ssh")
 def fence_over_ssh(site, _quick):
-    """With the switch's command line alone a dead primary is fenced over SSH, taken over, verified, and handed back."""
-    return taken_over(site)
+    """Over SSH alone a dead primary is fenced, taken over, verified; a killed standin goes on; it is handed back."""
+    def killed():   # no tag on the port says whose the fence is: only the journal knows
+        site.lab("agent", "kill", "standby")
+        since = trial.wall_us()
+        site.start("standby")
+        site.reaches("active", 20)
+        expect(site.port()["admin"] == "down", "the fence was lifted by a restart")
+        expect(site.owner_letters(since) in ("", "S"), f"after the restart: {site.owners_text(since)}")
+    return taken_over(site, killed)
 
 
 @scenario(owners="P*SP*", way="snmp,ssh")
@@ -78,3 +86,17 @@ def fence_is_saved(site, _quick):
     site.until("the release is saved", 5, saved, 0.05)
     reboots(site)
     expect(site.port()["admin"] == "up", "the port was shut by a reboot of the switch after the release")
+
+
+@scenario("option-a", owners="P*SP*", way="ssh")
+def port_takeover_over_ssh(site, _quick):
+    """A port takeover over SSH alone: the dead machine's port to quarantine, ours into production, and both back."""
+    vlans = lambda: tuple(site.port(p)["vlan"] for p in (PORT, topology.PARKED_PORT))
+    expect(vlans() == (10, 999), f"at first the ports are in VLANs {vlans()}")
+    with SetSpy(site) as spy:
+        got = fine(site.takeover(carrier_stays=True))
+        expect(vlans() == (998, 10), f"after the takeover the ports are in VLANs {vlans()}")
+        site.reset()
+    expect(vlans() == (10, 999), f"after the release the ports are in VLANs {vlans()}")
+    expect(not spy.sets, f"SETs were sent by SNMP: {len(spy.sets)}")
+    return f"first announce {got['ms']['first_announce']:.0f} ms, last SYN {got['ms']['last_syn']:.0f} ms"
