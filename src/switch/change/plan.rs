@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::super::client::Switch;
 use super::super::commands;
+use super::super::guard::Guard;
 use super::super::plan::{command, text};
 use super::super::portlist;
 use super::super::profile::{Kind, Transport};
@@ -94,10 +95,7 @@ pub async fn plan_change(
         switch: switch.target().name.clone(),
         port: request.port.clone(),
         operation: request.operation.to_string(),
-        refused: refusals
-            .iter()
-            .map(|g| format!("{}: {g}", g.name()))
-            .collect(),
+        refused: refused(&refusals),
         lines,
         proof: renderer.proofs()?.iter().map(|p| p.oid.named()).collect(),
     })
@@ -133,10 +131,7 @@ async fn plan_commands(
         switch: switch.target().name.clone(),
         port: request.port.clone(),
         operation: request.operation.to_string(),
-        refused: refusals
-            .iter()
-            .map(|g| format!("{}: {g}", g.name()))
-            .collect(),
+        refused: refused(&refusals),
         lines,
         proof: op
             .prove
@@ -144,6 +139,11 @@ async fn plan_commands(
             .map(|p| format!("show {}", p.show))
             .collect(),
     })
+}
+
+fn refused(guards: &[Guard]) -> Vec<String> {
+    let told = guards.iter().map(|g| format!("{}: {g}", g.name()));
+    told.collect()
 }
 
 fn words(pdu: usize, what: String) -> PlanLine {

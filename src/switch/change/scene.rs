@@ -215,18 +215,7 @@ async fn lists(
     };
     let by_interface = o.index == [Index::VlanIf];
     let rows = switch.walk(object).await?;
-    let vlan_of = |last: u32| {
-        if by_interface {
-            before
-                .scene
-                .vlan_if
-                .iter()
-                .find(|(_, i)| **i == last)
-                .map(|(v, _)| *v)
-        } else {
-            u16::try_from(last).ok()
-        }
-    };
+    let vlan_of = |row: u32| before.scene.vlan_of(row, by_interface);
     let found: BTreeMap<u16, Vec<u8>> = rows
         .into_iter()
         .filter_map(|(index, value)| match value {
@@ -275,17 +264,7 @@ async fn find_interfaces(switch: &Switch, before: &mut Before) -> Result<(), Swi
         let Some((last, name)) = index.last().copied().zip(value.text()) else {
             continue;
         };
-        let vlan = if by_interface {
-            before
-                .scene
-                .vlan_if
-                .iter()
-                .find(|(_, i)| **i == last)
-                .map(|(v, _)| *v)
-        } else {
-            u16::try_from(last).ok()
-        };
-        if let Some(vlan) = vlan {
+        if let Some(vlan) = before.scene.vlan_of(last, by_interface) {
             before.scene.vlan_names.insert(vlan, name);
         }
     }

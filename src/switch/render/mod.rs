@@ -121,6 +121,17 @@ pub struct Scene {
     pub now: BTreeMap<Oid, Value>,
 }
 
+impl Scene {
+    /// The VLAN of a row: by the ifIndex of its interface where VLANs are interfaces, or the number itself.
+    pub fn vlan_of(&self, row: u32, by_interface: bool) -> Option<u16> {
+        if by_interface {
+            let mut interfaces = self.vlan_if.iter();
+            return interfaces.find(|(_, i)| **i == row).map(|(vlan, _)| *vlan);
+        }
+        u16::try_from(row).ok()
+    }
+}
+
 /// An operation that cannot be rendered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the profile {profile} cannot do {op}: {why}")]

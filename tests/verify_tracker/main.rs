@@ -1,12 +1,12 @@
 //! Stories of cameras that come back, or do not, told in frames.
 
+mod captures;
+mod random;
+#[path = "../verify_support/mod.rs"]
 mod verify_support;
 
-use proptest::prelude::*;
 use standin::types::MacAddr;
-use standin::verify::{
-    Blame, Direction, Fault, Reading, Rung, Source, Summary, Unknowable, Verdict,
-};
+use standin::verify::{Blame, Direction, Fault, Reading, Rung, Source, Summary, Verdict};
 use verify_support::*;
 
 fn story(csv: &str, frames: &[At]) -> Summary {
@@ -351,69 +351,6 @@ fn what_is_sent_by_or_to_another_machine_that_has_the_vip_proves_nothing() {
 }
 
 #[test]
-fn a_capture_with_a_short_snaplen_says_unknown_where_it_cannot_know() {
-    let run = |csv: &str, snaplen: usize| {
-        let mut t = tracker(&inventory(csv));
-        for At(time, f) in comes_back(11, 1, "live", "a") {
-            t.observe(
-                time,
-                &f[..f.len().min(snaplen)],
-                f.len(),
-                Direction::Unknown,
-            );
-        }
-        t.summary().cameras.remove(0)
-    };
-    // Ethernet, IP and TCP headers and no more: sizes tell the handshake, nothing tells the media.
-    let c = run("name,address\nA,192.168.1.11\n", 60);
-    assert_eq!(
-        (c.rung, c.fault),
-        (
-            Some(Rung::Handshake),
-            Some(Fault::Unknown(Unknowable::SnaplenTooShort))
-        )
-    );
-    assert_eq!(c.rungs.media, Reading::Unknown);
-    // Not even the ports.
-    let c = run("name,address\nA,192.168.1.11\n", 36);
-    assert_eq!(
-        (c.rung, c.fault),
-        (None, Some(Fault::Unknown(Unknowable::SnaplenTooShort)))
-    );
-    assert_eq!(c.rungs.syn, Reading::Unknown);
-    assert_eq!(c.blame, Some(Blame::Capture));
-}
-
-#[test]
-fn a_connection_older_than_the_capture_is_unknown_and_not_missing_media() {
-    let w = Wire::new(11, 4000);
-    let c = one(&[
-        at(1, w.segment(true, ACK, 90_000, 4000, &[1; 1000])),
-        at(2, w.segment(false, ACK, 4000, 91_000, &[])),
-    ]);
-    assert_eq!(c.fault, Some(Fault::Unknown(Unknowable::OlderThanCapture)));
-    assert_eq!(c.rungs.media, Reading::Unknown);
-}
-
-#[test]
-fn frames_that_the_capture_lost_make_the_media_unknown_and_not_the_handshake() {
-    let mut frames =
-        Wire::new(11, 4000).session(1, &publisher("live", "a", 4), &server(None), 1448);
-    // The segments with the commands.
-    frames.drain(9..12);
-    for i in 0..3 {
-        let total = publisher("live", "a", 4).len();
-        frames.push(at(
-            2_000_000 + i * 900_000,
-            Wire::new(11, 4000).segment(false, ACK, 3100, total, &[]),
-        ));
-    }
-    let c = one(&frames);
-    assert_eq!(c.rung, Some(Rung::Handshake), "{c:?}");
-    assert_eq!(c.fault, Some(Fault::Unknown(Unknowable::CaptureGap)));
-}
-
-#[test]
 fn evidence_from_elsewhere_counts_with_its_source() {
     let mut t = tracker(&cameras(&[11, 12]));
     t.adopt(0, Rung::Media, 77, Source::Journal);
@@ -448,84 +385,4 @@ fn the_json_has_the_documented_names() {
         camera["rungs"]["arp_receipt"],
         serde_json::json!({"reading":"seen","at_us":7,"source":"capture"})
     );
-}
-
-/// Moves frames after the TCP handshake around and repeats some.
-fn shuffled(frames: &[At], seed: u64) -> Vec<At> {
-    let mut state = seed | 1;
-    let mut random = move |n: usize| {
-        state = state
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
-        (state >> 33) as usize % n.max(1)
-    };
-    let mut out = frames[..3].to_vec();
-    let mut rest = frames[3..].to_vec();
-    for _ in 0..rest.len() / 4 {
-        let copy = rest[random(rest.len())].clone();
-        rest.push(copy);
-    }
-    for i in (1..rest.len()).rev() {
-        rest.swap(i, random(i + 1));
-    }
-    out.extend(rest);
-    out
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
-    #[test]
-    fn segmentation_order_and_repetition_do_not_change_the_rungs(mss in 1usize..3000, seed in any::<u64>()) {
-        let mss = mss.max(20);
-        let client = publisher("live", "s1", 2);
-        let frames = Wire::new(11, 4000).session(1000, &client, &server(None), mss);
-        let s = story("name,address,stream\nA,192.168.1.11,s1\n", &shuffled(&frames, seed));
-        prop_assert_eq!(s.verdict, Verdict::Verified);
-        prop_assert_eq!(s.cameras[0].returned_at_us, Some(1000));
-    }
-
-    #[test]
-    fn damaged_frames_never_panic_and_memory_stays_bounded(
-        seed in any::<u64>(),
-        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>()), 0..200),
-        drops in proptest::collection::vec(any::<prop::sample::Index>(), 0..10),
-    ) {
-        let frames = Wire::new(11, 4000).session(1000, &publisher("live", "s1", 20), &server(None), 1000);
-        let mut frames = shuffled(&frames, seed);
-        for d in drops {
-            frames.remove(d.index(frames.len()));
-        }
-        for (f, byte, value) in changes {
-            let which = f.index(frames.len());
-            let f = &mut frames[which].1;
-            let byte = byte.index(f.len().min(80));
-            f[byte] = value;
-        }
-        let mut t = tracker(&cameras(&[11]));
-        for At(time, f) in &frames {
-            t.observe(*time, f, f.len(), Direction::Unknown);
-            prop_assert!(t.held_bytes() <= 8 << 20);
-        }
-        t.summary();
-    }
-}
-
-#[test]
-fn a_flood_of_segments_out_of_order_keeps_memory_bounded() {
-    let numbers: Vec<u8> = (1..=200).filter(|n| *n != 101).collect();
-    let mut t = tracker(&cameras(&numbers));
-    let mut most = 0;
-    for n in numbers {
-        let w = Wire::new(n, 4000);
-        feed(&mut t, &[at(1, w.syn()), at(2, w.syn_ack())]);
-        for i in 0..300 {
-            feed(
-                &mut t,
-                &[at(3, w.segment(true, ACK, 10 + i * 2000, 0, &[3; 1400]))],
-            );
-            most = most.max(t.held_bytes());
-        }
-    }
-    assert!(most <= 8 << 20, "{most}");
-    assert!(most > 4 << 20, "the test does not reach the bound: {most}");
 }
