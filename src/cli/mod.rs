@@ -23,6 +23,7 @@ use clap::Parser;
 pub use args::{Cli, Command};
 use args::{OnOff, PeerCommand};
 use exit::ExitCode;
+pub use run::log_to;
 
 /// Reads the command line.
 ///

@@ -39,7 +39,7 @@ pub fn run(path: &Path) -> ExitCode {
         Ok(loaded) => loaded,
         Err(e) => return config_errors(&e, false),
     };
-    init_log(&config.node.log);
+    log_to(std::io::stderr, &config.node.log);
     let mut limits = match privilege::check() {
         Ok(limits) => limits,
         Err(e) => return fail(ExitCode::NoPermission, &e.to_string()),
@@ -258,7 +258,12 @@ async fn signals(path: PathBuf, tx: Tx) {
     let _ = tx.send(Input::Stop);
 }
 
-fn init_log(filter: &str) {
+/// Starts the log: what RUST_LOG says, or `filter`.
+pub fn log_to<W, F>(writer: F, filter: &str)
+where
+    W: std::io::Write,
+    F: Fn() -> W + Send + Sync + 'static,
+{
     use tracing_subscriber::EnvFilter;
     // It warns of every datagram that it cannot read, and anybody can send those: they are counted instead.
     let quiet = |filter: EnvFilter| match "async_snmp::notification=off".parse() {
@@ -273,7 +278,7 @@ fn init_log(filter: &str) {
     // A second initialisation (tests) is refused, and the first stays.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(quiet(filter))
-        .with_writer(std::io::stderr)
+        .with_writer(writer)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_target(false)
         .try_init();

@@ -360,7 +360,7 @@ impl Family {
                     truth
                         .secrets
                         .iter()
-                        .map(|s| format!("{s}\n"))
+                        .map(|s| format!("{}\n", s.replace("{n}", &truth.lines.len().to_string())))
                         .collect::<String>()
                 )));
             }

@@ -79,6 +79,8 @@ pub struct Faults {
     pub bounces: Option<Duration>,
     /// Every answer repeats what it was logged in with.
     pub repeats_secrets: bool,
+    /// Nothing else is in the answers to shows.
+    pub garbles: bool,
 }
 
 /// Everything that sessions share.
@@ -287,21 +289,22 @@ impl Peer {
         }
     }
 
+    /// What it was logged in with, if it is one that says so, in a line that is a refusal.
+    fn repeated(&self) -> String {
+        if self.shared.lock().unwrap().faults.repeats_secrets {
+            format!("% Invalid is nothing of ops, {PASSWORD}, {ENABLE}\n")
+        } else {
+            String::new()
+        }
+    }
+
     /// Prints an output, and the prompt behind it.
     fn print(&mut self, text: &str) {
-        let (pages, repeats) = {
-            let s = self.shared.lock().unwrap();
-            (s.faults.pages, s.faults.repeats_secrets)
-        };
-        let text = if repeats {
-            format!("{text}you are ops, {PASSWORD}, {ENABLE}\n")
-        } else {
-            text.to_owned()
-        };
+        let pages = self.shared.lock().unwrap().faults.pages;
         if pages && text.lines().count() > 1 {
             self.page(text.lines().map(str::to_owned).collect());
         } else {
-            self.say(&text);
+            self.say(text);
             self.state = State::Line;
             self.prompt();
         }
@@ -361,7 +364,13 @@ impl Peer {
         match kind {
             None => {
                 self.say(&echo);
-                let said = self.carry_out(line);
+                let garbles = self.shared.lock().unwrap().faults.garbles;
+                let said = match self.carry_out(line) {
+                    Said::Text(_) if garbles && line.starts_with("show ") => {
+                        Said::Text(self.repeated().replace("% Invalid", "Here"))
+                    }
+                    said => said,
+                };
                 self.hear(said);
             }
             Some(Kind::DropsBefore) => {
@@ -401,6 +410,7 @@ impl Peer {
             }
             Some(Kind::HangsBefore) => {
                 self.say(&echo);
+                self.say(&self.repeated());
                 self.state = State::Hung;
             }
             Some(Kind::HangsAfter) => {
@@ -417,8 +427,8 @@ impl Peer {
             }
             Some(Kind::Refuses) => {
                 self.say(&echo);
-                let refusal = self.family.refusal();
-                self.print(refusal);
+                let refusal = format!("{}{}", self.repeated(), self.family.refusal());
+                self.print(&refusal);
             }
             Some(Kind::AsksUnexpected) => {
                 self.say(&format!(

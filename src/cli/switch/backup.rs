@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::kept;
 use super::reach::{configured, unreadable};
+use super::redact::redacted;
 use crate::cli::args::{BackupArgs, DiffArgs};
 use crate::cli::common::{answer, refuse};
 use crate::cli::exit::ExitCode;
@@ -169,7 +170,9 @@ fn lines_of(old: &Value, new: &Value) -> Vec<Value> {
     let (before, after) = (lines(old), lines(new));
     let gone = before.iter().filter(|l| !after.contains(l));
     let come = after.iter().filter(|l| !before.contains(l));
-    let line = |was: Option<&String>, is: Option<&String>| json!({ "port": "-", "field": "running", "was": was, "is": is });
+    let shown = |line: Option<&String>| line.map(|l| redacted(l));
+    let line =
+        |was, is| json!({ "port": "-", "field": "running", "was": shown(was), "is": shown(is) });
     gone.map(|l| line(Some(l), None))
         .chain(come.map(|l| line(None, Some(l))))
         .collect()

@@ -9,6 +9,7 @@ mod plan;
 mod ports;
 mod preflight;
 mod reach;
+mod redact;
 mod trust;
 mod undo;
 

@@ -228,14 +228,14 @@ fn is_same(operation: Operation, before: &Record, now: &Record) -> bool {
         Operation::TrunkAllow(_) | Operation::TrunkRemove(_) => "tagged",
         _ => "admin",
     };
-    let same = |field: &&str| match (before.get(*field), now.get(*field)) {
-        (Some(a), Some(b)) if *field == "tagged" => {
+    let same = |field: &str| match (before.get(field), now.get(field)) {
+        (Some(a), Some(b)) if field == "tagged" => {
             let (a, b) = (vlan_list(a), vlan_list(b));
             a.is_some() && a == b
         }
         (a, b) => a == b,
     };
-    now.contains_key(about) && ["admin", "pvid", "mode", "tagged"].iter().all(|f| same(f))
+    now.contains_key(about) && ["admin", "pvid", "mode", "tagged"].into_iter().all(same)
 }
 
 #[cfg(test)]
