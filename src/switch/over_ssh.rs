@@ -12,6 +12,7 @@ use super::port::{Admin, LinkState, Oper, PortState, SystemInfo};
 use super::ports::{LearnedMac, PortRow};
 use super::profile::Transport;
 use super::read::Reading;
+use super::ssh::rules::ChannelKind;
 use super::ssh::{Cli, Record, Vars, parse_mac, vlan_list};
 use super::tag;
 use crate::types::{IfIndex, MacAddr, VlanId};
@@ -38,9 +39,23 @@ impl Switch {
             let record = self.shown_port(port).await?;
             states.push(self.state_of(port, &record)?);
         }
+        let rules = self.cli()?.rules();
+        // Where each show is a process of its own, the whole table is sooner there than several look-ups in it.
+        let at_once = macs.len() > 1
+            && rules.channel == ChannelKind::Exec
+            && rules.shows.contains_key("macs");
+        let whole = if at_once {
+            self.table_over_ssh(None).await?
+        } else {
+            None
+        };
         let mut places = Vec::with_capacity(macs.len());
         for mac in macs {
-            places.push(self.places_over_ssh(*mac, vlan).await?);
+            let table = match &whole {
+                Some(table) => table.clone(),
+                None => self.table_over_ssh(Some(*mac)).await?.unwrap_or_default(),
+            };
+            places.push(self.places_in(table, *mac, vlan));
         }
         Ok(Reading {
             started,
@@ -142,18 +157,19 @@ impl Switch {
             .cloned()
     }
 
-    async fn places_over_ssh(
+    /// Where a forwarding table has this address.
+    fn places_in(
         &self,
+        table: Vec<(MacAddr, Option<u32>, String)>,
         mac: MacAddr,
         vlan: Option<VlanId>,
-    ) -> Result<Vec<Place>, SwitchError> {
-        let table = self.table_over_ssh(Some(mac)).await?;
-        let places = table.unwrap_or_default().into_iter().filter(|(m, v, _)| {
+    ) -> Vec<Place> {
+        let places = table.into_iter().filter(|(m, v, _)| {
             *m == mac && vlan.is_none_or(|want| v.is_none_or(|v| v == u32::from(want.0)))
         });
-        Ok(places
+        places
             .map(|(_, v, port)| (v, self.place_of_name(&port)))
-            .collect())
+            .collect()
     }
 
     /// With port and VLAN of the place where the forwarding table has the address: some families flush by port.
