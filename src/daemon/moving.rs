@@ -38,8 +38,7 @@ pub async fn vlan_of(switch: &Switch, port: &str) -> Result<Where, String> {
 
 async fn look(switch: &Switch, port: &str) -> Result<(Where, Vec<MacAddr>), String> {
     let name = &switch.target().name;
-    let table = switch.port_table().await.map_err(|e| e.to_string())?;
-    let row = table.into_iter().find(|r| r.if_name == port);
+    let row = switch.port_row(port).await.map_err(|e| e.to_string())?;
     let row = row.ok_or_else(|| format!("switch {name} has no port {port} now"))?;
     let pvid = row
         .pvid

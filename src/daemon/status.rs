@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::clock;
 use super::run_loop::Loop;
 use super::traps;
-use crate::takeover::flow::Progress;
+use crate::takeover::flow::{Flow, Progress};
 use crate::takeover::state::{Grounds, State};
 use crate::takeover::step::Step;
 use crate::types::BootTime;
@@ -34,15 +34,7 @@ pub fn status(l: &Loop) -> Value {
             let why = match m.state() {
                 State::Suspect(s) => Some(s.why.to_string()),
                 State::Halted { why } => Some(why.clone()),
-                State::Taking(t) => match t.flow.get(Step::Fence) {
-                    Progress::Pausing { why, .. } => Some(why.clone()),
-                    Progress::Waiting
-                    | Progress::Running { .. }
-                    | Progress::Stopping { .. }
-                    | Progress::Done { .. }
-                    | Progress::Failed { .. }
-                    | Progress::Skipped => None,
-                },
+                State::Taking(t) => held_up(&t.flow, now),
                 State::Standby
                 | State::Confirming(_)
                 | State::Active { .. }
@@ -57,7 +49,7 @@ pub fn status(l: &Loop) -> Value {
                 | State::Releasing(_)
                 | State::Halted { .. } => None,
             };
-            let ago = |t: crate::types::BootTime| now.since(t).as_millis() as u64;
+            let ago = |t: BootTime| now.since(t).as_millis() as u64;
             let interface = &l.interfaces[p.interface];
             let (expected, back) = m.cameras();
             json!({
@@ -120,4 +112,32 @@ fn traps(service: &traps::Service, now: BootTime) -> Value {
         })),
         "last_ignored": heard.not_taken.last.map(|(from, why)| format!("from {from}: {}", why.words())),
     })
+}
+
+/// What a takeover that is under way waits for, where a person should know.
+fn held_up(flow: &Flow, now: BootTime) -> Option<String> {
+    let paused = |step| match flow.get(step) {
+        Progress::Pausing { why, .. } => Some(why.clone()),
+        Progress::Waiting
+        | Progress::Running { .. }
+        | Progress::Stopping { .. }
+        | Progress::Done { .. }
+        | Progress::Failed { .. }
+        | Progress::Skipped => None,
+    };
+    let forward = || match flow.get(Step::Forward) {
+        Progress::Running { since, .. } => Some(format!(
+            "spanning tree does not forward on our moved port yet, {} ms after the move",
+            now.since(*since).as_millis()
+        )),
+        Progress::Waiting
+        | Progress::Stopping { .. }
+        | Progress::Pausing { .. }
+        | Progress::Done { .. }
+        | Progress::Failed { .. }
+        | Progress::Skipped => None,
+    };
+    paused(Step::Fence)
+        .or_else(|| paused(Step::Rewire))
+        .or_else(forward)
 }

@@ -260,45 +260,65 @@ impl Switch {
         Ok(said.into_iter().find_map(|mut r| r.remove("text")))
     }
 
+    /// One port, by its own shows; `None` where these do not tell its VLAN.
+    pub(crate) async fn port_row_over_ssh(
+        &self,
+        port: &str,
+    ) -> Result<Option<PortRow>, SwitchError> {
+        let cli = self.cli()?;
+        let record = self.shown_port(port).await?;
+        if !record.contains_key("pvid") {
+            return Ok(None);
+        }
+        let table = self.table_over_ssh(None).await?;
+        Ok(Some(row(cli, port, &record, table.as_ref())))
+    }
+
     /// Every port that the profile's show `ports` has.
     pub(crate) async fn port_table_over_ssh(&self) -> Result<Vec<PortRow>, SwitchError> {
         let cli = self.cli()?;
         let records = cli.show("ports", &Vars::new()).await?;
         let table = self.table_over_ssh(None).await?;
-        let number = |r: &Record, f: &str| r.get(f).and_then(|v| v.parse().ok());
-        let rows = records.iter().filter_map(|r| {
-            let shown = r.get("port")?;
-            let on_it = |t: &Vec<(MacAddr, Option<u32>, String)>| {
-                let here = t.iter().filter(|(.., p)| cli.rules().same_port(shown, p));
-                let macs: BTreeSet<LearnedMac> = here
-                    .map(|(mac, vlan, _)| LearnedMac {
-                        mac: *mac,
-                        vlan: *vlan,
-                    })
-                    .collect();
-                macs.into_iter().collect()
-            };
-            let state = |f: &str| r.get(f).and_then(|t| LinkState::parse(t));
-            let pvid: Option<u32> = number(r, "pvid");
-            Some(PortRow {
-                if_name: shown.clone(),
-                if_index: number(r, "if_index").unwrap_or(0),
-                bridge_port: None,
-                if_alias: r
-                    .get("alias")
-                    .map(|a| String::from_utf8_lossy(tag::split(a.as_bytes()).0).into_owned()),
-                admin: state("admin").map(Admin::from),
-                oper: state("oper").map(Oper::from),
-                pvid,
-                untagged: pvid.map(|p| vec![p]),
-                // A trunk's list of VLANs names the native one too, which leaves it untagged.
-                tagged: r.get("tagged").map(|t| {
-                    let all = vlan_list(t).unwrap_or_default().into_iter();
-                    all.map(u32::from).filter(|v| Some(*v) != pvid).collect()
-                }),
-                macs: table.as_ref().map(on_it),
-            })
-        });
+        let rows = records
+            .iter()
+            .filter_map(|r| Some(row(cli, r.get("port")?, r, table.as_ref())));
         Ok(rows.collect())
+    }
+}
+
+type Learned = Vec<(MacAddr, Option<u32>, String)>;
+
+/// A port as its record and the forwarding table have it.
+fn row(cli: &Cli, shown: &str, r: &Record, table: Option<&Learned>) -> PortRow {
+    let number = |f: &str| r.get(f).and_then(|v| v.parse().ok());
+    let on_it = |t: &Learned| {
+        let here = t.iter().filter(|(.., p)| cli.rules().same_port(shown, p));
+        let macs: BTreeSet<LearnedMac> = here
+            .map(|(mac, vlan, _)| LearnedMac {
+                mac: *mac,
+                vlan: *vlan,
+            })
+            .collect();
+        macs.into_iter().collect()
+    };
+    let state = |f: &str| r.get(f).and_then(|t| LinkState::parse(t));
+    let pvid: Option<u32> = number("pvid");
+    PortRow {
+        if_name: shown.to_owned(),
+        if_index: number("if_index").unwrap_or(0),
+        bridge_port: None,
+        if_alias: r
+            .get("alias")
+            .map(|a| String::from_utf8_lossy(tag::split(a.as_bytes()).0).into_owned()),
+        admin: state("admin").map(Admin::from),
+        oper: state("oper").map(Oper::from),
+        pvid,
+        untagged: pvid.map(|p| vec![p]),
+        // A trunk's list of VLANs names the native one too, which leaves it untagged.
+        tagged: r.get("tagged").map(|t| {
+            let all = vlan_list(t).unwrap_or_default().into_iter();
+            all.map(u32::from).filter(|v| Some(*v) != pvid).collect()
+        }),
+        macs: table.map(on_it),
     }
 }

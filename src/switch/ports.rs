@@ -82,6 +82,25 @@ impl Switch {
         Err(failed.unwrap_or_else(|| self.no_way("to list the ports")))
     }
 
+    /// One port as [`Switch::port_table`] has it; `None` if no interface has this name. A command line is asked for
+    /// this port alone, because some take seconds to show all.
+    ///
+    /// # Errors
+    /// A request failed.
+    pub async fn port_row(&self, name: &str) -> Result<Option<PortRow>, SwitchError> {
+        if self.target().readable().first() == Some(&Transport::Ssh) {
+            match self.port_row_over_ssh(name).await {
+                Ok(Some(row)) => return Ok(Some(row)),
+                // It does not tell, or not now: the table may, by another way.
+                Ok(None) => {}
+                Err(e) if e.is_silence() => {}
+                Err(e) => return Err(e),
+            }
+        }
+        let table = self.port_table().await?;
+        Ok(table.into_iter().find(|r| r.if_name == name))
+    }
+
     async fn port_table_over_snmp(&self) -> Result<Vec<PortRow>, SwitchError> {
         let map = self.learn_map().await?;
         let (alias, admin, oper) =

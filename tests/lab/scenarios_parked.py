@@ -89,6 +89,7 @@ def port_takeover_spanning_tree(site, _quick):
     expect(code == 0 and line["state"] == "warning" and "edge port" in line["detail"], f"`check` says: {line} {err}")
     cut = site.cut()
     waiting = site.reaches("taking forward", 10)
+    expect("spanning tree" in (waiting["why"] or ""), f"`status` says why: {waiting['why']}")
     expect(waiting["owner"], f"it waits before it has the address: {waiting}")
     got = fine(site.takeover(cut=cut))
     moved_at, _ = outcome(site, cut, "rewire")
