@@ -185,17 +185,15 @@ async fn what_points_to_no_single_host_makes_the_port_unknown_and_silence_does_n
 
 #[tokio::test]
 async fn a_port_with_a_bridge_as_its_lldp_neighbour_is_not_taken() {
-    let fake = Fake::start().await;
     let remote = oid!(1, 0, 8802, 1, 1, 2, 1, 4, 1, 1);
     let at = |column: u32| remote.child(column).child(0).child(1).child(1);
-    fake.with(|s| {
-        s.more = vec![
-            (at(4), Value::Integer(4)),
-            (at(5), Value::OctetString(mac(77).0.to_vec().into())),
-            (at(9), Value::from("floor2")),
-            (at(12), Value::OctetString(vec![0x20].into())),
-        ];
-    });
+    let fake = Fake::with_neighbours(vec![
+        (at(4), Value::Integer(4)),
+        (at(5), Value::OctetString(mac(77).0.to_vec().into())),
+        (at(9), Value::from("floor2")),
+        (at(12), Value::OctetString(vec![0x20].into())),
+    ])
+    .await;
     let mut f = fencing(&fake);
     look(&mut f).await;
     assert!(ports(&f).is_empty(), "{:?}", ports(&f));
