@@ -15,9 +15,10 @@ use standin::config;
 use standin::daemon::auto::Kept;
 use standin::daemon::clock;
 use standin::daemon::fencing::{Fencing, Unread};
+use standin::switch::{Switch, SwitchTarget};
 use standin::takeover::event::{FenceRead, Outcome};
-use standin::types::{BootTime, Epoch, MacAddr, PortRef};
-use switch_agent::{COMMUNITY, Fake, mac, v2c};
+use standin::types::{BootTime, Epoch, MacAddr, PortRef, VlanId};
+use switch_agent::{COMMUNITY, Fake, mac, target, v2c};
 
 const PEER: fn() -> MacAddr = || mac(1);
 
@@ -184,17 +185,15 @@ async fn what_points_to_no_single_host_makes_the_port_unknown_and_silence_does_n
 
 #[tokio::test]
 async fn a_port_with_a_bridge_as_its_lldp_neighbour_is_not_taken() {
-    let fake = Fake::start().await;
     let remote = oid!(1, 0, 8802, 1, 1, 2, 1, 4, 1, 1);
     let at = |column: u32| remote.child(column).child(0).child(1).child(1);
-    fake.with(|s| {
-        s.more = vec![
-            (at(4), Value::Integer(4)),
-            (at(5), Value::OctetString(mac(77).0.to_vec().into())),
-            (at(9), Value::from("floor2")),
-            (at(12), Value::OctetString(vec![0x20].into())),
-        ];
-    });
+    let fake = Fake::with_neighbours(vec![
+        (at(4), Value::Integer(4)),
+        (at(5), Value::OctetString(mac(77).0.to_vec().into())),
+        (at(9), Value::from("floor2")),
+        (at(12), Value::OctetString(vec![0x20].into())),
+    ])
+    .await;
     let mut f = fencing(&fake);
     look(&mut f).await;
     assert!(ports(&f).is_empty(), "{:?}", ports(&f));
@@ -312,4 +311,32 @@ async fn an_answer_for_the_configuration_before_a_reload_is_not_taken() {
         ["core1:ge1"],
         "what was found is not looked for again"
     );
+}
+
+#[tokio::test]
+async fn a_port_of_this_machine_is_never_found_to_be_the_peers() {
+    let fake = Fake::start().await;
+    let own = SwitchTarget {
+        own_ports: vec!["ge1".into()],
+        ..target(fake.address, v2c(COMMUNITY))
+    };
+    let parked = config::PortTakeover {
+        switch: "core1".into(),
+        port: "ge1".into(),
+        interface: "eth2".into(),
+        production: VlanId(10),
+        parking: VlanId(999),
+        timeout: Duration::from_secs(1),
+    };
+    for (target, parked) in [
+        (own, None),
+        (target(fake.address, v2c(COMMUNITY)), Some(&parked)),
+    ] {
+        let switches = BTreeMap::from([("core1".to_owned(), Switch::new(target))]);
+        let f = Fencing::new("standby-b", &[level()], &switches, vec![mac(9)]);
+        let mut f = f.but_not(parked);
+        look(&mut f).await;
+        assert!(ports(&f).is_empty(), "{:?}", ports(&f));
+        assert!(why(&f).contains("a port of this machine"), "{}", why(&f));
+    }
 }

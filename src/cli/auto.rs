@@ -137,14 +137,15 @@ async fn look(
     switch: &Switch,
     mac: Result<MacAddr, String>,
 ) -> Result<(String, String), String> {
-    let never = peer.port_takeover.iter();
+    let target = switch.target();
+    let parked = peer.port_takeover.iter();
+    let parked = parked
+        .filter(|t| t.switch == target.name)
+        .map(|t| t.port.clone());
     let wanted = Wanted {
         mac: mac?,
         own_macs: Vec::new(),
-        never: never
-            .filter(|t| t.switch == switch.target().name)
-            .map(|t| t.port.clone())
-            .collect(),
+        never: target.own_ports.iter().cloned().chain(parked).collect(),
     };
     let found = find(switch, &wanted).await.map_err(|e| e.to_string())?;
     let how = format!("{} (seen now; no daemon runs here)", found.how);

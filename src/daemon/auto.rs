@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::clock;
 use super::fencing::Fencing;
+use crate::switch::Switch;
 use crate::switch::auto::{self, AutoError, FoundPort, Wanted};
 use crate::types::{BootTime, MacAddr, PortRef};
 
@@ -147,7 +148,7 @@ impl Fencing {
             if l.auto != Auto::Off {
                 out.push(Looked {
                     at: (self.made, level),
-                    result: auto::find(&l.switch, &self.wanted(mac, &l.fence.switch)).await,
+                    result: auto::find(&l.switch, &self.wanted(mac, &l.switch)).await,
                     from_journal: false,
                 });
             }
@@ -162,7 +163,7 @@ impl Fencing {
             let Auto::Unknown { kept: Some(k), .. } = &l.auto else {
                 continue;
             };
-            let wanted = self.wanted(k.found.mac, &l.fence.switch);
+            let wanted = self.wanted(k.found.mac, &l.switch);
             let result = auto::still(&l.switch, &k.found, &wanted).await;
             out.push(Looked {
                 at: (self.made, level),
@@ -173,12 +174,14 @@ impl Fencing {
         out
     }
 
-    fn wanted(&self, mac: MacAddr, switch: &str) -> Wanted {
-        let never = self.never.iter().filter(|p| p.switch == switch);
+    fn wanted(&self, mac: MacAddr, switch: &Switch) -> Wanted {
+        let target = switch.target();
+        let parked = self.never.iter().filter(|p| p.switch == target.name);
+        let parked = parked.map(|p| p.port.clone());
         Wanted {
             mac,
             own_macs: self.own_macs.clone(),
-            never: never.map(|p| p.port.clone()).collect(),
+            never: target.own_ports.iter().cloned().chain(parked).collect(),
         }
     }
 

@@ -23,7 +23,7 @@ pub struct Wanted {
     pub mac: MacAddr,
     /// This machine's own: a port that has one of them is not the other's.
     pub own_macs: Vec<MacAddr>,
-    /// Ports that it cannot be, beside the switch's uplinks and our own ports.
+    /// Ports that it cannot be, beside the switch's uplinks: those of this machine, where another one is looked for.
     pub never: Vec<String>,
 }
 
@@ -144,7 +144,7 @@ pub async fn find(switch: &Switch, wanted: &Wanted) -> Result<FoundPort, AutoErr
             "which is an uplink: it is behind another switch",
         ));
     }
-    if switch.target().own_ports.contains(&port) || wanted.never.contains(&port) {
+    if wanted.never.contains(&port) {
         return Err(not_one(&all, "which is a port of this machine"));
     }
     let here = |n: &&Neighbour| n.if_name.as_ref() == Some(&port);
@@ -217,9 +217,8 @@ pub async fn still(switch: &Switch, found: &FoundPort, wanted: &Wanted) -> Resul
     if wanted.mac != found.mac {
         return Err(changed(format!("the machine has {} now", wanted.mac)));
     }
-    let ours = switch.target().own_ports.iter().chain(&wanted.never);
     let uplinks = switch.target().uplinks.iter();
-    if uplinks.chain(ours).any(|p| *p == found.port) {
+    if uplinks.chain(&wanted.never).any(|p| *p == found.port) {
         return Err(changed("is an uplink or a port of this machine now".into()));
     }
     let state = switch.port(&found.port).await?;

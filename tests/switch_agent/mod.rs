@@ -467,6 +467,13 @@ impl Fake {
         Fake::serve(state, false).await
     }
 
+    /// The same switch with LLDP neighbours.
+    pub async fn with_neighbours(more: Vec<(Oid, Value)>) -> Fake {
+        let first = Fake::start().await;
+        first.with(|s| s.more = more);
+        Fake::serve(first.state.clone(), false).await
+    }
+
     /// The same switch with VLANs.
     pub async fn with_vlans() -> Fake {
         let fake = Fake::start().await;
@@ -497,11 +504,14 @@ impl Fake {
             })
             .unwrap()
             .handler(mib2.clone(), Arc::new(Handler(state.clone(), mib2)))
-            .handler(lldp.clone(), Arc::new(Handler(state.clone(), lldp)))
-            .allow_all_access()
-            .build()
-            .await
-            .unwrap();
+            .allow_all_access();
+        // Every handler is asked at each step of a walk: only who has neighbours pays for it.
+        let has_more = !state.lock().unwrap().more.is_empty();
+        let agent = match has_more {
+            true => agent.handler(lldp.clone(), Arc::new(Handler(state.clone(), lldp))),
+            false => agent,
+        };
+        let agent = agent.build().await.unwrap();
         let address = agent.local_addr();
         let task = tokio::spawn(async move { agent.run().await.unwrap() });
         Fake {
