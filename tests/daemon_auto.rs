@@ -327,6 +327,7 @@ async fn a_port_of_this_machine_is_never_found_to_be_the_peers() {
         production: VlanId(10),
         parking: VlanId(999),
         timeout: Duration::from_secs(1),
+        forwarding: Duration::ZERO,
     };
     for (target, parked) in [
         (own, None),
