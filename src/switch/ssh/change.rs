@@ -278,7 +278,12 @@ impl Cli {
                 match (missing, elsewhere) {
                     (Some(expect), _) => format!(
                         "it does not say `{expect}`, but {:?}",
-                        output.text.chars().take(200).collect::<String>()
+                        // Before it is cut and escaped: half a secret is not recognised.
+                        self.target
+                            .mask(&output.text)
+                            .chars()
+                            .take(200)
+                            .collect::<String>()
                     ),
                     (None, Some(lands)) => format!(
                         "it does not lead to mode `{lands}`, but to `{}`",

@@ -124,6 +124,7 @@ impl Shell {
         for command in &mode.first {
             let done = self.run(command, &[], rules.within).await?;
             if let Judgement::Refused(line) = done.judgement {
+                let line = self.target.mask(&line);
                 tracing::debug!(switch = %self.target.name, command, line, "not taken, which is tolerated");
             }
         }
