@@ -69,13 +69,16 @@ def arguments():
     s.add_argument("--cameras", type=int, default=100)
     s = subs.add_parser("preflight", help="many switches at once")
     s.add_argument("--runs", type=int, default=5)
-    s.add_argument("--switches", type=int, nargs="+", default=[10, 50, 100, 200], metavar="N", help="how many (10 50 100 200)")
+    s.add_argument("--switches", type=int, nargs="+", default=[10, 50, 100, 200], metavar="N",
+                   help="how many, at most 400 (10 50 100 200)")
     s.add_argument("--late", type=float, nargs="*", default=[10, 50], metavar="MS",
                    help="then, with the most of them, every answer so late (10 50)")
     for s in subs.choices.values():
-        s.add_argument("--out", metavar="FILE", help="where the result goes (benches/WHAT.md)")
+        s.add_argument("--out", metavar="FILE", help="where the result goes (benches/WHAT.md, takeover-option-a.md)")
         s.add_argument("--no-out", action="store_true", help="only print it")
     args = p.parse_args()
+    if not all(1 <= n <= 400 for n in getattr(args, "switches", [])):
+        p.error("--switches: 1 to 400, each is a process")
     if getattr(args, "option_a", False):
         if args.mode == "pair":
             p.error("--option-a: with --mode agentless only")
@@ -269,7 +272,8 @@ def main():
     text = "\n".join(lines).rstrip() + "\n"
     print(text)
     if not args.no_out:
-        path = args.out or os.path.join(labrun.ROOT, "benches", f"{args.what}.md")
+        name = args.what + ("-option-a" if getattr(args, "option_a", False) else "")
+        path = args.out or os.path.join(labrun.ROOT, "benches", f"{name}.md")
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
         with open(path, "w") as f:
             f.write(text)
