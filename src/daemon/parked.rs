@@ -193,6 +193,27 @@ pub(super) fn step_leg(step: Step) -> Leg {
 }
 
 impl Hands {
+    /// Lets the parked address speak.
+    pub(super) fn claim_parked(
+        &mut self,
+        run: &Run,
+        ticket: Option<Ticket>,
+        interface: &Interface,
+        shared: &Shared,
+    ) {
+        let Some(parked) = self.parked.clone() else {
+            return;
+        };
+        let (netlink, index) = (shared.netlink.clone(), interface.index);
+        let name = interface.name.clone();
+        parked.mute.want(false);
+        let (slow, step, attempt) = (&shared.slow, run.step, run.attempt);
+        self.tasks.spawn(slow, step, attempt, async move {
+            durable(ticket).await;
+            claim(&netlink, (&name, index), &parked.mute).await
+        });
+    }
+
     /// Moves our own port: to the production VLAN for `Rewire`, back to the parking VLAN for `Park`.
     pub(super) fn move_own_port(
         &mut self,

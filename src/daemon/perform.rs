@@ -275,15 +275,7 @@ impl Hands {
                 });
             }
             Step::Claim if self.parked.is_some() => {
-                let (netlink, index) = (shared.netlink.clone(), interface.index);
-                let (name, parked) = (interface.name.clone(), self.parked.clone());
-                if let Some(parked) = parked {
-                    parked.mute.want(false);
-                    self.tasks.spawn(slow, step, attempt, async move {
-                        durable(ticket).await;
-                        parked::claim(&netlink, (&name, index), &parked.mute).await
-                    });
-                }
+                self.claim_parked(&run, ticket, interface, shared)
             }
             Step::Rewire | Step::Park => self.move_own_port(&run, ticket, interface, shared),
             Step::Forward => self.await_forwarding(&run, shared),
