@@ -79,7 +79,8 @@ pub struct ChangeProof {
     pub transport: Transport,
     /// True if all was so already, and nothing was written.
     pub already: bool,
-    /// From the order until all of it was proven.
+    /// From the order until all of it was proven. In JSON `took_ms`.
+    #[serde(rename = "took_ms", serialize_with = "milliseconds")]
     pub took: Duration,
     /// What was read back, in words.
     pub proven: Vec<String>,
@@ -87,6 +88,10 @@ pub struct ChangeProof {
     pub notes: Vec<String>,
     /// How it is taken back; `None` where it cannot be, or where nothing was written.
     pub undo: Option<UndoRecord>,
+}
+
+fn milliseconds<S: serde::Serializer>(took: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_f64((took.as_secs_f64() * 1e6).round() / 1e3)
 }
 
 /// Why a change is not proven.
