@@ -15,7 +15,7 @@ pub mod auto;
 mod beats;
 pub mod boot_counter;
 mod chores;
-mod claim;
+pub mod claim;
 pub mod clock;
 pub mod control;
 pub mod fencing;

@@ -3,10 +3,14 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
+use standin::daemon::claim;
 use standin::detect::icmp::IcmpProbe;
 use standin::detect::rtmp::{self, RtmpFault};
+use standin::net::address;
 use standin::net::gate;
+use standin::net::netlink::Netlink;
 use standin::net::sockets::{self, TcpState};
+use standin::takeover::event::Outcome;
 
 use crate::lab::*;
 
@@ -151,4 +155,66 @@ fn connections_to_the_vip_are_listed_with_their_bytes_and_reset_on_order() {
         ErrorKind::WouldBlock,
         "another address lives on"
     );
+}
+
+/// A machine that hung was fenced, and its kernel still has its connections when it gets the VIP back.
+#[test]
+fn who_claims_the_vip_has_no_connections_of_an_earlier_time() {
+    use std::io::{ErrorKind, Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    let Some(lab) = lab() else { return };
+    let service = lab
+        .standby
+        .run(|| TcpListener::bind(("0.0.0.0", 1935)).unwrap());
+    let connect = || lab.camera.run(|| TcpStream::connect((VIP.addr, 1935)));
+    let claim = || {
+        lab.standby.block_on(|| async {
+            let netlink = Netlink::open().unwrap();
+            let (s0, _) = interface(&netlink, "s0").await;
+            match claim::claim(&netlink, "s0", s0.0, VIP, None).await {
+                Outcome::Done(_) => sockets::established(VIP.addr, 1935).await.unwrap().len(),
+                other => panic!("{other:?}"),
+            }
+        })
+    };
+    assert_eq!(claim(), 0);
+    let mut camera = connect().unwrap();
+    let _served = service.accept().unwrap();
+    assert_eq!(claim(), 1, "the address is in place: its connections live");
+    let left = lab.standby.block_on(|| async {
+        let netlink = Netlink::open().unwrap();
+        let (s0, _) = interface(&netlink, "s0").await;
+        assert!(address::remove(&netlink, s0, VIP).await.unwrap());
+        sockets::established(VIP.addr, 1935).await.unwrap().len()
+    });
+    assert_eq!(
+        left, 1,
+        "without the address the kernel keeps the connection"
+    );
+    match claim() {
+        0 => {}
+        _ if !can_destroy(&lab) => return,
+        n => panic!("{n} connections of an earlier time"),
+    }
+    camera.set_read_timeout(Some(PATIENCE)).unwrap();
+    camera.write_all(&[1]).unwrap();
+    let err = camera.read(&mut [0; 1]).unwrap_err();
+    assert_eq!(
+        err.kind(),
+        ErrorKind::ConnectionReset,
+        "the camera learns it"
+    );
+    connect().unwrap();
+}
+
+/// Whether this kernel can reset a connection of another program.
+fn can_destroy(lab: &Lab) -> bool {
+    let asked = lab.standby.block_on(|| sockets::destroy(VIP.addr));
+    match asked {
+        Err(e) if e.source.raw_os_error() == Some(libc::EOPNOTSUPP) => {
+            skipped::<()>(&e.to_string());
+            false
+        }
+        _ => true,
+    }
 }
