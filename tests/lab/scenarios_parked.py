@@ -56,7 +56,9 @@ def port_takeover_primary_returns(site, _quick):
     fine(site.takeover())
     site.plug()
     back = trial.wall_us()
-    time.sleep(3)
+    # What a machine says when it boots; without a word from it the switch would not know of it.
+    site.on("primary", "arping", "-q", "-U", "-c", "2", "-I", "eth0", topology.VIP)
+    time.sleep(2)
     frames = site.port()["macs"]
     expect(any(m["vlan"] == topology.VLAN_QUARANTINE for m in frames), f"the primary is not up in quarantine: {frames}")
     expect(not any(m["vlan"] == topology.VLAN_PRODUCTION for m in frames), f"it is heard in production: {frames}")
@@ -293,8 +295,9 @@ def port_release_killed(site, quick):
         with SetSpy(site) as spy:
             seconds = 0.03 + (n + random.random()) / count * 0.35
             _, moment = killed_after(site, seconds, lambda: site.standin("release", trial.PEER, "--no-wait"))
-            s = site.until("the release ends", 40, lambda: (lambda s: s and s["state"] in ("standby", "active") and s)(
-                site.status()), 0.2)
+            # Right after its start it is in standby for a moment, before it goes on with the release.
+            s = site.until("the release ends, with the ports where they belong", 40, lambda: (lambda s: s and (
+                s["state"] == "active" or s["state"] == "standby" and vlans(site) == READY) and s)(site.status()), 0.2)
         problems = site.never_two(since)
         expect(not problems, f"{'; '.join(problems)} ({moment})")
         if s["state"] == "active":      # killed before anything was given away
