@@ -6,10 +6,11 @@ use super::hub::Input;
 use super::interfaces::Interface;
 use super::parked;
 use super::perform::{Hands, Shared};
-use super::steps;
+use super::steps::Way;
 use crate::detect::rtmp::From;
 use crate::net::gate;
 use crate::takeover::event::{Event, Outcome};
+use crate::types::IfIndex;
 use std::time::Duration;
 
 impl Hands {
@@ -26,20 +27,26 @@ impl Hands {
         }
     }
 
-    /// From where the peer's VIP is reached. An address that is ours too is reached only by naming the interface.
-    pub(super) fn from(&self, interface: &Interface) -> From {
-        match self.parked {
-            Some(_) => From::Interface(interface.name.clone()),
-            None => From::Address(interface.own),
+    /// How the peer's service is reached on the VIP. An address that is ours too is reached only by naming the interface.
+    pub(super) fn way(&self, interface: &Interface, shared: &Shared) -> Way {
+        Way {
+            at: self.service_at(self.vip().addr),
+            from: match self.parked {
+                Some(_) => From::Interface(interface.name.clone()),
+                None => From::Address(interface.own),
+            },
+            listening: self
+                .parked
+                .as_ref()
+                .map(|_| (shared.netlink.clone(), IfIndex(interface.index))),
         }
     }
 
     pub(super) fn probe_service(&self, interface: &Interface, shared: &Shared) {
-        let (at, me, tx) = (self.service_at(self.vip().addr), self.me, shared.tx.clone());
-        let from = self.from(interface);
+        let (way, me, tx) = (self.way(interface, shared), self.me, shared.tx.clone());
         let within = self.peer.detect.service_timeout;
         shared.slow.spawn(async move {
-            let result = steps::ask_peer(at, &from, within).await;
+            let result = way.ask(within).await;
             let event = Event::Service {
                 ok: result.is_ok(),
                 fault: result.err().unwrap_or_default(),

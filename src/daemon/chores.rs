@@ -10,7 +10,7 @@ use super::journal::Entry;
 use super::notify;
 use super::run_loop::{Loop, PeerRun};
 use super::two_legs;
-use crate::detect::rtmp::From;
+use crate::detect::rtmp::{self, From};
 use crate::net::{address, link};
 use crate::takeover::state::State;
 use crate::types::IfIndex;
@@ -97,9 +97,7 @@ impl Loop {
         let at = std::net::SocketAddrV4::new(own, p.hands.peer.service.port);
         let (tx, within) = (self.shared.tx.clone(), p.hands.peer.detect.service_timeout);
         self.shared.slow.spawn(async move {
-            let ok = super::steps::ask_peer(at, &From::Anywhere, within)
-                .await
-                .is_ok();
+            let ok = rtmp::handshake(at, &From::Anywhere, within).await.is_ok();
             let _ = tx.send(Input::OwnService(peer, ok));
         });
     }

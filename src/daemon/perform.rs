@@ -357,10 +357,10 @@ impl Hands {
                 self.answer(&run, outcome, shared);
             }
             Step::Prove => {
-                let (at, from) = (self.service_at(vip.addr), self.from(interface));
-                let (fencing, mac) = (self.fencing.clone(), run.peer_mac);
+                let (way, fencing) = (self.way(interface, shared), self.fencing.clone());
+                let mac = run.peer_mac;
                 self.tasks.spawn(slow, step, attempt, async move {
-                    let outcome = steps::peer_serves(at, &from, within).await;
+                    let outcome = steps::peer_serves(&way, within).await;
                     steps::with_port(outcome, &fencing, mac).await
                 });
             }

@@ -7,11 +7,12 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::config;
 use crate::detect::rtmp::{self, From};
-use crate::net::gate;
+use crate::net::netlink::Netlink;
 use crate::net::sockets::Connection;
+use crate::net::{gate, neighbour};
 use crate::service;
 use crate::takeover::event::Outcome;
-use crate::types::Vip;
+use crate::types::{IfIndex, Vip};
 
 /// Gap between two handshakes with a service that is starting.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
@@ -91,12 +92,34 @@ pub async fn open_gate(turn: &Turn, peer: &str, at: SocketAddrV4, within: Durati
     }
 }
 
-/// One handshake with the peer's service; the fault in words if it fails.
-pub async fn ask_peer(at: SocketAddrV4, from: &From, within: Duration) -> Result<(), String> {
-    rtmp::handshake(at, from, within)
-        .await
-        .map(|_| ())
-        .map_err(|e| e.to_string())
+/// The way to the peer's service on the VIP.
+#[derive(Clone)]
+pub struct Way {
+    /// VIP and port.
+    pub at: SocketAddrV4,
+    /// By which of our interfaces or addresses.
+    pub from: From,
+    /// In a port takeover the listening leg: it hears our other leg announce the VIP, and would go on asking ourselves.
+    pub listening: Option<(Netlink, IfIndex)>,
+}
+
+impl Way {
+    /// One handshake; the fault in words if it fails. After a failure the peer's MAC address is asked for anew.
+    pub async fn ask(&self, within: Duration) -> Result<(), String> {
+        let answer = rtmp::handshake(self.at, &self.from, within).await;
+        if answer.is_err() {
+            self.resolve_anew().await;
+        }
+        answer.map(|_| ()).map_err(|e| e.to_string())
+    }
+
+    async fn resolve_anew(&self) {
+        if let Some((netlink, index)) = &self.listening
+            && let Err(e) = neighbour::forget(netlink, *index, *self.at.ip()).await
+        {
+            tracing::warn!("{e}");
+        }
+    }
 }
 
 /// Sees the repaired peer healthy on a management address, before anything is given away.
@@ -114,16 +137,17 @@ pub async fn precheck(at: Option<SocketAddrV4>, within: Duration) -> Outcome {
 }
 
 /// Waits until the peer's service completes a handshake on the VIP.
-pub async fn peer_serves(at: SocketAddrV4, from: &From, within: Duration) -> Outcome {
+pub async fn peer_serves(way: &Way, within: Duration) -> Outcome {
     let begun = Instant::now();
+    way.resolve_anew().await;
     loop {
-        let why = match rtmp::handshake(at, from, OWN_HANDSHAKE).await {
-            Ok(_) => {
+        let why = match way.ask(OWN_HANDSHAKE).await {
+            Ok(()) => {
                 return Outcome::Done(
                     "the peer's service completed a handshake on the VIP".to_owned(),
                 );
             }
-            Err(e) => e.to_string(),
+            Err(why) => why,
         };
         if begun.elapsed() + ASK_AGAIN >= within {
             return Outcome::Failed(format!(

@@ -11,6 +11,7 @@ pub mod gate;
 pub mod legs;
 pub mod link;
 pub mod mute;
+pub mod neighbour;
 pub mod netlink;
 pub mod sockets;
 pub mod watch;

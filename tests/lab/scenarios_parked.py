@@ -283,10 +283,9 @@ def port_takeover_killed(site, quick):
     return "; ".join(said)
 
 
-@scenario("option-a", slow=True)
+@scenario("option-a")
 def port_release_killed(site, quick):
     """A standin that is killed at any moment of a release goes on with it, or stays active; one owner throughout."""
-    # Not in --quick: it does not always hold when the kill falls into `park` (README, Limits).
     said = []
     count = 3 if quick else 8
     for n in range(count):

@@ -6,6 +6,7 @@ use standin::net::address::{self, AddressLife};
 use standin::net::announce::Announcer;
 use standin::net::arp::{ArpFrame, ArpOp};
 use standin::net::arp_socket::ArpSocket;
+use standin::net::neighbour;
 use standin::net::netlink::Netlink;
 use standin::net::watch::{NetEvent, Watch};
 use standin::types::{BootTime, MacAddr};
@@ -191,4 +192,32 @@ fn the_arp_socket_sleeps_while_the_link_is_down_and_hears_again_after() {
 fn thread_cpu() -> Duration {
     let clock = nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID;
     Duration::from(nix::time::clock_gettime(clock).unwrap())
+}
+
+/// An entry that is wrong and REACHABLE is believed for half a minute; once forgotten, the next packet asks.
+#[test]
+fn a_wrong_entry_of_our_own_cache_is_forgotten() {
+    let Some(lab) = lab() else { return };
+    let reaches = || {
+        lab.standby.sh(&format!(
+            "ping -c 1 -W 1 -q {CAMERA} > /dev/null && echo yes || echo no"
+        ))
+    };
+    lab.standby.sh(&format!(
+        "ip neigh replace {CAMERA} lladdr 02:00:00:00:00:99 nud reachable dev s0"
+    ));
+    assert_eq!(
+        reaches().trim(),
+        "no",
+        "the kernel asked although it need not"
+    );
+    let (first, again) = lab.standby.block_on(|| async {
+        let netlink = Netlink::open().unwrap();
+        let (s0, _) = interface(&netlink, "s0").await;
+        let first = neighbour::forget(&netlink, s0, CAMERA).await.unwrap();
+        let never = std::net::Ipv4Addr::new(10, 99, 0, 77);
+        (first, neighbour::forget(&netlink, s0, never).await.unwrap())
+    });
+    assert_eq!((first, again), (true, false));
+    assert_eq!(reaches().trim(), "yes");
 }
