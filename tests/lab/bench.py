@@ -167,6 +167,7 @@ def takeovers(args, mode, failures):
                 else:
                     rows.append(ms)
                     site.healthy(40)
+                    site.sweep_over()
             out += table(title, CUTS[cut], rows, args.runs)
     return out
 

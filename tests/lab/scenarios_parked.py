@@ -309,5 +309,6 @@ def port_release_killed(site, quick):
             spied(site, spy, moment)
             answered_by(site, "primary")
         site.healthy(60)
+        site.sweep_over()
         said.append(f"{moment}: {s['state']}")
     return "; ".join(said)

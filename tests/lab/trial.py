@@ -259,6 +259,16 @@ class Trial:
         self.say(f"healthy: {self.count} of {self.count} cameras publish to the primary"
                  + (", the standby watches it" if self.agents else ""))
 
+    def sweep_over(self):
+        """Waits until the directed sweep of a release, which is repeated after 1.1 s, has ended at the standby."""
+        def last():
+            with open(self.run.path("observer.jsonl"), "rb") as f:
+                f.seek(max(0, os.path.getsize(f.name) - 400_000))
+                events = [json.loads(line) for line in f.read().split(b"\n")[1:-1]]
+            return max((e["t_us"] for e in events if e["ev"] == "arp" and e["dir"] == "in" and e["port"] == "p-stby"),
+                       default=0)
+        self.until("the standby says no more of the VIP", 15, lambda: wall_us() - last() > 1_500_000)
+
     def owners(self):
         """The MACs that answer for the VIP on the wire, asked from the gateway."""
         _, out, _ = call(hosts.enter_command(self.run, "gateway", [
