@@ -17,14 +17,28 @@ def ask(path, command, timeout=15.0, **arguments):
             while not text.endswith(b"\n"):
                 part = s.recv(1 << 16)
                 if not part:
-                    raise LabError(f"{os.path.basename(path)}: no answer to '{command}' (see its log)")
+                    raise LabError(f"{os.path.basename(path)}: no answer to '{command}'{last_words(path)}")
                 text += part
     except OSError as e:
-        raise LabError(f"{os.path.basename(path)}: {e} - is that part of the lab running?") from None
+        raise LabError(f"{os.path.basename(path)}: {e} - is that part of the lab running?{last_words(path)}") from None
     answer = json.loads(text)
     if isinstance(answer, dict) and answer.get("error"):
         raise LabError(answer["error"])
     return answer
+
+
+def last_words(path):
+    """The end of a daemon's log, by its socket; the log is gone with the lab."""
+    return last_lines(path.removesuffix(".ctl") + ("d.log" if path.endswith("switch.ctl") else ".log"))
+
+
+def last_lines(log):
+    """The end of a log, to go behind a message; nothing if it cannot be read."""
+    try:
+        with open(log, errors="replace") as f:
+            return "".join(f"\n  | {line.rstrip()}" for line in f.readlines()[-20:])
+    except OSError:
+        return ""
 
 
 def listen(path):

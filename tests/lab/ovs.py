@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 
+import ctl
 import ns
 import run as labrun
 from topology import LIMBO
@@ -109,7 +110,10 @@ class Switch:
         def done():
             rows = self._call("_db", os.path.join(self.rundir, "db.sock"), "transact", select)
             return rows[0]["rows"][0]["cur_cfg"] >= target
-        labrun.wait_for("the switch applies a change", 5, done, every=0.001)
+        try:
+            labrun.wait_for("the switch applies a change", 5, done, every=0.001)
+        except labrun.LabError as e:        # whoever asked is told that it failed; the agent goes on
+            raise RuntimeError(f"{e}{ctl.last_lines(os.path.join(self.rundir, 'vswitchd.log'))}") from None
 
     def set_ports(self, changes):
         """{port: (tag, [tagged VLANs])} in one transaction."""
