@@ -315,9 +315,9 @@ fn row(cli: &Cli, shown: &str, r: &Record, table: Option<&Learned>) -> PortRow {
         pvid,
         untagged: pvid.map(|p| vec![p]),
         // A trunk's list of VLANs names the native one too, which leaves it untagged.
-        tagged: r.get("tagged").map(|t| {
-            let all = vlan_list(t).unwrap_or_default().into_iter();
-            all.map(u32::from).filter(|v| Some(*v) != pvid).collect()
+        tagged: r.get("tagged").and_then(|t| vlan_list(t)).map(|all| {
+            let all = all.into_iter().map(u32::from);
+            all.filter(|v| Some(*v) != pvid).collect()
         }),
         macs: table.map(on_it),
     }

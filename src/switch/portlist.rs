@@ -92,6 +92,11 @@ fn text_numbers(octets: &[u8]) -> Option<BTreeSet<u32>> {
     Some(out)
 }
 
+/// Numbers in words, such as `1, 3, 4-7`.
+pub fn ranges(numbers: &BTreeSet<u32>) -> String {
+    String::from_utf8_lossy(&text(Encoding::Ranges, numbers)).into_owned()
+}
+
 fn text(encoding: Encoding, numbers: &BTreeSet<u32>) -> Vec<u8> {
     let mut parts: Vec<(u32, u32)> = Vec::new();
     for n in numbers {

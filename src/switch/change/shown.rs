@@ -6,6 +6,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::super::error::SwitchError;
 use super::super::op::Operation;
+use super::super::portlist;
 use super::super::profile::ShowRow;
 use super::super::ssh::{Record, parse_mac, vlan_list};
 use super::cli::CliRun;
@@ -132,7 +133,31 @@ impl CliRun<'_> {
                 ));
             }
         }
-        Read::Yes
+        let touched = row.tagged.is_some() || row.not_tagged.is_some();
+        match self.other_vlans(&tagged).filter(|_| touched) {
+            Some(other) => Read::No(format!("`tagged` shows `{}`: {other}", shown("tagged"))),
+            None => Read::Yes,
+        }
+    }
+
+    /// How the VLANs of a trunk that the operation is not about differ from before, in words: a command that replaces
+    /// the list instead of adding to it darkens them, or lets them out of a port that was not to have them.
+    fn other_vlans(&self, now: &BTreeSet<u16>) -> Option<String> {
+        let operation = self.request.operation;
+        if !matches!(operation, Operation::TrunkAllow(_) | Operation::TrunkRemove(_)) {
+            return None;
+        }
+        let before = self.shown.before.tagged.as_ref()?;
+        let own = operation.vlan().map(|v| v.0);
+        let only_in = |a: &BTreeSet<u16>, b: &BTreeSet<u16>| {
+            let vlans = a.difference(b).filter(|v| Some(**v) != own);
+            portlist::ranges(&vlans.copied().map(u32::from).collect())
+        };
+        match (only_in(before, now), only_in(now, before)) {
+            (lost, _) if !lost.is_empty() => Some(format!("VLAN {lost} was there before")),
+            (_, new) if !new.is_empty() => Some(format!("VLAN {new} was not there before")),
+            _ => None,
+        }
     }
 
     pub(super) fn fill(&self, text: &str) -> String {

@@ -22,23 +22,34 @@ pub type Record = BTreeMap<String, String>;
 pub fn parse(show: &Show, text: &str) -> Result<Vec<Record>, String> {
     let mut records = match &show.layout {
         Layout::Raw => vec![Record::from([("text".to_owned(), text.to_owned())])],
-        Layout::Row(row) => text
-            .lines()
-            .filter_map(|line| row.captures(line))
-            .map(|c| {
-                row.capture_names()
-                    .flatten()
-                    .filter_map(|n| Some((n.to_owned(), c.name(n)?.as_str().trim().to_owned())))
-                    .collect()
-            })
-            .collect(),
+        Layout::Row(row) => {
+            let lines: Vec<&str> = text.lines().collect();
+            let records = lines.iter().enumerate().filter_map(|(i, line)| {
+                let c = row.captures(line)?;
+                let field = |n: &str| {
+                    let found = c.name(n)?;
+                    let more = goes_on(n, &line[found.end()..], lines[i + 1..].iter().copied());
+                    Some((n.to_owned(), found.as_str().trim().to_owned() + &more))
+                };
+                Some(row.capture_names().flatten().filter_map(field).collect())
+            });
+            records.collect()
+        }
         Layout::Fields(fields) => {
             let record: Record = fields
                 .iter()
                 .filter_map(|(name, regex)| {
-                    let found = regex.captures(text)?;
-                    let value = found.iter().skip(1).flatten().next()?;
-                    Some((name.clone(), value.as_str().trim().to_owned()))
+                    let value = |found: regex::Captures<'_>| {
+                        let value = found.iter().skip(1).flatten().next()?;
+                        let mut rest = text[value.end()..].lines();
+                        let more = goes_on(name, rest.next().unwrap_or_default(), rest);
+                        Some(value.as_str().trim().to_owned() + &more)
+                    };
+                    // Comware writes a long list of VLANs as several commands; of all else the first counts.
+                    let most = if name == "tagged" { usize::MAX } else { 1 };
+                    let found = regex.captures_iter(text).take(most).filter_map(value);
+                    let all: Vec<String> = found.collect();
+                    (!all.is_empty()).then(|| (name.clone(), all.join(" ")))
                 })
                 .collect();
             if record.is_empty() {
@@ -60,6 +71,24 @@ pub fn parse(show: &Show, text: &str) -> Result<Vec<Record>, String> {
         }
     }
     Ok(records)
+}
+
+/// What a list of VLANs that is too long for one line has in the lines after it: indented, and of nothing but numbers,
+/// ranges and commas. `rest` is what follows it in its own line.
+fn goes_on<'a>(field: &str, rest: &str, next: impl Iterator<Item = &'a str>) -> String {
+    if field != "tagged" || !rest.trim().is_empty() {
+        return String::new();
+    }
+    let is_list = |line: &&str| {
+        line.starts_with([' ', '\t'])
+            && line.contains(|c: char| c.is_ascii_digit())
+            && line
+                .chars()
+                .all(|c| c.is_ascii_digit() || ", \t-".contains(c))
+    };
+    next.take_while(is_list)
+        .map(|line| format!(" {}", line.trim()))
+        .collect()
 }
 
 fn translate(record: &mut Record, field: &str, meaning: &Meaning) {
@@ -157,12 +186,14 @@ fn plain(value: &Value) -> Option<String> {
     }
 }
 
-/// Reads a list of VLANs such as `10,20-30`; `none` and nothing are empty, `all` is 1 to 4094.
+/// Reads a list of VLANs such as `10,20-30`; `none` and nothing are empty, `all` is 1 to 4094. One that ends with a comma
+/// was cut off: it is no list.
 pub fn vlan_list(text: &str) -> Option<BTreeSet<u16>> {
     let text = text.trim().to_lowercase();
     match text.as_str() {
         "" | "none" | "-" | "n/a" | "[]" => return Some(BTreeSet::new()),
         "all" => return Some((1..=4094).collect()),
+        cut if cut.ends_with(',') => return None,
         _ => {}
     }
     let mut vlans = BTreeSet::new();
@@ -265,6 +296,25 @@ map = { state = { Disabled = { admin = "down" }, "*" = { admin = "up" } } }"#;
         }
     }
 
+    /// Cisco IOS ends a line that is full with a comma, Huawei with nothing.
+    #[test]
+    fn a_list_of_vlans_may_go_on_in_the_next_lines() {
+        let rows = show(r#"row = '^Enabled: (?<tagged>[\d,]+?)\s*$'"#);
+        let fields = show(r#"fields = { tagged = '^Enabled: ([\d,]+)' }"#);
+        let list = |show, text| vlan_list(&parse(show, text).unwrap()[0]["tagged"]);
+        let all = |vlans: &[u16]| Some(vlans.iter().copied().collect());
+        for show in [&rows, &fields] {
+            let text = "x\nEnabled: 1,3,\n     5-6,\n\t9\nPruning: 2-10\n";
+            assert_eq!(list(show, text), all(&[1, 3, 5, 6, 9]));
+            let text = "Enabled: 1 \r\n     5 7-8\r\n4 ports\r\n";
+            assert_eq!(list(show, text), all(&[1, 5, 7, 8]));
+            // Another row of a table is none of it, and a list that ends with a comma was cut off.
+            assert_eq!(list(show, "Enabled: 1\n12 13\n"), all(&[1]));
+            assert_eq!(list(show, "Enabled: 1,\n%LOG-1: 3\n 2"), None);
+        }
+        assert_eq!(list(&fields, "Enabled: 1\nEnabled: 5,6\n"), all(&[1, 5, 6]));
+    }
+
     #[test]
     fn lists_of_vlans() {
         let list = |t| vlan_list(t).map(|v| v.into_iter().collect::<Vec<_>>());
@@ -272,7 +322,7 @@ map = { state = { Disabled = { admin = "down" }, "*" = { admin = "up" } } }"#;
         assert_eq!(list("1 3 to 4"), Some(vec![1, 3, 4]));
         assert_eq!(list("none"), Some(vec![]));
         assert_eq!(list("all").map(|v| v.len()), Some(4094));
-        for wrong in ["x", "0", "4095", "9-3", "10-"] {
+        for wrong in ["x", "0", "4095", "9-3", "10-", "10,"] {
             assert_eq!(list(wrong), None, "{wrong}");
         }
     }

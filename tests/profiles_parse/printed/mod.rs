@@ -3,37 +3,22 @@
 mod others;
 mod software_and_cisco;
 
-use std::collections::BTreeMap;
+use standin::switch::ssh::rules::Show;
+use standin::switch::ssh::{CliRules, Record, show};
 
-use standin::switch::schema::Show;
-
-use crate::{folder, parse, regex};
+use crate::{folder, parse};
 
 type Fields = &'static [(&'static str, &'static str)];
 
 /// Profile, show, what was printed, what must be read from it.
 type Line = (&'static str, &'static str, &'static str, Fields);
 
-/// The first record of a show whose text is `output`: rows and fields, before any map.
-fn record(show: &Show, output: &str) -> BTreeMap<String, String> {
-    let mut out = BTreeMap::new();
-    if let Some(row) = &show.row {
-        let row = regex(row.get_ref()).unwrap();
-        if let Some(found) = output.lines().find_map(|line| row.captures(line)) {
-            for name in row.capture_names().flatten() {
-                if let Some(m) = found.name(name) {
-                    out.insert(name.to_owned(), m.as_str().to_owned());
-                }
-            }
-        }
-    }
-    for (name, pattern) in &show.fields {
-        let found = regex(pattern.get_ref()).unwrap().captures(output);
-        if let Some(m) = found.and_then(|c| c.iter().skip(1).flatten().next()) {
-            out.insert(name.get_ref().clone(), m.as_str().trim().to_owned());
-        }
-    }
-    out
+/// The first record of a show whose text is `output`, in the switch's own words.
+fn record(show: &Show, output: &str) -> Record {
+    let mut show = show.clone();
+    show.map.clear();
+    let records = show::parse(&show, output).unwrap_or_default();
+    records.into_iter().next().unwrap_or_default()
 }
 
 #[test]
@@ -43,8 +28,8 @@ fn lines_that_switches_printed_are_read() {
         let text = std::fs::read_to_string(folder().join(format!("{profile}.toml"))).unwrap();
         let file = parse(profile, &text);
         let ssh = file.ssh.unwrap().into_inner();
-        let show = ssh.show.iter().find(|(n, _)| n.get_ref() == show).unwrap();
-        let got = record(show.1, output);
+        let rules = CliRules::compile(&ssh).unwrap();
+        let got = record(&rules.shows[*show], output);
         for (field, value) in *want {
             let got = got.get(*field).map(String::as_str);
             if got != Some(*value) {

@@ -231,8 +231,8 @@ pub const READ: &[Line] = &[
     (
         "hpe-comware",
         "trunk",
-        " port trunk permit vlan 1 20 30 to 40\n",
-        &[("tagged", "1 20 30 to 40")],
+        " port trunk permit vlan 1 20 30 to 40\n port trunk permit vlan 50 60\n",
+        &[("tagged", "1 20 30 to 40 50 60")],
     ),
     (
         "juniper-junos",

@@ -243,7 +243,7 @@ pub const READ: &[Line] = &[
         "Et1        disabled 1 full 10     connected    20          full    10G    10GBASE-SR",
         &[("status", "connected"), ("pvid", "20")],
     ),
-    // A list that goes on in the next line is none: what is in it cannot be told.
+    // A list that goes on in the next line is read whole.
     (
         "cisco-ios",
         "trunk",
@@ -254,6 +254,6 @@ pub const READ: &[Line] = &[
         "cisco-ios",
         "trunk",
         "Trunking VLANs Enabled: 1-10,20,\n     30-40\n",
-        &[],
+        &[("tagged", "1-10,20, 30-40")],
     ),
 ];
