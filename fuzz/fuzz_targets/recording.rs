@@ -2,14 +2,14 @@
 //! shown, and its changes are planned, without a panic.
 #![no_main]
 
-mod offline;
+mod paused;
 
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use standin::switch::change::plan_change;
 use standin::switch::recording::Recording;
-use standin::switch::{ChangeRequest, Credentials, Operation};
+use standin::switch::{ChangeRequest, Operation, Profile};
 use standin::types::VlanId;
 
 fuzz_target!(|data: &[u8]| {
@@ -24,8 +24,9 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(again) = Recording::parse("x", &written) {
         assert_eq!(again.text(), written);
     }
-    let switch = offline::switch(Credentials::Off, recording);
-    offline::run(async {
+    let profile = Profile::find("generic-qbridge", None).expect("the built-in profile is whole");
+    let switch = recording.switch("s", profile);
+    paused::run(async {
         let ports = switch.port_table().await.unwrap_or_default();
         for port in ports.iter().take(2) {
             for operation in [

@@ -1,7 +1,7 @@
 //! A switch that answers anything to a change: it ends, without a panic, and is proven only if the last answers say so.
 #![no_main]
 
-mod offline;
+mod paused;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,7 +10,9 @@ use libfuzzer_sys::fuzz_target;
 use standin::switch::render::SetVar;
 use standin::switch::snmp::{Answer, Attempt, Snmp, SnmpError};
 use standin::switch::value::{Oid, Value};
-use standin::switch::{ChangeRequest, Credentials, Operation, change};
+use standin::switch::{
+    ChangeRequest, Credentials, Operation, Profile, Switch, SwitchTarget, change,
+};
 use standin::types::VlanId;
 
 /// Answers out of the input, one octet each: some of what a right switch would say, some rubbish.
@@ -109,15 +111,29 @@ fuzz_target!(|data: &[u8]| {
         3 => Operation::TrunkAllow(vlan),
         _ => Operation::TrunkRemove(vlan),
     };
-    let credentials = Credentials::V2c {
-        community: String::from("c").into(),
+    let profile = Profile::find("generic-qbridge", None).expect("the built-in profile is whole");
+    let target = SwitchTarget {
+        name: "s".into(),
+        address: ([127, 0, 0, 1], 1).into(),
+        local: None,
+        profile: Arc::new(profile),
+        credentials: Credentials::V2c {
+            community: String::from("c").into(),
+        },
+        timeout: Duration::from_millis(1),
+        retries: 0,
+        ssh: None,
+        prefer: Vec::new(),
+        oper_staleness: Some(Duration::ZERO),
+        uplinks: Vec::new(),
+        own_ports: Vec::new(),
     };
     let whim = Whim {
         input: Mutex::new(input.to_vec()),
     };
-    let switch = offline::switch(credentials, whim);
+    let switch = Switch::over(target, Box::new(whim));
     let request = ChangeRequest::new(operation, Some("ge1"), Duration::from_secs(3));
-    if let Err(e) = offline::run(change(&switch, request)) {
+    if let Err(e) = paused::run(change(&switch, request)) {
         assert!(!e.to_string().is_empty());
     }
 });
