@@ -13,7 +13,7 @@ use standin::switch::Switch;
 use standin::takeover::event::Outcome;
 use standin::types::VlanId;
 use switch_agent::bridge::Bridge;
-use switch_agent::{COMMUNITY, Fake, Packet, mac, proxy, target, v2c};
+use switch_agent::{COMMUNITY, Fake, Packet, mac, target, v2c};
 
 const PARKED: VlanId = VlanId(20);
 const PRODUCTION: VlanId = VlanId(10);
@@ -79,7 +79,7 @@ async fn a_reply_that_is_lost_because_our_own_port_moved_is_no_failure() {
     for dark in [300, 1500, 3000].map(Duration::from_millis) {
         let fake = parked().await;
         let since: Arc<Mutex<Option<Instant>>> = Arc::default();
-        let rule = Box::new(move |packet| {
+        let rule = move |packet| {
             let mut since = since.lock().unwrap();
             match (*since, packet) {
                 (None, Packet::Set) => {
@@ -89,8 +89,8 @@ async fn a_reply_that_is_lost_because_our_own_port_moved_is_no_failure() {
                 (Some(at), _) if at.elapsed() < dark => vec![],
                 (Some(_) | None, _) => vec![Duration::ZERO],
             }
-        });
-        let switch = over(proxy(fake.address, rule).await);
+        };
+        let switch = over(fake.through(rule).await);
         let outcome = rewire(&switch).await;
         assert!(matches!(outcome, Outcome::Done(_)), "{dark:?}: {outcome:?}");
         assert_eq!(vlan(&fake), Some(10), "{dark:?}");
@@ -100,11 +100,11 @@ async fn a_reply_that_is_lost_because_our_own_port_moved_is_no_failure() {
 #[tokio::test]
 async fn a_switch_that_never_replies_to_a_set_but_does_it_is_read_back() {
     let fake = parked().await;
-    let rule = Box::new(|packet| match packet {
+    let rule = |packet| match packet {
         Packet::ReplyToSet => vec![],
         Packet::Get | Packet::Set | Packet::ReplyToGet => vec![Duration::ZERO],
-    });
-    let switch = over(proxy(fake.address, rule).await);
+    };
+    let switch = over(fake.through(rule).await);
     let outcome = rewire(&switch).await;
     assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
     assert_eq!(vlan(&fake), Some(10));
@@ -271,11 +271,11 @@ async fn disabled_is_the_end_of_waiting_only_for_a_port_that_is_up() {
 #[tokio::test]
 async fn a_switch_that_fell_silent_is_waited_for_a_few_seconds_and_no_longer() {
     let fake = parked().await;
-    let rule = Box::new(|packet| match packet {
+    let rule = |packet| match packet {
         Packet::Get | Packet::Set => vec![],
         Packet::ReplyToGet | Packet::ReplyToSet => vec![Duration::ZERO],
-    });
-    let address = proxy(fake.address, rule).await;
+    };
+    let address = fake.through(rule).await;
     let begun = Instant::now();
     let outcome = forwarding(&over(address), "ge2", PRODUCTION, Duration::from_secs(30)).await;
     let took = begun.elapsed();

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ssh_site::{Site, sh, story, wait_at_most};
+use standin::switch::Profile;
 
 const QEMU: &str = "/usr/bin/qemu-system-x86_64";
 const SWITCH: &str = "10.8.0.2:22";
@@ -28,7 +29,7 @@ fn site() -> Option<Site> {
     if !ssh_site::possible(&needed, "`scripts/lib-install.sh vm`") {
         return None;
     }
-    let mut site = Site::new("linux-bridge", SWITCH);
+    let mut site = Site::new(Profile::find("linux-bridge", None).unwrap(), SWITCH);
     let d = site.dir.path().to_owned();
     let image = d.join("initramfs");
     let make = root.join("tests/ssh_site/initramfs");
@@ -40,7 +41,7 @@ fn site() -> Option<Site> {
     site.management
         .sh("ip addr add 10.8.0.1/24 dev t0; ip link set t0 up");
     for n in 1..=4 {
-        site.plug(&format!("t{n}"), n);
+        site.plug(&format!("t{n}"));
     }
     let console = d.join("console");
     wait_at_most(BOOT_S, || {

@@ -1,14 +1,10 @@
 //! LLDP neighbours as recordings of real switches have them; skipped, and said so, where the recordings are not.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 
-use secrecy::SecretString;
+use standin::switch::Profile;
 use standin::switch::neighbours::neighbours;
 use standin::switch::recording::Recording;
-use standin::switch::{Credentials, Profile, Switch, SwitchTarget};
 
 #[tokio::test]
 async fn neighbours_are_on_ports_that_the_switch_has() {
@@ -21,23 +17,8 @@ async fn neighbours_are_on_ports_that_the_switch_has() {
     for path in entries.flatten().map(|e| e.path()) {
         let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
         let recording = Recording::parse(&path.display().to_string(), &text).unwrap();
-        let target = SwitchTarget {
-            name: "recording".into(),
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
-            local: None,
-            profile: Arc::new(Profile::find("generic-qbridge", None).unwrap()),
-            credentials: Credentials::V2c {
-                community: SecretString::from(String::new()),
-            },
-            timeout: Duration::from_secs(1),
-            retries: 0,
-            oper_staleness: None,
-            uplinks: Vec::new(),
-            own_ports: Vec::new(),
-            prefer: Vec::new(),
-            ssh: None,
-        };
-        let switch = Switch::over(target, Box::new(recording));
+        let profile = Profile::find("generic-qbridge", None).unwrap();
+        let switch = recording.switch("recording", profile);
         let ports = switch.port_table().await.unwrap();
         for n in neighbours(&switch).await.unwrap() {
             println!("{} {n:?}", path.file_stem().unwrap().display());

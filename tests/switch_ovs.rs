@@ -15,7 +15,7 @@ use standin::daemon::forwarding::forwarding;
 use standin::daemon::moving::{Whose, move_port};
 use standin::daemon::quarantine;
 use standin::switch::change::plan_change;
-use standin::switch::{ChangeError, ChangeRequest, Operation, Switch, change};
+use standin::switch::{ChangeError, ChangeRequest, Operation, Profile, Switch, change};
 use standin::takeover::event::{FenceRead, Outcome};
 use standin::types::VlanId;
 
@@ -30,7 +30,8 @@ fn site() -> Option<Site> {
     if !ssh_site::possible(&needed, "openssh-server and openvswitch-switch") {
         return None;
     }
-    let mut site = Site::new("openvswitch", &format!("127.0.0.1:{PORT}"));
+    let profile = Profile::find("openvswitch", None).unwrap();
+    let mut site = Site::new(profile, &format!("127.0.0.1:{PORT}"));
     let d = site.dir.path().display().to_string();
     sh(&format!(
         "mkdir -p /run/sshd; ovsdb-tool create {d}/conf.db /usr/share/openvswitch/vswitch.ovsschema"
@@ -70,7 +71,7 @@ fn site() -> Option<Site> {
         site.management.sh(&format!(
             "ip link add p{n} address 02:00:00:00:01:0{n} type veth peer name e{n}; ip link set p{n} up"
         ));
-        site.plug(&format!("e{n}"), n);
+        site.plug(&format!("e{n}"));
         site.management
             .sh(&format!("{ovs} add-port br0 p{n} -- set port p{n} {how}"));
     }

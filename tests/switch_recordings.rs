@@ -3,21 +3,15 @@
 //! What must come out was read from the recordings by another reader than ours. They lie in `../shared/data` beside the
 //! checkout and are not part of it: where they are not there, the test says that it was skipped.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
-use std::time::Duration;
 
-use secrecy::SecretString;
+use standin::switch::Profile;
 use standin::switch::ports::PortRow;
-use standin::switch::render::SetVar;
-use standin::switch::snmp::{Answer, Attempt, Snmp, SnmpError};
-use standin::switch::value::{Oid, Value};
-use standin::switch::{Credentials, Profile, Switch, SwitchTarget};
+use standin::switch::recording::Recording;
 
 /// One recording, and what is in it.
-struct Recording {
+struct Case {
     /// Below the folder of data.
     file: &'static str,
     profile: &'static str,
@@ -29,8 +23,8 @@ struct Recording {
     ports: &'static [&'static str],
 }
 
-const RECORDINGS: &[Recording] = &[
-    Recording {
+const RECORDINGS: &[Case] = &[
+    Case {
         file: "snmprec/arubaos-cx_10.16.snmprec",
         profile: "aruba-cx",
         counts: [33, 27, 27, 0, 0, 132],
@@ -41,7 +35,7 @@ const RECORDINGS: &[Recording] = &[
             "eth0|268435456|-|-|-|-|-",
         ],
     },
-    Recording {
+    Case {
         file: "snmprec/ciscosb_cbs350.snmprec",
         profile: "cisco-smb",
         counts: [43, 36, 36, 36, 0, 9],
@@ -52,7 +46,7 @@ const RECORDINGS: &[Recording] = &[
             "10|100009|-|-|-|-|-",
         ],
     },
-    Recording {
+    Case {
         file: "snmprec/comware_a5500.snmprec",
         profile: "hpe-comware",
         counts: [30, 28, 28, 14, 55, 104],
@@ -63,7 +57,7 @@ const RECORDINGS: &[Recording] = &[
             "Vlan-interface10|33|-|-|-|-|-",
         ],
     },
-    Recording {
+    Case {
         file: "snmprec/cumulus_edgecore-as4610-54p.snmprec",
         profile: "cumulus-nvue",
         counts: [57, 49, 49, 0, 0, 628],
@@ -74,13 +68,13 @@ const RECORDINGS: &[Recording] = &[
             "vlan1|57|-|-|-|-|-",
         ],
     },
-    Recording {
+    Case {
         file: "snmprec/dell-os10.snmprec",
         profile: "dell-os10",
         counts: [36, 30, 0, 27, 1, 0],
         ports: &["mgmt1/1/1|10|32|-|||-", "port-channel1000|49|1|-|1|4094|-"],
     },
-    Recording {
+    Case {
         file: "snmprec/edgeswitch_usw-flex-xg.snmprec",
         profile: "ubiquiti-edgeswitch",
         counts: [47, 37, 37, 37, 8, 56],
@@ -91,7 +85,7 @@ const RECORDINGS: &[Recording] = &[
             "Po32|1031|1031|1|1||0",
         ],
     },
-    Recording {
+    Case {
         file: "snmprec/ios_c3560.snmprec",
         profile: "cisco-ios",
         counts: [58, 43, 45, 0, 0, 0],
@@ -102,7 +96,7 @@ const RECORDINGS: &[Recording] = &[
             "Nu0|10501|-|-|-|-|-",
         ],
     },
-    Recording {
+    Case {
         file: "snmprec/jetstream_vlans.snmprec",
         profile: "tplink-jetstream",
         counts: [19, 18, 0, 0, 0, 74],
@@ -112,7 +106,7 @@ const RECORDINGS: &[Recording] = &[
             "gigabitEthernet 1/0/18 : fiber|49170|49170|-|-|-|68 00:14:78:87:45:2c@1000",
         ],
     },
-    Recording {
+    Case {
         file: "snmprec/junos_qfx5100.snmprec",
         profile: "juniper-junos",
         counts: [50, 8, 8, 6, 12, 2],
@@ -123,7 +117,7 @@ const RECORDINGS: &[Recording] = &[
             "ge-0/0/46|530|4102|3884|3884||1 64:f6:9d:37:30:39@3884",
         ],
     },
-    Recording {
+    Case {
         file: "snmprec/procurve_2520.snmprec",
         profile: "aruba-aos-s",
         counts: [44, 28, 28, 28, 25, 741],
@@ -134,7 +128,7 @@ const RECORDINGS: &[Recording] = &[
             "lo7|4159|-|-|-|-|-",
         ],
     },
-    Recording {
+    Case {
         file: "snmprec/routeros_crs317.snmprec",
         profile: "mikrotik-routeros",
         counts: [20, 15, 15, 0, 0, 32],
@@ -144,7 +138,7 @@ const RECORDINGS: &[Recording] = &[
             "server-trunk|22|32|1|-|-|0",
         ],
     },
-    Recording {
+    Case {
         file: "snmprec/vrp_vlans.snmprec",
         profile: "huawei-vrp",
         counts: [30, 25, 25, 0, 0, 0],
@@ -154,7 +148,7 @@ const RECORDINGS: &[Recording] = &[
             "Eth-Trunk3|31|1|1|-|-|-",
         ],
     },
-    Recording {
+    Case {
         file: "snmpsim/brocade-icx6430-24.snmprec.bz2",
         profile: "ruckus-icx",
         counts: [29, 28, 28, 0, 0, 18],
@@ -163,13 +157,13 @@ const RECORDINGS: &[Recording] = &[
             "ethernet1/2/4|68|68|1|||0",
         ],
     },
-    Recording {
+    Case {
         file: "snmpsim/cisco-c3560.snmprec.bz2",
         profile: "cisco-ios",
         counts: [57, 0, 49, 0, 0, 0],
         ports: &["Vl1|1|-|-|-|-|-", "Nu0|10501|-|-|-|-|-"],
     },
-    Recording {
+    Case {
         file: "snmpsim/hpe-procurve-516733-b21.snmprec.bz2",
         profile: "aruba-aos-s",
         counts: [42, 24, 24, 14, 73, 277],
@@ -182,78 +176,6 @@ const RECORDINGS: &[Recording] = &[
     },
 ];
 
-/// A recording as an SNMP agent that may only be read.
-struct Recorded(BTreeMap<Oid, Value>);
-
-impl Snmp for Recorded {
-    fn get<'a>(&'a self, oids: &'a [Oid]) -> Answer<'a, Vec<Value>> {
-        let value = |o: &Oid| self.0.get(o).cloned().unwrap_or(Value::Absent);
-        Box::pin(async move { Ok(oids.iter().map(value).collect()) })
-    }
-
-    fn set_many<'a>(&'a self, _: &'a [SetVar]) -> Answer<'a, ()> {
-        Box::pin(async {
-            Err(SnmpError::NotSent {
-                at: Box::new(Attempt {
-                    switch: "recording".into(),
-                    address: ([127, 0, 0, 1], 161).into(),
-                    request: "SET".into(),
-                }),
-                came_back: "a recording cannot be written".into(),
-            })
-        })
-    }
-
-    fn walk<'a>(&'a self, column: &'a Oid) -> Answer<'a, Vec<(Oid, Value)>> {
-        let below = self.0.range(column.clone()..);
-        let rows = below.take_while(|(o, _)| o.after(column).is_some());
-        let rows = rows.map(|(o, v)| (o.clone(), v.clone())).collect();
-        Box::pin(async move { Ok(rows) })
-    }
-
-    fn of_vlan(&self, _: u16) -> Option<Arc<dyn Snmp>> {
-        None
-    }
-}
-
-/// `OID|TAG|VALUE` a line; a tag that ends in `x` has its value in hexadecimal.
-fn parse(text: &[u8]) -> BTreeMap<Oid, Value> {
-    let mut out = BTreeMap::new();
-    for line in text.split(|b| *b == b'\n') {
-        let mut parts = line.splitn(3, |b| *b == b'|');
-        let (Some(oid), Some(tag), Some(value)) = (parts.next(), parts.next(), parts.next()) else {
-            continue;
-        };
-        let (oid, tag) = (String::from_utf8_lossy(oid), String::from_utf8_lossy(tag));
-        let Ok(oid) = oid.parse::<Oid>() else {
-            continue;
-        };
-        let octets = match tag.strip_suffix('x') {
-            Some(_) => unhex(value).unwrap_or_else(|| value.to_vec()),
-            None => value.to_vec(),
-        };
-        let text = String::from_utf8_lossy(&octets).trim().to_owned();
-        let value = match tag.trim_end_matches('x') {
-            "2" => text.parse().map(Value::Int).ok(),
-            "65" | "66" | "70" => text.parse().map(Value::Uint).ok(),
-            "67" => text.parse().map(Value::Ticks).ok(),
-            "6" => text.parse().map(Value::Oid).ok(),
-            "4" => Some(Value::Bytes(octets)),
-            other => Some(Value::Other(other.to_owned())),
-        };
-        out.extend(value.map(|v| (oid, v)));
-    }
-    out
-}
-
-fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
-    let text = std::str::from_utf8(digits).ok()?.trim();
-    (0..text.len())
-        .step_by(2)
-        .map(|i| u8::from_str_radix(text.get(i..i + 2)?, 16).ok())
-        .collect()
-}
-
 fn read(path: &Path) -> Vec<u8> {
     if path.extension().is_some_and(|e| e == "bz2") {
         let out = Command::new("bunzip2").arg("-c").arg(path).output();
@@ -262,27 +184,6 @@ fn read(path: &Path) -> Vec<u8> {
         return out.stdout;
     }
     std::fs::read(path).unwrap()
-}
-
-fn switch(profile: &str, rows: BTreeMap<Oid, Value>) -> Switch {
-    let address = ([127, 0, 0, 1], 161).into();
-    let target = SwitchTarget {
-        name: "recording".into(),
-        address,
-        local: None,
-        profile: Arc::new(Profile::find(profile, None).unwrap()),
-        credentials: Credentials::V2c {
-            community: SecretString::from("none"),
-        },
-        timeout: Duration::from_millis(1),
-        retries: 0,
-        oper_staleness: None,
-        uplinks: Vec::new(),
-        own_ports: Vec::new(),
-        ssh: None,
-        prefer: Vec::new(),
-    };
-    Switch::over(target, Box::new(Recorded(rows)))
 }
 
 /// A port as the table above has it.
@@ -334,7 +235,10 @@ async fn every_recording_decodes_into_what_stands_in_it() {
     };
     let mut wrong = Vec::new();
     for r in RECORDINGS {
-        let switch = switch(r.profile, parse(&read(&folder.join(r.file))));
+        let octets = read(&folder.join(r.file));
+        let recording = Recording::parse(r.file, &String::from_utf8_lossy(&octets)).unwrap();
+        let profile = Profile::find(r.profile, None).unwrap();
+        let switch = recording.switch("recording", profile);
         let ports = switch.port_table().await.unwrap();
         if counts(&ports) != r.counts {
             wrong.push(format!(

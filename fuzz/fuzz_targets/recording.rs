@@ -2,13 +2,14 @@
 //! shown, and its changes are planned, without a panic.
 #![no_main]
 
-use std::sync::Arc;
+mod paused;
+
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use standin::switch::change::plan_change;
 use standin::switch::recording::Recording;
-use standin::switch::{ChangeRequest, Credentials, Operation, Profile, Switch, SwitchTarget};
+use standin::switch::{ChangeRequest, Operation, Profile};
 use standin::types::VlanId;
 
 fuzz_target!(|data: &[u8]| {
@@ -24,40 +25,20 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(again.text(), written);
     }
     let profile = Profile::find("generic-qbridge", None).expect("the built-in profile is whole");
-    let target = SwitchTarget {
-        name: "s".into(),
-        address: ([127, 0, 0, 1], 1).into(),
-        local: None,
-        profile: Arc::new(profile),
-        credentials: Credentials::Off,
-        timeout: Duration::from_millis(1),
-        retries: 0,
-        ssh: None,
-        prefer: Vec::new(),
-        oper_staleness: Some(Duration::ZERO),
-        uplinks: Vec::new(),
-        own_ports: Vec::new(),
-    };
-    let switch = Switch::over(target, Box::new(recording));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build();
-    runtime
-        .expect("a runtime without IO can be made")
-        .block_on(async {
-            let ports = switch.port_table().await.unwrap_or_default();
-            for port in ports.iter().take(2) {
-                for operation in [
-                    Operation::PortOff,
-                    Operation::SetAccessVlan(VlanId(20)),
-                    Operation::TrunkRemove(VlanId(10)),
-                ] {
-                    let within = Duration::from_secs(3);
-                    let request = ChangeRequest::new(operation, Some(&port.if_name), within);
-                    // A refusal is an answer too.
-                    let _ = plan_change(&switch, &request).await;
-                }
+    let switch = recording.switch("s", profile);
+    paused::run(async {
+        let ports = switch.port_table().await.unwrap_or_default();
+        for port in ports.iter().take(2) {
+            for operation in [
+                Operation::PortOff,
+                Operation::SetAccessVlan(VlanId(20)),
+                Operation::TrunkRemove(VlanId(10)),
+            ] {
+                let within = Duration::from_secs(3);
+                let request = ChangeRequest::new(operation, Some(&port.if_name), within);
+                // A refusal is an answer too.
+                let _ = plan_change(&switch, &request).await;
             }
-        });
+        }
+    });
 });

@@ -1,6 +1,8 @@
 //! A switch that answers anything to a change: it ends, without a panic, and is proven only if the last answers say so.
 #![no_main]
 
+mod paused;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -130,14 +132,8 @@ fuzz_target!(|data: &[u8]| {
         input: Mutex::new(input.to_vec()),
     };
     let switch = Switch::over(target, Box::new(whim));
-    // Time that nobody waits for: every pause is over at once.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build();
-    let runtime = runtime.expect("a runtime without IO can be made");
     let request = ChangeRequest::new(operation, Some("ge1"), Duration::from_secs(3));
-    if let Err(e) = runtime.block_on(change(&switch, request)) {
+    if let Err(e) = paused::run(change(&switch, request)) {
         assert!(!e.to_string().is_empty());
     }
 });

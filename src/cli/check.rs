@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::auto;
-use super::common::{load_all, runtime, say, say_json};
+use super::common::{say, say_json, with_config};
 use super::exit::ExitCode;
 use crate::config::{Config, Peer};
 use crate::daemon::moving::{self, Where};
@@ -19,15 +19,7 @@ use crate::verify::Inventory;
 
 /// Checks configuration, profiles, cameras, capabilities, and whether the switches answer.
 pub fn run(path: &Path, offline: bool, as_json: bool) -> ExitCode {
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(code) => return code,
-    };
-    runtime.block_on(async {
-        let (mut config, secrets) = match load_all(path, as_json).await {
-            Ok(loaded) => loaded,
-            Err(code) => return code,
-        };
+    with_config(path, as_json, async |mut config, secrets| {
         let mut lines = Lines(Vec::new());
         lines.add("configuration", Ok(format!("{} is valid", path.display())));
         cameras(&config, &mut lines);

@@ -126,6 +126,24 @@ pub async fn load_all(path: &Path, json: bool) -> Result<(Config, Secrets), Exit
     }
 }
 
+/// Loads the configuration with its secrets, and goes on with them on a runtime of the command's own.
+pub fn with_config(
+    path: &Path,
+    json: bool,
+    go: impl AsyncFnOnce(Config, Secrets) -> ExitCode,
+) -> ExitCode {
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(code) => return code,
+    };
+    runtime.block_on(async {
+        match load_all(path, json).await {
+            Ok((config, secrets)) => go(config, secrets).await,
+            Err(code) => code,
+        }
+    })
+}
+
 /// Asks the daemon and returns its answer.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::auto;
-use super::common::{fail, load_all, runtime, say, say_json};
+use super::common::{fail, say, say_json, with_config};
 use super::exit::ExitCode;
 use crate::config::{Config, Peer, Start};
 use crate::daemon::switches;
@@ -22,15 +22,7 @@ const WITHIN: Duration = Duration::from_secs(10);
 
 /// Prints the plan. Reads the switch, writes nothing.
 pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(code) => return code,
-    };
-    runtime.block_on(async {
-        let (mut config, secrets) = match load_all(path, as_json).await {
-            Ok(loaded) => loaded,
-            Err(code) => return code,
-        };
+    with_config(path, as_json, async |mut config, secrets| {
         if !config.peers.contains_key(name) {
             let known: Vec<&str> = config.peers.keys().map(String::as_str).collect();
             return fail(ExitCode::Usage, &format!("there is no peer `{name}`; the configuration has: {}", known.join(", ")));

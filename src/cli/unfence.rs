@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::common::{fail, load_all, runtime, say, say_json};
+use super::common::{fail, say, say_json, with_config};
 use super::exit::ExitCode;
 use crate::config::{Config, Fence, Peer, Quarantine};
 use crate::daemon::control::{self, Reply, Request};
@@ -31,15 +31,7 @@ const ASK: Duration = Duration::from_secs(2);
 
 /// Opens the port `at`.
 pub fn run(path: &Path, at: &PortRef, force: bool, as_json: bool) -> ExitCode {
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(code) => return code,
-    };
-    runtime.block_on(async {
-        let (config, secrets) = match load_all(path, as_json).await {
-            Ok(loaded) => loaded,
-            Err(code) => return code,
-        };
+    with_config(path, as_json, async |config, secrets| {
         let peers = match find(&config, at) {
             Ok(found) => found,
             Err(e) => return fail(ExitCode::Usage, &e),

@@ -277,3 +277,20 @@ pub(super) struct SecretFile {
     pub path: PathBuf,
     pub what: Use,
 }
+
+/// Notes the file that `key` names; its path, as it is opened.
+pub(super) fn note(
+    key: String,
+    path: &Path,
+    what: Use,
+    check: &Check<'_>,
+    secrets: &mut Vec<SecretFile>,
+) -> PathBuf {
+    let path = check.origin.resolve(path);
+    secrets.push(SecretFile {
+        key,
+        path: path.clone(),
+        what,
+    });
+    path
+}

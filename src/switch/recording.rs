@@ -2,8 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use secrecy::SecretString;
+
+use super::client::Switch;
+use super::credentials::{Credentials, SwitchTarget};
+use super::profile::Profile;
 use super::render::SetVar;
 use super::snmp::{Answer, Snmp};
 use super::value::{Oid, Value};
@@ -89,6 +96,27 @@ impl Recording {
     /// Every object, in order.
     pub fn rows(&self) -> BTreeMap<Oid, Value> {
         self.lock().clone()
+    }
+
+    /// A switch with this name and profile that answers as the recording does; nothing is sent anywhere.
+    pub fn switch(self, name: &str, profile: Profile) -> Switch {
+        let target = SwitchTarget {
+            name: name.to_owned(),
+            address: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+            local: None,
+            profile: Arc::new(profile),
+            credentials: Credentials::V2c {
+                community: SecretString::from(String::new()),
+            },
+            timeout: Duration::from_secs(1),
+            retries: 0,
+            ssh: None,
+            prefer: Vec::new(),
+            oper_staleness: None,
+            uplinks: Vec::new(),
+            own_ports: Vec::new(),
+        };
+        Switch::over(target, Box::new(self))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Oid, Value>> {

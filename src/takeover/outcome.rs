@@ -116,14 +116,10 @@ impl Machine {
             return;
         }
         let anyway = self.claim_anyway(now);
-        let told = match &mut self.state {
-            State::Taking(t) => std::mem::replace(&mut t.told_unproven, true),
-            State::Standby
-            | State::Suspect(_)
-            | State::Confirming(_)
-            | State::Active { .. }
-            | State::Releasing(_)
-            | State::Halted { .. } => true,
+        let told = if let State::Taking(t) = &mut self.state {
+            std::mem::replace(&mut t.told_unproven, true)
+        } else {
+            true
         };
         if !told {
             self.alert(

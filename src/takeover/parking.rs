@@ -88,16 +88,10 @@ impl Machine {
 
     /// The switch did not move our port, or did not say so.
     pub(super) fn not_rewired(&mut self, why: &str) {
-        let told = match &mut self.state {
-            State::Taking(t) => std::mem::replace(&mut t.told_unmoved, true),
-            State::Standby
-            | State::Suspect(_)
-            | State::Confirming(_)
-            | State::Active { .. }
-            | State::Releasing(_)
-            | State::Halted { .. } => true,
+        let State::Taking(t) = &mut self.state else {
+            return;
         };
-        if !told {
+        if !std::mem::replace(&mut t.told_unmoved, true) {
             self.alert(
                 Level::Critical,
                 format!("our own port is not proven in the production VLAN ({why}): trying again; the peer stays fenced; `standin plan` prints what to do by hand"),

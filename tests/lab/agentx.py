@@ -109,10 +109,7 @@ class Session:
         """An administrative request, and its answer; requests that come in between are served."""
         packet = self._send(kind, payload)
         while True:
-            data = self.sock.recv(1 << 16)
-            if not data:
-                raise ConnectionError("the AgentX master closed the session")
-            self.buffer += data
+            self._receive()
             for head, body in list(self._packets()):
                 if head[1] == RESPONSE and head[6] == packet:
                     uptime, error, _ = struct.unpack_from(">IHH", body)
@@ -143,11 +140,14 @@ class Session:
             body, self.buffer = self.buffer[20:20 + size], self.buffer[20 + size:]
             yield head, body
 
-    def read(self):
+    def _receive(self):
         data = self.sock.recv(1 << 16)
         if not data:
             raise ConnectionError("the AgentX master closed the session")
         self.buffer += data
+
+    def read(self):
+        self._receive()
         for head, body in self._packets():
             self._serve(head, body)
 

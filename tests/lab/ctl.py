@@ -6,6 +6,17 @@ import socket
 from run import LabError
 
 
+def read_line(s):
+    """A whole line; nothing if the other side has closed before its end."""
+    text = b""
+    while not text.endswith(b"\n"):
+        part = s.recv(1 << 16)
+        if not part:
+            return None
+        text += part
+    return text
+
+
 def ask(path, command, timeout=15.0, **arguments):
     """Sends one request to a lab daemon; raises LabError with its message when it says no."""
     try:
@@ -13,12 +24,9 @@ def ask(path, command, timeout=15.0, **arguments):
             s.settimeout(timeout)
             s.connect(path)
             s.sendall(json.dumps(dict(arguments, command=command)).encode() + b"\n")
-            text = b""
-            while not text.endswith(b"\n"):
-                part = s.recv(1 << 16)
-                if not part:
-                    raise LabError(f"{os.path.basename(path)}: no answer to '{command}'{last_words(path)}")
-                text += part
+            text = read_line(s)
+            if text is None:
+                raise LabError(f"{os.path.basename(path)}: no answer to '{command}'{last_words(path)}")
     except OSError as e:
         raise LabError(f"{os.path.basename(path)}: {e} - is that part of the lab running?{last_words(path)}") from None
     answer = json.loads(text)
@@ -58,12 +66,9 @@ def serve_one(server, handlers):
     with client:
         client.settimeout(2.0)
         try:
-            text = b""
-            while not text.endswith(b"\n"):
-                part = client.recv(1 << 16)
-                if not part:
-                    return
-                text += part
+            text = read_line(client)
+            if text is None:
+                return
             request = json.loads(text)
             handler = handlers.get(request.pop("command", None))
             answer = handler(**request) if handler else {"error": "unknown command"}

@@ -27,16 +27,22 @@ def say(text):
     print(f"lab: {text}", file=sys.stderr, flush=True)
 
 
-def wait_for(what, seconds, check, every=0.01):
-    """Waits until check() is true; raises with a name for what was awaited otherwise."""
+def poll(seconds, check, every):
+    """The value of check() as soon as it is true; what it was last, if that takes longer."""
     deadline = time.monotonic() + seconds
     while True:
         got = check()
-        if got:
+        if got or time.monotonic() > deadline:
             return got
-        if time.monotonic() > deadline:
-            raise LabError(f"{what}: not after {seconds} s")
         time.sleep(every)
+
+
+def wait_for(what, seconds, check, every=0.01):
+    """Waits until check() is true; raises with a name for what was awaited otherwise."""
+    got = poll(seconds, check, every)
+    if not got:
+        raise LabError(f"{what}: not after {seconds} s")
+    return got
 
 
 def random_id():

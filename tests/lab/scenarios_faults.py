@@ -1,9 +1,9 @@
 """Scenarios: a switch that does not do what it should, and fences that cannot be proven."""
-import os
 import time
 
 import trial
 from scenarios_site import PORT, expect, fine, register
+from snmp import secret
 
 SCENARIOS = []
 scenario = register(SCENARIOS)
@@ -23,37 +23,33 @@ def holds(site, cut, seconds, words):
     return said
 
 
+def holds_and_goes_on(site, cut, seconds, words, *within):
+    """It holds, and once the switch does as it should, the takeover ends verified."""
+    said = holds(site, cut, seconds, words)
+    site.undo.close()
+    site.ends_verified(cut, *within)
+    return said
+
+
 @scenario()
 def set_forgotten(site, _quick):
     """A switch that acknowledges the fence and forgets it: hold holds, says so, and goes on when the switch works."""
     site.sabotage("switch", "snmp", "lie", "ack", undo=("switch", "snmp", "lie", "off"))
-    cut = site.cut(carrier_stays=True)
-    said = holds(site, cut, FENCE_TIMEOUT + 6, "not proven")
-    site.undo.close()
-    site.ends_verified(cut)
-    return said
+    return holds_and_goes_on(site, site.cut(carrier_stays=True), FENCE_TIMEOUT + 6, "not proven")
 
 
 @scenario()
 def set_claimed(site, _quick):
     """A switch that says the port is shut while it still forwards: that fence is not proven, and hold holds."""
     site.sabotage("switch", "snmp", "lie", "admin", undo=("switch", "snmp", "lie", "off"))
-    cut = site.cut(carrier_stays=True)
-    said = holds(site, cut, FENCE_TIMEOUT + 6, "not proven")
-    site.undo.close()
-    site.ends_verified(cut)
-    return said
+    return holds_and_goes_on(site, site.cut(carrier_stays=True), FENCE_TIMEOUT + 6, "not proven")
 
 
 @scenario()
 def snmp_stopped(site, _quick):
     """A switch whose SNMP does not answer: hold holds and says so, and goes on when it answers."""
     site.sabotage("switch", "snmp", "stop", undo=("switch", "snmp", "start"))
-    cut = site.cut()
-    said = holds(site, cut, FENCE_TIMEOUT + 6, ["not proven", "does not answer", "no answer"])
-    site.undo.close()
-    site.ends_verified(cut, 40)
-    return said
+    return holds_and_goes_on(site, site.cut(), FENCE_TIMEOUT + 6, ["not proven", "does not answer", "no answer"], 40)
 
 
 @scenario()
@@ -68,11 +64,7 @@ def snmp_late(site, _quick):
 def snmp_too_late(site, _quick):
     """A switch whose SNMP answers 2 s late: hold holds and says so, and goes on when it is quick again."""
     site.sabotage("switch", "snmp", "delay", 2000, undo=("switch", "snmp", "delay", 0))
-    cut = site.cut()
-    said = holds(site, cut, FENCE_TIMEOUT + 10, ["not proven", "does not answer", "no answer"])
-    site.undo.close()
-    site.ends_verified(cut, 40)
-    return said
+    return holds_and_goes_on(site, site.cut(), FENCE_TIMEOUT + 10, ["not proven", "does not answer", "no answer"], 40)
 
 
 @scenario(snmp="3")
@@ -87,8 +79,7 @@ def snmp_v3(site, _quick):
 def wrong_community(site, _quick):
     """With a wrong community `check` and the log say what is wrong, and nothing is claimed."""
     wrong = site.run.path("wrong.community")
-    with open(os.open(wrong, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
-        f.write("not-the-community\n")
+    secret(wrong, "not-the-community")
     site.configure(site.sets + [f':switch.core.snmp.community-file="{wrong}"'])
     since = trial.wall_us()
     code, _, err = check(site)
@@ -112,8 +103,7 @@ def check(site):
 def wrong_passphrase(site, _quick):
     """With a wrong SNMPv3 pass phrase `check` names it."""
     wrong = site.run.path("wrong.auth")
-    with open(os.open(wrong, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
-        f.write("not-the-passphrase\n")
+    secret(wrong, "not-the-passphrase")
     site.configure(site.sets + [f':switch.core.snmp.auth-file="{wrong}"'])
     site.undo.callback(site.configure)
     code, _, text = check(site)

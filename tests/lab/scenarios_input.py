@@ -41,7 +41,8 @@ def broken_reload(site, _quick):
 def garbage_on_the_socket(site, _quick):
     """Garbage on the control socket is answered or dropped, and the daemon goes on."""
     site.run.load()
-    path = f"/proc/{site.run.host('standby')['init'][0]}/root/run/standin/standin.sock"
+    init = site.run.host("standby")["init"][0]
+    path = os.path.join("/proc", str(init), "root", "run", "standin", "standin.sock")
     for junk in (b"\0" * 5000 + b"\n", b"{\n", b"[]\n", b'{"version":99,"command":"status"}\n', b"\xff\xfe\n",
                  b'{"command":' + b"[" * 50000 + b"\n", b"x" * 2_000_000, b""):
         with socket.socket(socket.AF_UNIX) as s:

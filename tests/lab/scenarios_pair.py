@@ -1,11 +1,11 @@
 """Scenarios of a pair: standin on both machines."""
-import os
 import random
 import time
 
 import trial
 from scenarios_site import expect, fine, register
 from scenarios_takeover import kills
+from snmp import secret
 
 SCENARIOS = []
 scenario = register(SCENARIOS)
@@ -90,8 +90,7 @@ def garbage_heartbeats(site, _quick):
 def other_key(site, _quick):
     """A standby with another heartbeat key says so."""
     wrong = site.run.path("other.key")
-    with open(os.open(wrong, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
-        f.write("ab" * 32 + "\n")
+    secret(wrong, "ab" * 32)
     site.configure(site.sets)
     path = site.config()
     with open(path) as f:

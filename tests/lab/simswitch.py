@@ -12,6 +12,7 @@ import time
 
 import ns
 from run import HERE, LabError
+from snmp import secret
 
 UDP_PORT = 16161
 PORTS, UPLINKS, UP = 28, (25, 26), range(1, 21)   # bridge ports; those that lead on; access ports with a link
@@ -212,9 +213,7 @@ def config(count, folder, late=False):
     where = late_address if late else address
     os.makedirs(folder, exist_ok=True)
     community, cameras = os.path.join(folder, "community"), os.path.join(folder, "cameras.csv")
-    fd = os.open(community, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(fd, "w") as f:
-        f.write(COMMUNITY + "\n")
+    secret(community, COMMUNITY)
     with open(cameras, "w") as f:
         f.write("name,address,mac,stream\nc001,192.168.0.110,02:70:ff:00:00:01,stream1\n")
     tables = ['[node]\nname = "bench"\n']

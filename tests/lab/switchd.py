@@ -365,11 +365,8 @@ class Daemon:
         s.load_vlans()
         for port, (_, _, alias, admin) in s.home.items():
             index = s.by_name[port]
-            s.netlink.set_alias(index, alias)
-            if index in s.pulled:
-                s.pulled[index] = admin
-            else:
-                s.netlink.set_up(index, admin == 1)
+            s.set_alias(index, alias)
+            s.set_admin(index, admin)
         return {"t_us": time.time_ns() // 1000}
 
     def loop(self):

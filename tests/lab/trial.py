@@ -212,15 +212,11 @@ class Trial:
 
     def until(self, what, seconds, check, every=0.1, host="standby"):
         """Waits for check(); its value. If it takes longer than `seconds`: an error with the end of the log."""
-        deadline = time.monotonic() + seconds
-        while True:
-            got = check()
-            if got:
-                return got
-            if time.monotonic() > deadline:
-                tail = "\n".join(f"    {lv} {text}" for _, lv, text in self.log(host)[-6:]) if self.agents else ""
-                raise TrialError(f"{what}: not within {seconds} s" + (f"; {host}'s log ends:\n{tail}" if tail else ""))
-            time.sleep(every)
+        got = labrun.poll(seconds, check, every)
+        if not got:
+            tail = "\n".join(f"    {lv} {text}" for _, lv, text in self.log(host)[-6:]) if self.agents else ""
+            raise TrialError(f"{what}: not within {seconds} s" + (f"; {host}'s log ends:\n{tail}" if tail else ""))
+        return got
 
     def start_agents(self):
         """Configuration, agents in order (a pair's primary takes the vacant VIP first), healthy."""

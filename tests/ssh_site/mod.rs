@@ -1,5 +1,5 @@
-//! A switch behind a real SSH server, and four machines on it, each in a network namespace of the test's own: h1 and h2 in
-//! VLAN 10, h3 in VLAN 20, and h4 on a trunk that carries 10. Needs root.
+//! A switch behind a real SSH server, and the machines that are plugged into it, each in a network namespace of the
+//! test's own. Needs root.
 
 pub mod story;
 
@@ -110,6 +110,7 @@ pub fn possible(needed: &[&str], how: &str) -> bool {
 pub struct Site {
     /// Where the switch is managed from.
     pub management: Host,
+    /// For the [`story`]: h1 and h2 in VLAN 10, h3 in VLAN 20, and h4 on a trunk that carries 10.
     pub hosts: Vec<Host>,
     /// Ended in reverse order.
     pub children: Vec<Child>,
@@ -117,7 +118,7 @@ pub struct Site {
     pub dir: tempfile::TempDir,
     /// Its SSH server.
     pub ssh: SocketAddr,
-    pub profile: &'static str,
+    pub profile: Arc<Profile>,
 }
 
 impl Drop for Site {
@@ -130,8 +131,8 @@ impl Drop for Site {
 }
 
 impl Site {
-    /// Namespaces, and the keys of both sides (`host`, `user`); no switch yet.
-    pub fn new(profile: &'static str, ssh: &str) -> Site {
+    /// Where it is managed from, and the keys of both sides (`host`, `user`); no switch and no machines yet.
+    pub fn new(profile: Profile, ssh: &str) -> Site {
         let dir = tempfile::tempdir().unwrap();
         let d = dir.path().display().to_string();
         let keys = "ssh-keygen -q -t ed25519 -N '' -C '' -f";
@@ -148,11 +149,11 @@ impl Site {
         ));
         Site {
             management: Host::new(),
-            hosts: (0..4).map(|_| Host::new()).collect(),
+            hosts: Vec::new(),
             children: Vec::new(),
             dir,
             ssh,
-            profile,
+            profile: Arc::new(profile),
         }
     }
 
@@ -170,19 +171,21 @@ impl Site {
         self.children.push(child);
     }
 
-    /// Makes an interface of the management namespace the `eth0` of machine `n` (from 1), 10.9.0.n.
-    pub fn plug(&self, interface: &str, n: usize) {
-        let host = &self.hosts[n - 1];
+    /// Makes an interface of the management namespace the `eth0` of the next machine, 10.9.0.1 and on.
+    pub fn plug(&mut self, interface: &str) {
+        let host = Host::new();
         // A process in the target namespace gives `ip` something to name it by.
         let mut holder = host.run(|| Command::new("sleep").arg("30").spawn().unwrap());
         self.management
             .sh(&format!("ip link set {interface} netns {}", holder.id()));
         let _ = holder.kill();
         let _ = holder.wait();
+        let n = self.hosts.len() + 1;
         host.sh(&format!(
             "ip link set {interface} name eth0; ip link set eth0 address 02:00:00:00:00:0{n}; ip link set eth0 up; \
              ip addr add 10.9.0.{n}/24 dev eth0; ethtool -K eth0 tx off > /dev/null"
         ));
+        self.hosts.push(host);
     }
 
     pub fn target(&self) -> SwitchTarget {
@@ -193,7 +196,7 @@ impl Site {
             name: "sw".into(),
             address: "127.0.0.1:161".parse().unwrap(),
             local: None,
-            profile: Arc::new(Profile::find(self.profile, None).unwrap()),
+            profile: self.profile.clone(),
             credentials: Credentials::Off,
             timeout: Duration::from_millis(300),
             retries: 1,

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use standin::switch::{Credentials, Profile, Switch};
-use tokio::net::UdpSocket;
 
 use crate::asked::{ASKED, Asked, MS, somebody};
 use crate::switch_agent::bridge::{Current, Follows, Lists};
+use crate::switch_agent::proxies::{Way, forwarder, small_messages};
 use crate::switch_agent::{
-    AUTH, COMMUNITY, Fake, Moment, PRIVACY, Packet, State, proxy, small_messages, target, v2c, v3,
+    AUTH, COMMUNITY, Fake, Moment, PRIVACY, Packet, State, target, v2c, v3,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,8 +113,6 @@ pub fn current(fake: &Fake, change: impl FnOnce(&mut Current)) {
 /// Does what the fault says, and gives the way to the switch. What is returned last lives as long as the test.
 pub async fn arm(fault: Fault, fake: &Fake) -> (Switch, Option<Fake>) {
     let mut address = fake.address;
-    let now = vec![Duration::ZERO];
-    let mut other = None;
     match fault {
         Fault::None => {}
         Fault::AcknowledgesAndIgnores => fake.with(|s| s.faults.ignores = vec![0]),
@@ -124,43 +122,27 @@ pub async fn arm(fault: Fault, fake: &Fake) -> (Switch, Option<Fake>) {
         Fault::TrimsLists => fake.with(|s| s.bridge.as_mut().unwrap().lists = Lists::Trimmed),
         Fault::PadsLists => fake.with(|s| s.bridge.as_mut().unwrap().lists = Lists::Exactly(16)),
         Fault::Lists512 => fake.with(|s| s.bridge.as_mut().unwrap().lists = Lists::Exactly(512)),
-        Fault::DelaysAll => {
-            address = proxy(address, Box::new(|_| vec![Duration::from_millis(60)])).await;
-        }
+        Fault::DelaysAll => address = fake.through(|_| vec![MS(60)]).await,
         Fault::DuplicatesReplies => {
-            address = proxy(
-                address,
-                Box::new(move |p| match p {
-                    Packet::ReplyToGet | Packet::ReplyToSet => {
-                        vec![Duration::ZERO, MS(1), MS(40)]
-                    }
-                    Packet::Get | Packet::Set => vec![Duration::ZERO],
-                }),
-            )
-            .await;
+            let twice_more = |p| match p {
+                Packet::ReplyToGet | Packet::ReplyToSet => vec![Duration::ZERO, MS(1), MS(40)],
+                Packet::Get | Packet::Set => vec![Duration::ZERO],
+            };
+            address = fake.through(twice_more).await;
         }
         Fault::AnswersSetsTooLate => {
-            address = proxy(
-                address,
-                Box::new(move |p| match p {
-                    Packet::ReplyToSet => vec![MS(2200)],
-                    _ => vec![Duration::ZERO],
-                }),
-            )
-            .await;
+            let late = |p| match p {
+                Packet::ReplyToSet => vec![MS(2200)],
+                _ => vec![Duration::ZERO],
+            };
+            address = fake.through(late).await;
         }
         Fault::LosesSets => {
-            address = proxy(
-                address,
-                Box::new(move |p| {
-                    if p == Packet::Set {
-                        vec![]
-                    } else {
-                        now.clone()
-                    }
-                }),
-            )
-            .await;
+            let lossy = |p| match p {
+                Packet::Set => vec![],
+                _ => vec![Duration::ZERO],
+            };
+            address = fake.through(lossy).await;
         }
         Fault::TooBigGet => address = small_messages(address, 0xa0, 6).await,
         Fault::TooBigSet => address = small_messages(address, 0xa3, 1).await,
@@ -176,9 +158,13 @@ pub async fn arm(fault: Fault, fake: &Fake) -> (Switch, Option<Fake>) {
                     }
                 }));
             });
-            address = either(fake.address, again.address, moved).await;
-            other = Some(again);
-            return (over(address, v3(AUTH, PRIVACY)), other);
+            let (before, after) = (fake.address, again.address);
+            let way = move |_: &[u8]| match moved.load(Ordering::SeqCst) {
+                true => Way::To(after),
+                false => Way::To(before),
+            };
+            let switch = over(forwarder(way).await, v3(AUTH, PRIVACY));
+            return (switch, Some(again));
         }
         Fault::WrongType => fake.with(|s| {
             s.faults.wrong_type = Some(vec![1, 3, 6, 1, 2, 1, 17, 7, 1, 4, 5, 1, 1]);
@@ -230,35 +216,7 @@ pub async fn arm(fault: Fault, fake: &Fake) -> (Switch, Option<Fake>) {
         Fault::CurrentMarksMove => current(fake, |c| c.marks_move = true),
         Fault::NoCurrentTable => current(fake, |c| c.untold = true),
     }
-    (over(address, v2c(COMMUNITY)), other)
-}
-
-/// A UDP forwarder that goes to the one or to the other, whatever the SNMP version.
-pub async fn either(
-    one: std::net::SocketAddr,
-    other: std::net::SocketAddr,
-    moved: Arc<AtomicBool>,
-) -> std::net::SocketAddr {
-    let front = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let back = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let address = front.local_addr().unwrap();
-    tokio::spawn(async move {
-        let (mut a, mut b) = (vec![0; 65536], vec![0; 65536]);
-        let mut client = None;
-        loop {
-            tokio::select! {
-                Ok((n, from)) = front.recv_from(&mut a) => {
-                    client = Some(from);
-                    let to = if moved.load(Ordering::SeqCst) { other } else { one };
-                    let _ = back.send_to(&a[..n], to).await;
-                }
-                Ok((n, _)) = back.recv_from(&mut b) => {
-                    let _ = front.send_to(&b[..n], client.unwrap()).await;
-                }
-            }
-        }
-    });
-    address
+    (over(address, v2c(COMMUNITY)), None)
 }
 
 /// The words that a fault may end in. `proven` is checked against the switch besides.

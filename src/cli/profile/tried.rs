@@ -1,11 +1,9 @@
 //! `standin profile try`: what a profile makes of a recording or of a live switch. Writes nothing.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::list::operations;
@@ -18,7 +16,7 @@ use crate::switch::change::plan_change;
 use crate::switch::ports::PortRow;
 use crate::switch::profile::Transport;
 use crate::switch::recording::{LONGEST, Recording};
-use crate::switch::{ChangeRequest, Credentials, Operation, Profile, Switch, SwitchTarget};
+use crate::switch::{ChangeRequest, Operation, Profile, Switch};
 use crate::types::{MacAddr, VlanId};
 
 /// The time that a plan may take.
@@ -114,27 +112,8 @@ fn recorded(file: &Path, profile: Profile, json: bool) -> Result<Switch, ExitCod
     let text = String::from_utf8_lossy(&octets);
     let recording = Recording::parse(&shown, &text)
         .map_err(|e| refuse(ExitCode::BadData, &e.to_string(), json))?;
-    let target = SwitchTarget {
-        name: file
-            .file_stem()
-            .and_then(|s| s.to_str())
-            .unwrap_or("recording")
-            .to_owned(),
-        address: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
-        local: None,
-        profile: Arc::new(profile),
-        credentials: Credentials::V2c {
-            community: SecretString::from(String::new()),
-        },
-        timeout: WITHIN,
-        retries: 0,
-        ssh: None,
-        prefer: Vec::new(),
-        oper_staleness: None,
-        uplinks: Vec::new(),
-        own_ports: Vec::new(),
-    };
-    Ok(Switch::over(target, Box::new(recording)))
+    let name = file.file_stem().and_then(|s| s.to_str());
+    Ok(recording.switch(name.unwrap_or("recording"), profile))
 }
 
 /// Each operation with something that is there.

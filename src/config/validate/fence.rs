@@ -185,27 +185,43 @@ fn ports(
         let (Some(name), Some(switch)) = (name, switch) else {
             continue;
         };
-        let never = [
-            (
-                "uplinks",
-                &switch.uplinks,
-                "an uplink: shutting it cuts off more than the peer",
-            ),
-            (
-                "own-ports",
-                &switch.own_ports,
-                "this machine's own port: shutting it cuts us off",
-            ),
-        ];
-        for (never_key, ports, why) in never {
-            if let Some(n) = ports.iter().position(|p| p == port) {
-                check.clash(
-                    &key,
-                    (&format!("switch.{name}.{never_key}[{n}]"), "listed here"),
-                    format!("port `{port}` is {why}"),
-                    "the port that the peer hangs on",
-                );
-            }
+        in_neither(
+            &key,
+            (name, port),
+            [
+                (
+                    "uplinks",
+                    &switch.uplinks,
+                    "an uplink: shutting it cuts off more than the peer",
+                ),
+                (
+                    "own-ports",
+                    &switch.own_ports,
+                    "this machine's own port: shutting it cuts us off",
+                ),
+            ],
+            "the port that the peer hangs on",
+            check,
+        );
+    }
+}
+
+/// The port of this switch must be in neither of its lists; each has its name, its ports, and what they are.
+pub(super) fn in_neither(
+    key: &str,
+    (switch, port): (&str, &str),
+    lists: [(&str, &[String], &str); 2],
+    help: &str,
+    check: &mut Check<'_>,
+) {
+    for (list, ports, what) in lists {
+        if let Some(n) = ports.iter().position(|p| p == port) {
+            check.clash(
+                key,
+                (&format!("switch.{switch}.{list}[{n}]"), "listed here"),
+                format!("port `{port}` is {what}"),
+                help,
+            );
         }
     }
 }

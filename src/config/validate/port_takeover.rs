@@ -132,24 +132,20 @@ fn the_port(
             check,
         );
     };
-    let never = [
-        (
-            "own-ports",
-            &switch.own_ports,
-            "one that is never written, such as that of our listening leg",
-        ),
-        ("uplinks", &switch.uplinks, "an uplink"),
-    ];
-    for (never_key, ports, why) in never {
-        if let Some(n) = ports.iter().position(|p| p == port) {
-            check.clash(
-                &key,
-                (&format!("switch.{name}.{never_key}[{n}]"), "listed here"),
-                format!("port `{port}` is {why}"),
-                "the port of the parked interface, in neither list",
-            );
-        }
-    }
+    fence::in_neither(
+        &key,
+        (name, port),
+        [
+            (
+                "own-ports",
+                &switch.own_ports,
+                "one that is never written, such as that of our listening leg",
+            ),
+            ("uplinks", &switch.uplinks, "an uplink"),
+        ],
+        "the port of the parked interface, in neither list",
+        check,
+    );
     for (level, fence) in peer.fence.iter().enumerate() {
         let here = fence.switch.as_deref() == Some(name);
         if let Some(n) = fence.ports.names().iter().position(|p| here && p == port) {

@@ -7,7 +7,7 @@ use super::range::{self, ms};
 use crate::config::problem::Check;
 use crate::config::resolved::Ssh;
 use crate::config::schema;
-use crate::config::secret::{SecretFile, Use};
+use crate::config::secret::{self, SecretFile, Use};
 
 pub(super) fn ssh(
     at: &str,
@@ -54,13 +54,8 @@ pub(super) fn ssh(
         }
     }
     let mut file = |name: &str, path: &Option<PathBuf>, what: Use| {
-        let path = check.origin.resolve(path.as_deref()?);
-        secrets.push(SecretFile {
-            key: key(name),
-            path: path.clone(),
-            what,
-        });
-        Some(path)
+        let path = path.as_deref()?;
+        Some(secret::note(key(name), path, what, check, secrets))
     };
     let password_file = file("password-file", &ssh.password_file, Use::Password);
     let key_file = file("key-file", &ssh.key_file, Use::PrivateKey);

@@ -1,6 +1,6 @@
 //! `[switch.NAME]` and its `snmp` table; the other table is in [`super::ssh`].
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::names;
 use super::range::{self, ms};
@@ -8,7 +8,7 @@ use super::ssh;
 use crate::config::problem::Check;
 use crate::config::resolved::{Snmp, SnmpAuth, Switch, Usm};
 use crate::config::schema::{self, PrivProtocol, SnmpVersion, Way};
-use crate::config::secret::{SecretFile, Use};
+use crate::config::secret::{self, SecretFile, Use};
 use crate::config::suggest::{nearest, quoted_list};
 use crate::config::surroundings::Surroundings;
 
@@ -210,14 +210,8 @@ fn snmp(
             );
         }
     }
-    let mut secret = |name: &str, path: &PathBuf, what, check: &Check<'_>| {
-        let path = check.origin.resolve(path);
-        secrets.push(SecretFile {
-            key: key(name),
-            path: path.clone(),
-            what,
-        });
-        path
+    let mut secret = |name: &str, path: &Path, what, check: &Check<'_>| {
+        secret::note(key(name), path, what, check, secrets)
     };
     let auth = if v3 {
         if snmp.user.is_empty() {

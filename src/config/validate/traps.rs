@@ -3,7 +3,7 @@
 use crate::config::problem::Check;
 use crate::config::resolved::{Traps, Usm};
 use crate::config::schema;
-use crate::config::secret::{SecretFile, Use};
+use crate::config::secret::{self, SecretFile, Use};
 
 /// Checks the table; `None` while it is off.
 pub(super) fn traps(
@@ -60,13 +60,7 @@ pub(super) fn traps(
         );
     }
     let mut secret = |name: &str, path: &std::path::Path, what, check: &Check<'_>| {
-        let path = check.origin.resolve(path);
-        secrets.push(SecretFile {
-            key: key(name),
-            path: path.clone(),
-            what,
-        });
-        path
+        secret::note(key(name), path, what, check, secrets)
     };
     let community_file = traps.community_file.as_ref();
     let community_file = community_file.map(|f| secret("community-file", f, Use::Community, check));

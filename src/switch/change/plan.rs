@@ -91,14 +91,8 @@ pub async fn plan_change(
             Rendered::Wait(pause) => lines.push(words(i + 1, format!("wait {pause:?}"))),
         }
     }
-    Ok(ChangePlan {
-        switch: switch.target().name.clone(),
-        port: request.port.clone(),
-        operation: request.operation.to_string(),
-        refused: refused(&refusals),
-        lines,
-        proof: renderer.proofs()?.iter().map(|p| p.oid.named()).collect(),
-    })
+    let proof = renderer.proofs()?.iter().map(|p| p.oid.named()).collect();
+    Ok(told(switch, request, &refusals, lines, proof))
 }
 
 /// The commands, and what must show afterwards.
@@ -127,23 +121,26 @@ async fn plan_commands(
             lines.push(words(i + 1, format!("wait {pause:?}")));
         }
     }
-    Ok(ChangePlan {
+    let shows = op.prove.iter().map(|p| format!("show {}", p.show));
+    Ok(told(switch, request, &refusals, lines, shows.collect()))
+}
+
+fn told(
+    switch: &Switch,
+    request: &ChangeRequest,
+    refusals: &[Guard],
+    lines: Vec<PlanLine>,
+    proof: Vec<String>,
+) -> ChangePlan {
+    let refused = refusals.iter().map(|g| format!("{}: {g}", g.name()));
+    ChangePlan {
         switch: switch.target().name.clone(),
         port: request.port.clone(),
         operation: request.operation.to_string(),
-        refused: refused(&refusals),
+        refused: refused.collect(),
         lines,
-        proof: op
-            .prove
-            .iter()
-            .map(|p| format!("show {}", p.show))
-            .collect(),
-    })
-}
-
-fn refused(guards: &[Guard]) -> Vec<String> {
-    let told = guards.iter().map(|g| format!("{}: {g}", g.name()));
-    told.collect()
+        proof,
+    }
 }
 
 fn words(pdu: usize, what: String) -> PlanLine {
