@@ -41,9 +41,7 @@ async fn a_fence_of_ours_is_adopted_after_a_crash_and_still_proven() {
     let fake = Fake::start().await;
     fence_and_tag(&switch(&fake), request(&["ge1"])).await;
     let again = switch(&fake);
-    let state = read_fence(&again, &["ge1", "ge2"], NODE)
-        .await
-        .unwrap();
+    let state = read_fence(&again, &["ge1", "ge2"], NODE).await.unwrap();
     assert_eq!(state.ports[0].tag, Some(tag()));
     assert_eq!((state.ports[0].ours, state.ports[1].ours), (true, false));
     let proof = fence(&again, request(&["ge1"])).await.unwrap();
@@ -58,10 +56,7 @@ async fn what_a_person_shut_is_not_lifted_unless_forced() {
     let fake = Fake::start().await;
     let switch = switch(&fake);
     fake.with(|s| s.port("ge3").admin = 2);
-    for lift in [
-        Lift::Tagged,
-        own(),
-    ] {
+    for lift in [Lift::Tagged, own()] {
         let err = unfence(&switch, &["ge3"], &lift, MS(500))
             .await
             .unwrap_err();
@@ -85,9 +80,7 @@ async fn what_a_person_shut_is_not_lifted_unless_forced() {
     fake.with(|s| assert_eq!(s.port("ge1").alias, b"slave-a"));
 
     // The journal knows that the port was shut by this machine, and the tag could not be written.
-    let known = Lift::Known {
-        node: NODE.into(),
-    };
+    let known = Lift::Known { node: NODE.into() };
     fake.with(|s| s.port("ge3").admin = 2);
     unfence(&switch, &["ge3"], &known, MS(500)).await.unwrap();
     fake.with(|s| {

@@ -161,10 +161,7 @@ async fn two_ports_are_shut_by_one_pdu_proven_and_tagged_with_their_old_text_kep
 
 #[tokio::test]
 async fn v1_and_v3_auth_priv_fence_as_well_as_v2c() {
-    for credentials in [
-        v1(),
-        v3(AUTH, PRIVACY),
-    ] {
+    for credentials in [v1(), v3(AUTH, PRIVACY)] {
         let fake = Fake::start().await;
         let what = format!("{credentials:?}");
         let switch = fake.switch(credentials);

@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use standin::switch::fence::{Doubt, SetOutcome};
 use standin::switch::snmp::SnmpError;
-use standin::switch::{Admin, Credentials, FenceError, Switch, SwitchError, SwitchTarget, fence, unfence};
+use standin::switch::{
+    Admin, Credentials, FenceError, Switch, SwitchError, SwitchTarget, fence, unfence,
+};
 
-use super::{MS, assert_proven_down, fence_and_tag, own, request, request_within, switch, unproven, v1};
+use super::{
+    MS, assert_proven_down, fence_and_tag, own, request, request_within, switch, unproven, v1,
+};
 use crate::switch_agent::{AUTH, COMMUNITY, Fake, PRIVACY, Packet, proxy, target, v2c, v3};
 
 #[tokio::test]
@@ -170,10 +174,7 @@ async fn clones_of_a_switch_poll_while_a_fence_waits() {
 async fn an_error_of_the_protocol_names_the_object() {
     let fake = Fake::start().await;
     fake.with(|s| s.faults.admin_read_only = true);
-    for credentials in [
-        v2c(COMMUNITY),
-        v1(),
-    ] {
+    for credentials in [v2c(COMMUNITY), v1()] {
         let (text, ..) = unproven(&fake.switch(credentials), request(&["ge1"])).await;
         assert!(
             text.contains("not permitted for ifAdminStatus.101"),

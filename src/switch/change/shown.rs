@@ -144,7 +144,10 @@ impl CliRun<'_> {
     /// the list instead of adding to it darkens them, or lets them out of a port that was not to have them.
     fn other_vlans(&self, now: &BTreeSet<u16>) -> Option<String> {
         let operation = self.request.operation;
-        if !matches!(operation, Operation::TrunkAllow(_) | Operation::TrunkRemove(_)) {
+        if !matches!(
+            operation,
+            Operation::TrunkAllow(_) | Operation::TrunkRemove(_)
+        ) {
             return None;
         }
         let before = self.shown.before.tagged.as_ref()?;
