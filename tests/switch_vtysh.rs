@@ -2,7 +2,10 @@
 //! in a network namespace of the test's own. The profile is cisco-ios with the one show that vtysh words otherwise.
 //! Needs root, openssh-server and frr.
 
-#[expect(dead_code, reason = "no machines are plugged into it, and its story is another")]
+#[expect(
+    dead_code,
+    reason = "no machines are plugged into it, and its story is another"
+)]
 mod ssh_site;
 
 use std::fs;
@@ -49,9 +52,8 @@ fn site() -> Option<Site> {
         ),
     )
     .unwrap();
-    site.management.sh(
-        "ip link add q1 type veth peer name q2; ip link set q1 up; ip link set q2 up",
-    );
+    site.management
+        .sh("ip link add q1 type veth peer name q2; ip link set q1 up; ip link set q2 up");
     let zebra = format!(
         "-u frr -g frr -f {frr}/zebra.conf -i {frr}/zebra.pid -z {frr}/zserv.api --vty_socket {frr}"
     );
@@ -111,10 +113,7 @@ fn a_port_is_shut_and_opened_through_the_modes_of_a_real_command_line() {
     };
     let off = change_port(Operation::PortOff).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!((off.transport, off.already), (Transport::Ssh, false));
-    assert!(
-        !is_up(&site),
-        "it is proven shut, and the kernel has it up"
-    );
+    assert!(!is_up(&site), "it is proven shut, and the kernel has it up");
     assert!(change_port(Operation::PortOff).unwrap().already);
     change_port(Operation::PortOn).unwrap_or_else(|e| panic!("{e}"));
     assert!(is_up(&site));

@@ -25,7 +25,13 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
     with_config(path, as_json, async |mut config, secrets| {
         if !config.peers.contains_key(name) {
             let known: Vec<&str> = config.peers.keys().map(String::as_str).collect();
-            return fail(ExitCode::Usage, &format!("there is no peer `{name}`; the configuration has: {}", known.join(", ")));
+            return fail(
+                ExitCode::Usage,
+                &format!(
+                    "there is no peer `{name}`; the configuration has: {}",
+                    known.join(", ")
+                ),
+            );
         }
         let switches = match switches::build(&config, &secrets) {
             Ok(switches) => switches,
@@ -38,7 +44,9 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
             return fail(ExitCode::Internal, "the peer is gone");
         };
         for (i, level) in peer.fence.iter().enumerate() {
-            let Some(switch) = switches.get(&level.switch) else { continue };
+            let Some(switch) = switches.get(&level.switch) else {
+                continue;
+            };
             if let Some(f) = found.iter().find(|f| f.peer == name && f.level == i) {
                 let (key, text) = match f.words() {
                     Ok(text) => ("what", text),
@@ -58,12 +66,22 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
             if let Some(operation) = change {
                 for port in &level.ports {
                     let alias = level.alias.clone();
-                    complete &= changed(switch, ("fence", i + 1), (port, operation), alias, &mut steps).await;
+                    complete &= changed(
+                        switch,
+                        ("fence", i + 1),
+                        (port, operation),
+                        alias,
+                        &mut steps,
+                    )
+                    .await;
                 }
                 continue;
             }
             let ports: Vec<&str> = level.ports.iter().map(String::as_str).collect();
-            let tag = FenceTag { node: config.node.name.clone(), epoch: Epoch(0) };
+            let tag = FenceTag {
+                node: config.node.name.clone(),
+                epoch: Epoch(0),
+            };
             match plan(switch, &ports, &PlanOp::Fence { tag }).await {
                 Ok(sets) => {
                     for set in sets {
@@ -86,13 +104,23 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
         {
             let mut rewire = Vec::new();
             let operation = Operation::SetAccessVlan(t.production);
-            complete &= changed(switch, ("rewire", 1), (&t.port, operation), None, &mut rewire).await;
+            complete &= changed(
+                switch,
+                ("rewire", 1),
+                (&t.port, operation),
+                None,
+                &mut rewire,
+            )
+            .await;
             if !t.forwarding.is_zero() {
                 rewire.push(json!({ "step": "forward", "command": null, "what": format!(
                     "wait until spanning tree forwards on {}:{}, where the switch tells, at most {} s", t.switch, t.port, t.forwarding.as_secs()
                 ) }));
             }
-            let announce = local.iter().position(|s| s["step"] == "announce").unwrap_or(local.len());
+            let announce = local
+                .iter()
+                .position(|s| s["step"] == "announce")
+                .unwrap_or(local.len());
             local.splice(announce..announce, rewire);
         }
         steps.extend(local);
@@ -101,7 +129,11 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
         } else {
             print(name, peer, &steps);
         }
-        if complete { ExitCode::Ok } else { ExitCode::Unavailable }
+        if complete {
+            ExitCode::Ok
+        } else {
+            ExitCode::Unavailable
+        }
     })
 }
 

@@ -40,15 +40,22 @@ pub fn run(path: &Path, at: &PortRef, force: bool, as_json: bool) -> ExitCode {
             match served(&config, peer).await {
                 Ok(None) => {}
                 Ok(Some(who)) => {
-                    return fail(ExitCode::TryAgain, &format!(
-                        "{} is served by {who}: opening {at} may put two owners of it on the network. Release it there (`standin release {}`), or say --force",
-                        peer.vip.addr, peer.name
-                    ));
+                    return fail(
+                        ExitCode::TryAgain,
+                        &format!(
+                            "{} is served by {who}: opening {at} may put two owners of it on the network. Release it there (`standin release {}`), or say --force",
+                            peer.vip.addr, peer.name
+                        ),
+                    );
                 }
                 Err(e) => {
-                    return fail(ExitCode::Unavailable, &format!(
-                        "cannot find out whether {} is answered ({e}): if you are sure that it is not, say --force", peer.vip.addr
-                    ));
+                    return fail(
+                        ExitCode::Unavailable,
+                        &format!(
+                            "cannot find out whether {} is answered ({e}): if you are sure that it is not, say --force",
+                            peer.vip.addr
+                        ),
+                    );
                 }
             }
         }
@@ -57,7 +64,10 @@ pub fn run(path: &Path, at: &PortRef, force: bool, as_json: bool) -> ExitCode {
             Err(e) => return fail(ExitCode::BadConfig, &e.to_string()),
         };
         let Some(switch) = switches.get(&at.switch) else {
-            return fail(ExitCode::Internal, "the switch of a fence is not among the switches");
+            return fail(
+                ExitCode::Internal,
+                "the switch of a fence is not among the switches",
+            );
         };
         let mut levels = peers.iter().flat_map(|p| &p.fence);
         let level = levels.find(|f| writes(f, at));

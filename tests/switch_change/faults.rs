@@ -9,9 +9,7 @@ use standin::switch::{Credentials, Profile, Switch};
 use crate::asked::{ASKED, Asked, MS, somebody};
 use crate::switch_agent::bridge::{Current, Follows, Lists};
 use crate::switch_agent::proxies::{Way, forwarder, small_messages};
-use crate::switch_agent::{
-    AUTH, COMMUNITY, Fake, Moment, PRIVACY, Packet, State, target, v2c, v3,
-};
+use crate::switch_agent::{AUTH, COMMUNITY, Fake, Moment, PRIVACY, Packet, State, target, v2c, v3};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
