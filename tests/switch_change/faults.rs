@@ -7,7 +7,8 @@ use std::time::Duration;
 use standin::switch::{Credentials, Profile, Switch};
 use tokio::net::UdpSocket;
 
-use crate::asked::{ASKED, Asked, MS, somebody};
+use crate::asked::somebody;
+use crate::change_table::{ASKED, Asked, MS};
 use crate::switch_agent::bridge::{Current, Follows, Lists};
 use crate::switch_agent::{
     AUTH, COMMUNITY, Fake, Moment, PRIVACY, Packet, State, proxy, small_messages, target, v2c, v3,
