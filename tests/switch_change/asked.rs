@@ -1,53 +1,18 @@
-//! What is asked of the switch, and how it then is: seen in the switch's own memory.
+//! How the switch is before and after what is asked: seen in its own memory.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use standin::switch::Operation;
-use standin::types::VlanId;
-
+use crate::change_table::Asked;
 use crate::switch_agent::bridge::{Bridge, Current};
 use crate::switch_agent::{Port, State};
 
-pub const MS: fn(u64) -> Duration = Duration::from_millis;
-
-/// What is asked for, on which port, and what is there before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
-    Off,
-    On,
-    Access,
-    AccessBack,
-    Allow,
-    Remove,
-}
-
-pub const ASKED: [Asked; 6] = [
-    Asked::Off,
-    Asked::On,
-    Asked::Access,
-    Asked::AccessBack,
-    Asked::Allow,
-    Asked::Remove,
-];
-
 impl Asked {
-    pub fn operation(self) -> Operation {
-        match self {
-            Asked::Off => Operation::PortOff,
-            Asked::On => Operation::PortOn,
-            Asked::Access => Operation::SetAccessVlan(VlanId(20)),
-            Asked::AccessBack => Operation::SetAccessVlan(VlanId(10)),
-            Asked::Allow => Operation::TrunkAllow(VlanId(40)),
-            Asked::Remove => Operation::TrunkRemove(VlanId(30)),
-        }
-    }
-
     /// Name and bridge port.
     pub fn port(self) -> (&'static str, u32) {
-        match self {
-            Asked::Allow | Asked::Remove => ("ge2", 2),
-            _ => ("ge1", 1),
+        if self.is_on_trunk() {
+            ("ge2", 2)
+        } else {
+            ("ge1", 1)
         }
     }
 

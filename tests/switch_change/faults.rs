@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use standin::switch::{Credentials, Profile, Switch};
 
-use crate::asked::{ASKED, Asked, MS, somebody};
+use crate::asked::somebody;
+use crate::change_table::{ASKED, Asked, MS};
 use crate::switch_agent::bridge::{Current, Follows, Lists};
 use crate::switch_agent::proxies::{Way, forwarder, small_messages};
 use crate::switch_agent::{AUTH, COMMUNITY, Fake, Moment, PRIVACY, Packet, State, target, v2c, v3};

@@ -3,30 +3,20 @@
 //! `cargo nextest run --test switch_change --no-capture` prints the table of fault, operation and outcome.
 
 mod asked;
+#[path = "../change_table/mod.rs"]
+mod change_table;
 mod faults;
 mod one_by_one;
 #[expect(dead_code, reason = "each test binary uses a part of the switch")]
 #[path = "../switch_agent/mod.rs"]
 mod switch_agent;
 
-use std::sync::Arc;
-
-use asked::{ASKED, Asked, MS, others, ours};
+use asked::{others, ours};
+use change_table::{ASKED, Asked, MS, at_most, head, word};
 use faults::{FAULTS, Fault, allowed, arm};
-use standin::switch::change::ChangeError;
-use standin::switch::{ChangeProof, ChangeRequest, change};
+use standin::switch::{ChangeRequest, change};
 use switch_agent::bridge::Bridge;
 use switch_agent::{Fake, State};
-
-/// How it ended, in a word, and what was said.
-fn word(done: &Result<ChangeProof, ChangeError>) -> (&'static str, String) {
-    match done {
-        Ok(p) => ("proven", p.notes.join("; ")),
-        Err(e @ ChangeError::Undone { .. }) => ("undone", e.to_string()),
-        Err(e @ ChangeError::Unclear { .. }) => ("unclear", e.to_string()),
-        Err(e) => ("refused", e.to_string()),
-    }
-}
 
 struct Case {
     fault: Fault,
@@ -100,26 +90,11 @@ fn somebody_survived(s: &mut State, asked: Asked) -> Option<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_fault_ends_proven_undone_or_unclear_and_never_in_a_wrong_proven() {
-    let gate = Arc::new(tokio::sync::Semaphore::new(10));
-    let mut tasks = Vec::new();
-    for fault in FAULTS {
-        for asked in ASKED {
-            let gate = gate.clone();
-            tasks.push(tokio::spawn(async move {
-                let _turn = gate.acquire().await.unwrap();
-                run(fault, asked).await
-            }));
-        }
-    }
-    let mut cases = Vec::new();
-    for task in tasks {
-        cases.push(task.await.unwrap());
-    }
-    println!(
-        "{:26} {}",
-        "fault",
-        ASKED.map(|a| format!("{:10}", format!("{a:?}"))).join(" ")
-    );
+    let pairs = FAULTS
+        .into_iter()
+        .flat_map(|f| ASKED.into_iter().map(move |a| (f, a)));
+    let cases = at_most(10, pairs.map(|(f, a)| run(f, a))).await;
+    println!("{}", head(26));
     for fault in FAULTS {
         let of = cases.iter().filter(|c| c.fault == fault);
         let cells: Vec<String> = of.map(|c| format!("{:10}", c.ended)).collect();

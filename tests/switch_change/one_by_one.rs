@@ -7,11 +7,11 @@ use standin::switch::change::{ChangeError, UndoRecord, undo};
 use standin::switch::{ChangeRequest, Operation, Switch, change};
 use standin::types::VlanId;
 
-use crate::asked::{Asked, MS, move_to, ours};
+use crate::asked::{move_to, ours};
+use crate::change_table::{Asked, MS, word};
 use crate::faults::{current, over, profile};
 use crate::switch_agent::bridge::Follows;
 use crate::switch_agent::{COMMUNITY, Fake, State, mac, target, v2c};
-use crate::word;
 
 async fn moved(fake: &Fake) -> (Switch, UndoRecord) {
     let switch = over(fake.address, v2c(COMMUNITY));

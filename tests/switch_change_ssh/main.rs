@@ -4,185 +4,28 @@
 //! `cargo nextest run --test switch_change_ssh --no-capture` prints a table for each family: fault by operation, one
 //! letter for each line at which it struck. `SWITCH_FAULTS=all`: at every line of every operation.
 
+mod asked;
+#[path = "../change_table/mod.rs"]
+mod change_table;
+#[path = "../cli_model/mod.rs"]
 mod cli_model;
+mod faults;
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use change_table::{ASKED, Asked, MS, at_most, head, word};
 use cli_model::family::{FAMILIES, Family};
 use cli_model::truth::Conf;
 use cli_model::{Faults, Kind, Model};
+use faults::{FAULTS, Fault, allowed};
 use standin::switch::change::ChangeError;
 use standin::switch::{
     ChangeProof, ChangeRequest, Credentials, Operation, Profile, Switch, SwitchTarget, change,
 };
-use standin::types::VlanId;
-
-const MS: fn(u64) -> Duration = Duration::from_millis;
 
 /// The whole time that a change has: enough for an armed one to take itself back.
 const WITHIN: Duration = Duration::from_secs(9);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
-    Off,
-    On,
-    Access,
-    AccessBack,
-    Allow,
-    Remove,
-}
-
-const ASKED: [Asked; 6] = [
-    Asked::Off,
-    Asked::On,
-    Asked::Access,
-    Asked::AccessBack,
-    Asked::Allow,
-    Asked::Remove,
-];
-
-impl Asked {
-    fn operation(self) -> Operation {
-        match self {
-            Asked::Off => Operation::PortOff,
-            Asked::On => Operation::PortOn,
-            Asked::Access => Operation::SetAccessVlan(VlanId(20)),
-            Asked::AccessBack => Operation::SetAccessVlan(VlanId(10)),
-            Asked::Allow => Operation::TrunkAllow(VlanId(40)),
-            Asked::Remove => Operation::TrunkRemove(VlanId(30)),
-        }
-    }
-
-    fn port(self, family: Family) -> &'static str {
-        let [access, trunk, _] = family.ports();
-        match self {
-            Asked::Allow | Asked::Remove => trunk,
-            _ => access,
-        }
-    }
-
-    fn before(self, family: Family, conf: &mut Conf) {
-        let port = conf.ports.get_mut(self.port(family)).unwrap();
-        match self {
-            Asked::On => port.up = false,
-            Asked::AccessBack => port.access = 20,
-            _ => {}
-        }
-    }
-
-    /// Whether it is really so.
-    fn is_done(self, family: Family, conf: &Conf) -> bool {
-        let port = &conf.ports[self.port(family)];
-        match self {
-            Asked::Off => !port.up,
-            Asked::On => port.up,
-            Asked::Access => !port.trunk && port.access == 20,
-            Asked::AccessBack => !port.trunk && port.access == 10,
-            Asked::Allow => port.allowed.contains(&40),
-            Asked::Remove => !port.allowed.contains(&30),
-        }
-    }
-}
-
-/// What is wrong; the faults of [`Kind`] strike at one line each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
-    None,
-    PagesEverything,
-    LogLines,
-    LockedOnce,
-    LockedForEver,
-    ShowsOldForAWhile,
-    ShowsOldForEver,
-    BouncesBackAtOnce,
-    BouncesBackLater,
-    CutsManagement,
-    At(Kind),
-}
-
-const FAULTS: [Fault; 22] = [
-    Fault::None,
-    Fault::PagesEverything,
-    Fault::LogLines,
-    Fault::LockedOnce,
-    Fault::LockedForEver,
-    Fault::ShowsOldForAWhile,
-    Fault::ShowsOldForEver,
-    Fault::BouncesBackAtOnce,
-    Fault::BouncesBackLater,
-    Fault::CutsManagement,
-    Fault::At(Kind::DropsBefore),
-    Fault::At(Kind::DropsMid),
-    Fault::At(Kind::DropsAfter),
-    Fault::At(Kind::DropsThenApplies),
-    Fault::At(Kind::DropsAndKeepsSession),
-    Fault::At(Kind::HangsBefore),
-    Fault::At(Kind::HangsAfter),
-    Fault::At(Kind::Ignores),
-    Fault::At(Kind::ErrorsButApplies),
-    Fault::At(Kind::Refuses),
-    Fault::At(Kind::AsksUnexpected),
-    Fault::At(Kind::Reboots),
-];
-
-impl Fault {
-    fn name(self) -> String {
-        match self {
-            Fault::At(kind) => format!("{kind:?}"),
-            other => format!("{other:?}"),
-        }
-    }
-
-    fn faults(self, line: usize) -> Faults {
-        let mut f = Faults::default();
-        match self {
-            Fault::None | Fault::CutsManagement => {}
-            Fault::PagesEverything => f.pages = true,
-            Fault::LogLines => f.logs = true,
-            Fault::LockedOnce => f.locked = 1,
-            Fault::LockedForEver => f.locked = usize::MAX,
-            Fault::ShowsOldForAWhile => f.stale = Some(MS(300)),
-            Fault::ShowsOldForEver => f.stale = Some(Duration::from_secs(60)),
-            Fault::BouncesBackAtOnce => f.bounces = Some(Duration::ZERO),
-            Fault::BouncesBackLater => f.bounces = Some(Duration::from_secs(4)),
-            Fault::At(kind) => f.at = Some((kind, line)),
-        }
-        f
-    }
-}
-
-/// The letters that a fault may end in. What a letter claims is checked against the switch besides.
-fn allowed(family: Family, fault: Fault, asked: Asked) -> &'static str {
-    let a_move = asked.operation().is_move();
-    let armed = a_move && family.arms();
-    match fault {
-        Fault::None
-        | Fault::PagesEverything
-        | Fault::LogLines
-        | Fault::LockedOnce
-        | Fault::ShowsOldForAWhile
-        | Fault::BouncesBackLater => "p",
-        // The checkpoint is there before the lock is met.
-        Fault::LockedForEver if armed && family == Family::Cx => "u",
-        Fault::LockedForEver => "-",
-        Fault::ShowsOldForEver | Fault::BouncesBackAtOnce if a_move => "u",
-        Fault::CutsManagement if armed => "u",
-        Fault::ShowsOldForEver | Fault::BouncesBackAtOnce | Fault::CutsManagement => "?",
-        // A restart forgets what was not saved; a commit is saved.
-        Fault::At(Kind::Reboots) if family != Family::Junos && a_move => "-u?",
-        Fault::At(Kind::Reboots) if family != Family::Junos => "-?",
-        Fault::At(Kind::Ignores | Kind::ErrorsButApplies | Kind::Refuses | Kind::Reboots)
-            if a_move =>
-        {
-            "-pu?"
-        }
-        Fault::At(Kind::Ignores | Kind::ErrorsButApplies | Kind::Refuses | Kind::Reboots) => "-p?",
-        Fault::At(_) if armed => "pu?",
-        Fault::At(_) if a_move => "pu",
-        Fault::At(_) => "p?",
-    }
-}
 
 /// The family's own profile with short times, so that the whole table takes seconds; with `archive` for the second IOS.
 fn profile(family: Family) -> Arc<Profile> {
@@ -231,13 +74,13 @@ fn over(model: &Model) -> Switch {
     })
 }
 
-/// How it ended, in a letter and a word, and what was said.
-fn word(done: &Result<ChangeProof, ChangeError>) -> (char, &'static str, String) {
-    match done {
-        Ok(p) => ('p', "proven", p.notes.join("; ")),
-        Err(e @ ChangeError::Undone { .. }) => ('u', "undone", e.to_string()),
-        Err(e @ ChangeError::Unclear { .. }) => ('?', "unclear", e.to_string()),
-        Err(e) => ('-', "refused", e.to_string()),
+/// The letter for a word.
+fn letter(ended: &str) -> char {
+    match ended {
+        "proven" => 'p',
+        "undone" => 'u',
+        "unclear" => '?',
+        _ => '-',
     }
 }
 
@@ -268,7 +111,8 @@ async fn run(family: Family, fault: Fault, asked: Asked, line: usize) -> Case {
     let began = Instant::now();
     let done = change(&switch, request).await;
     let took = began.elapsed();
-    let (letter, ended, said) = word(&done);
+    let (ended, said) = word(&done);
+    let letter = letter(ended);
     let mut wrong = Vec::new();
     if !allowed(family, fault, asked).contains(letter) {
         wrong.push(format!(
@@ -372,28 +216,18 @@ fn struck(fault: Fault, asked: Asked, count: usize) -> Vec<usize> {
 }
 
 async fn table(family: Family) {
-    let gate = Arc::new(tokio::sync::Semaphore::new(16));
-    let mut tasks = Vec::new();
+    let mut all = Vec::new();
     for asked in ASKED {
         let count = writes(family, asked).await;
         for fault in FAULTS {
-            for line in struck(fault, asked, count) {
-                let gate = gate.clone();
-                tasks.push(tokio::spawn(async move {
-                    let _turn = gate.acquire().await.unwrap();
-                    run(family, fault, asked, line).await
-                }));
-            }
+            let lines = struck(fault, asked, count).into_iter();
+            all.extend(lines.map(|line| run(family, fault, asked, line)));
         }
     }
-    let mut cases = Vec::new();
-    for task in tasks {
-        cases.push(task.await.unwrap());
-    }
+    let cases = at_most(16, all).await;
     println!(
-        "\n{family:?}: p proven, u undone, ? unclear, - refused with nothing written\n{:22} {}",
-        "fault",
-        ASKED.map(|a| format!("{:10}", format!("{a:?}"))).join(" ")
+        "\n{family:?}: p proven, u undone, ? unclear, - refused with nothing written\n{}",
+        head(22)
     );
     for fault in FAULTS {
         let cells = ASKED.map(|asked| {
