@@ -39,17 +39,21 @@ pub fn parse(show: &Show, text: &str) -> Result<Vec<Record>, String> {
             let record: Record = fields
                 .iter()
                 .filter_map(|(name, regex)| {
+                    let mut all = regex.captures_iter(text);
+                    let found = all.next()?;
+                    let group = (1..found.len()).find(|g| found.get(*g).is_some())?;
                     let value = |found: regex::Captures<'_>| {
-                        let value = found.iter().skip(1).flatten().next()?;
+                        let value = found.get(group)?;
                         let mut rest = text[value.end()..].lines();
                         let more = goes_on(name, rest.next().unwrap_or_default(), rest);
                         Some(value.as_str().trim().to_owned() + &more)
                     };
-                    // Comware writes a long list of VLANs as several commands; of all else the first counts.
-                    let most = if name == "tagged" { usize::MAX } else { 1 };
-                    let found = regex.captures_iter(text).take(most).filter_map(value);
-                    let all: Vec<String> = found.collect();
-                    (!all.is_empty()).then(|| (name.clone(), all.join(" ")))
+                    let mut values = vec![value(found)?];
+                    if name == "tagged" {
+                        // Comware writes a long list of VLANs as several commands.
+                        values.extend(all.filter_map(value));
+                    }
+                    Some((name.clone(), values.join(" ")))
                 })
                 .collect();
             if record.is_empty() {
@@ -312,7 +316,9 @@ map = { state = { Disabled = { admin = "down" }, "*" = { admin = "up" } } }"#;
             assert_eq!(list(show, "Enabled: 1\n12 13\n"), all(&[1]));
             assert_eq!(list(show, "Enabled: 1,\n%LOG-1: 3\n 2"), None);
         }
-        assert_eq!(list(&fields, "Enabled: 1\nEnabled: 5,6\n"), all(&[1, 5, 6]));
+        let fields = show(r#"fields = { tagged = '^Enabled: ([\d,]+)|^(none) here' }"#);
+        let text = "Enabled: 1\nEnabled: 5,6\nnone here\n";
+        assert_eq!(list(&fields, text), all(&[1, 5, 6]));
     }
 
     #[test]
