@@ -44,36 +44,21 @@ impl Expect {
             let first = at.next().map(|(at, _, _)| *at);
             (first, first.map_or(0, |_| 1 + at.count()))
         };
+        let entered = |s: &String| count(&|said| matches!(said, Said::State(x) if x == s));
+        let done = |s: &String| count(&|said| matches!(said, Said::Action(x) if x == s));
+        let told = |s: &String| count(&|said| matches!(said, Said::Alert(x) if x.contains(s)));
         let found = if let Some(s) = &self.enters {
-            (
-                true,
-                count(&|said| matches!(said, Said::State(x) if x == s)),
-            )
+            (true, entered(s))
         } else if let Some(s) = &self.never_enters {
-            (
-                false,
-                count(&|said| matches!(said, Said::State(x) if x == s)),
-            )
+            (false, entered(s))
         } else if let Some(s) = &self.action {
-            (
-                true,
-                count(&|said| matches!(said, Said::Action(x) if x == s)),
-            )
+            (true, done(s))
         } else if let Some(s) = &self.never_action {
-            (
-                false,
-                count(&|said| matches!(said, Said::Action(x) if x == s)),
-            )
+            (false, done(s))
         } else if let Some(s) = &self.alert {
-            (
-                true,
-                count(&|said| matches!(said, Said::Alert(x) if x.contains(s))),
-            )
+            (true, told(s))
         } else if let Some(s) = &self.never_alert {
-            (
-                false,
-                count(&|said| matches!(said, Said::Alert(x) if x.contains(s))),
-            )
+            (false, told(s))
         } else if let Some(s) = &self.is {
             let state = w
                 .record

@@ -122,6 +122,15 @@ fn assert_proven_down(fake: &Fake, proof: &FenceProof) {
     }
 }
 
+/// A fence that needs nothing but its ports, and works.
+async fn proven_down(fake: &Fake, ports: &[&str]) -> FenceProof {
+    let proof = fence(&switch(fake), request(ports))
+        .await
+        .unwrap_or_else(|e| panic!("{e}"));
+    assert_proven_down(fake, &proof);
+    proof
+}
+
 #[tokio::test]
 async fn two_ports_are_shut_by_one_pdu_proven_and_tagged_with_their_old_text_kept() {
     let fake = Fake::start().await;

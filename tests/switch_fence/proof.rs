@@ -6,7 +6,7 @@ use standin::switch::confirm::PeerSeen;
 use standin::switch::fence::{Doubt, Freshness, SetOutcome};
 use standin::switch::{Admin, Oper, Switch, SwitchTarget, fence, read_fence};
 
-use super::{MS, NODE, assert_proven_down, request, request_within, switch, unproven};
+use super::{MS, NODE, proven_down, request, request_within, switch, unproven};
 use crate::switch_agent::{COMMUNITY, Fake, mac, target, v2c};
 
 #[tokio::test]
@@ -49,10 +49,7 @@ async fn admin_down_with_the_link_still_up_is_not_proven() {
 async fn a_switch_that_applies_only_the_first_varbind_is_asked_again_port_by_port() {
     let fake = Fake::start().await;
     fake.with(|s| s.faults.first_only = true);
-    let proof = fence(&switch(&fake), request(&["ge1", "ge2"]))
-        .await
-        .unwrap();
-    assert_proven_down(&fake, &proof);
+    proven_down(&fake, &["ge1", "ge2"]).await;
     fake.with(|s| assert_eq!(s.admin_sets(), 3));
 }
 
@@ -60,10 +57,7 @@ async fn a_switch_that_applies_only_the_first_varbind_is_asked_again_port_by_por
 async fn a_switch_that_takes_one_varbind_per_pdu_gets_one_per_port() {
     let fake = Fake::start().await;
     fake.with(|s| s.faults.one_per_pdu = true);
-    let proof = fence(&switch(&fake), request(&["ge1", "ge2"]))
-        .await
-        .unwrap();
-    assert_proven_down(&fake, &proof);
+    proven_down(&fake, &["ge1", "ge2"]).await;
 }
 
 #[tokio::test]
@@ -176,7 +170,6 @@ async fn a_refusal_is_said_soon_and_believed_only_after_a_look() {
 
     let fake = Fake::start().await;
     fake.with(|s| s.faults.refuses_but_does = true);
-    let proof = fence(&switch(&fake), request(&["ge1"])).await.unwrap();
+    let proof = proven_down(&fake, &["ge1"]).await;
     assert!(matches!(proof.ports[0].set, SetOutcome::Refused { .. }));
-    assert_proven_down(&fake, &proof);
 }
