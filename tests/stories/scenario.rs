@@ -1,6 +1,5 @@
 //! One story: a TOML file that says what happens when, and what must follow when.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,8 +8,9 @@ use standin::takeover::event::Order;
 use standin::takeover::policy::{React, Unproven};
 use standin::takeover::step::Step;
 
+use crate::expect::{Expect, shown};
 use crate::policies::policy;
-use crate::world::{MS, Said, SwitchMode, World};
+use crate::world::{MS, SwitchMode, World};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -82,7 +82,7 @@ struct Kill {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Who {
+pub enum Who {
     A,
     B,
 }
@@ -101,7 +101,7 @@ struct Do {
     step: Option<Step>,
 }
 
-fn nobody() -> Who {
+pub fn nobody() -> Who {
     Who::B
 }
 
@@ -149,33 +149,6 @@ enum What {
     OrderRelease,
     OrderHold,
     OrderUnhold,
-}
-
-/// One claim about what follows. Exactly one of the middle fields is set.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Expect {
-    #[serde(default = "nobody")]
-    on: Who,
-    /// This state is entered in the window.
-    enters: Option<String>,
-    /// This state is never entered in the window.
-    never_enters: Option<String>,
-    action: Option<String>,
-    never_action: Option<String>,
-    alert: Option<String>,
-    never_alert: Option<String>,
-    /// This is the state at `to_ms`.
-    is: Option<String>,
-    /// At `to_ms` one machine, whichever, has the VIP.
-    one_owner: Option<bool>,
-    /// The live owners at `to_ms`: `a`, `b`, `none`.
-    owner: Option<String>,
-    #[serde(default)]
-    from_ms: u64,
-    to_ms: u64,
-    /// At most so many times in the window.
-    at_most: Option<usize>,
 }
 
 impl Scenario {
@@ -324,106 +297,4 @@ impl Do {
             What::OrderUnhold => w.order(i, Order::Hold(false)),
         }
     }
-}
-
-impl Expect {
-    fn check(&self, w: &World, phase: u64) -> Result<(), String> {
-        let (from, to) = (self.from_ms * MS + phase, self.to_ms * MS + phase);
-        let me = self.on as usize;
-        let count = |is: &dyn Fn(&Said) -> bool| {
-            let mine = w.record.iter().filter(|(_, i, _)| *i == me);
-            let mut at = mine.filter(|(at, _, said)| (from..=to).contains(at) && is(said));
-            let first = at.next().map(|(at, _, _)| *at);
-            (first, first.map_or(0, |_| 1 + at.count()))
-        };
-        let found = if let Some(s) = &self.enters {
-            (
-                true,
-                count(&|said| matches!(said, Said::State(x) if x == s)),
-            )
-        } else if let Some(s) = &self.never_enters {
-            (
-                false,
-                count(&|said| matches!(said, Said::State(x) if x == s)),
-            )
-        } else if let Some(s) = &self.action {
-            (
-                true,
-                count(&|said| matches!(said, Said::Action(x) if x == s)),
-            )
-        } else if let Some(s) = &self.never_action {
-            (
-                false,
-                count(&|said| matches!(said, Said::Action(x) if x == s)),
-            )
-        } else if let Some(s) = &self.alert {
-            (
-                true,
-                count(&|said| matches!(said, Said::Alert(x) if x.contains(s))),
-            )
-        } else if let Some(s) = &self.never_alert {
-            (
-                false,
-                count(&|said| matches!(said, Said::Alert(x) if x.contains(s))),
-            )
-        } else if let Some(s) = &self.is {
-            let state = w
-                .record
-                .iter()
-                .filter(|(at, i, _)| *i == me && *at <= to)
-                .filter_map(|(_, _, said)| match said {
-                    Said::State(s) => Some(s.as_str()),
-                    Said::Action(_) | Said::Alert(_) => None,
-                })
-                .next_back()
-                .unwrap_or("standby");
-            return (state == s).then_some(()).ok_or(format!("it is {state}"));
-        } else if let Some(one) = self.one_owner {
-            let owners = w.owners.iter().rev().find(|(at, _)| *at <= to);
-            let n = owners.map_or(0, |(_, o)| o.len());
-            return ((n == 1) == one).then_some(()).ok_or(format!("it has {n}"));
-        } else if let Some(s) = &self.owner {
-            let want: BTreeSet<&str> = s.split(' ').filter(|s| *s != "none").collect();
-            let owners = w.owners.iter().rev().find(|(at, _)| *at <= to);
-            let owners = owners.map(|(_, o)| o.clone()).unwrap_or_default();
-            return (owners == want)
-                .then_some(())
-                .ok_or(format!("it is {owners:?}"));
-        } else {
-            return Err("expects nothing".to_owned());
-        };
-        match found {
-            (true, (None, _)) => Err("it did not happen".to_owned()),
-            (true, (Some(_), n)) if self.at_most.is_some_and(|m| n > m) => {
-                Err(format!("it happened {n} times"))
-            }
-            (true, (Some(_), _)) | (false, (None, _)) => Ok(()),
-            (false, (Some(at), _)) => Err(format!("it happened at {} ms", at / MS)),
-        }
-    }
-}
-
-/// The record without the everyday probes.
-fn shown(w: &World) -> Vec<String> {
-    let dull = |said: &Said| {
-        matches!(said, Said::Action(a)
-            if ["arp-probe", "ping", "probe-service", "poll-port", "ask-witnesses", "read-fence", "renew"]
-                .contains(&a.as_str()))
-    };
-    let mut lines: Vec<(u64, String)> = w
-        .record
-        .iter()
-        .filter(|(_, _, said)| !dull(said))
-        .map(|(at, i, said)| (*at, format!("{} {said:?}", w.hosts[*i].name)))
-        .collect();
-    lines.extend(
-        w.owners
-            .iter()
-            .map(|(at, o)| (*at, format!("  owners {o:?}"))),
-    );
-    lines.sort_by_key(|(at, _)| *at);
-    lines
-        .into_iter()
-        .map(|(at, line)| format!("{:>10.1} {line}", at as f64 / 1000.0))
-        .collect()
 }

@@ -3,11 +3,9 @@
 //! What must hold in every story (never two live owners, no claim without grounds, no two attempts of one step at
 //! once, no busy loop, a second tick changes nothing, state and events survive the journal) is checked by `world`.
 
-#[path = "stories/policies.rs"]
+mod expect;
 mod policies;
-#[path = "stories/scenario.rs"]
 mod scenario;
-#[path = "stories/world.rs"]
 mod world;
 
 macro_rules! stories {

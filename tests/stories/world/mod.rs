@@ -1,0 +1,256 @@
+//! A small site on a virtual clock: two hosts, a switch between them, cameras as witnesses, perhaps a third machine.
+//!
+//! It answers the actions of real `Machine`s with latencies, and checks after every event what must always hold.
+
+mod adapters;
+mod checks;
+mod daemon;
+mod machines;
+mod switch;
+mod wire;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use standin::takeover::Machine;
+use standin::takeover::action::Run;
+use standin::takeover::event::{Event, Outcome};
+use standin::takeover::policy::Policy;
+use standin::takeover::step::Step;
+use standin::types::{Attempt, MacAddr};
+
+use crate::policies::mac_of;
+use daemon::Journal;
+pub use switch::SwitchMode;
+
+pub const MS: u64 = 1000;
+const BEAT_EVERY: u64 = 50 * MS;
+const HOLDER_SPEAKS: u64 = 500 * MS;
+
+#[derive(Clone, Debug)]
+pub struct Host {
+    pub name: &'static str,
+    pub mac: MacAddr,
+    policy: Option<Policy>,
+    pub machine: Option<Machine>,
+    life: u32,
+    boot: u32,
+    booted_at: u64,
+    journal: Option<Journal>,
+    /// Its kernel runs.
+    pub up: bool,
+    pub cable: bool,
+    /// False: it sits in another VLAN, with carrier.
+    pub in_vlan: bool,
+    pub mgmt: bool,
+    pub service: bool,
+    /// Its port on the switch is admin down.
+    pub fenced: bool,
+    /// Port takeover: its own port is in the production VLAN.
+    pub production: bool,
+    /// The VIP is on its interface (with port takeover: not mute), until when.
+    pub vip: Option<u64>,
+    /// The VIP belongs to its operating system.
+    vip_of_os: bool,
+    stalled_until: u64,
+    tasks: BTreeMap<Step, Attempt>,
+    carrier_told: bool,
+    ticks: BTreeMap<u64, u32>,
+    pub healthy_for_release: bool,
+}
+
+impl Host {
+    fn rewires(&self) -> bool {
+        self.policy.as_ref().is_some_and(|p| p.rewire)
+    }
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    To(usize, u32, Event),
+    Tick(usize, u32),
+    /// The effect of a task on the world.
+    Effect(usize, u32, Step, Attempt, Run),
+    /// The answer of a task.
+    Answer(usize, u32, Step, Attempt, Outcome),
+    Proof(usize, u32, Step, Attempt, u64),
+    Poll(usize, u32),
+    FenceAsk(usize, u32),
+    Beats,
+    HoldersSpeak,
+    Expire(usize, u64),
+    SwitchUp,
+}
+
+/// One line of the record that expectations are checked against.
+#[derive(Clone, Debug)]
+pub enum Said {
+    State(String),
+    Action(String),
+    Alert(String),
+}
+
+pub struct World {
+    pub now: u64,
+    pub hosts: Vec<Host>,
+    pub switch: SwitchMode,
+    switch_up: bool,
+    /// Each change of a port's link is told by a notification.
+    pub traps: bool,
+    pub cameras: u8,
+    pub third: bool,
+    pub cameras_back: u32,
+    pub service_start: u64,
+    pub latency: BTreeMap<Step, u64>,
+    queue: BTreeMap<(u64, u64), What>,
+    seq: u64,
+    pub record: Vec<(u64, usize, Said)>,
+    pub owners: Vec<(u64, BTreeSet<&'static str>)>,
+    /// Two live owners are what this story is about; for at most this long.
+    pub two_owners_allowed: u64,
+    two_since: Option<u64>,
+    handled: u64,
+    pub errors: Vec<String>,
+}
+
+impl World {
+    pub fn new(policies: [Option<Policy>; 2], cameras: u8) -> World {
+        let host = |i: usize, policy: Option<Policy>| Host {
+            name: ["a", "b"][i],
+            mac: mac_of(i),
+            machine: None,
+            life: 0,
+            boot: 1,
+            booted_at: 0,
+            journal: None,
+            up: true,
+            cable: true,
+            in_vlan: true,
+            mgmt: true,
+            service: true,
+            fenced: false,
+            production: false,
+            vip: None,
+            vip_of_os: policy.is_none(),
+            policy,
+            stalled_until: 0,
+            tasks: BTreeMap::new(),
+            carrier_told: true,
+            ticks: BTreeMap::new(),
+            healthy_for_release: true,
+        };
+        let [a, b] = policies;
+        let mut world = World {
+            now: 0,
+            hosts: vec![host(0, a), host(1, b)],
+            switch: SwitchMode::Ok,
+            switch_up: true,
+            traps: false,
+            cameras,
+            third: false,
+            cameras_back: u32::from(cameras),
+            service_start: 300 * MS,
+            latency: BTreeMap::new(),
+            queue: BTreeMap::new(),
+            seq: 0,
+            record: Vec::new(),
+            owners: Vec::new(),
+            two_owners_allowed: 0,
+            two_since: None,
+            handled: 0,
+            errors: Vec::new(),
+        };
+        for h in &mut world.hosts {
+            h.vip = h.vip_of_os.then_some(u64::MAX);
+        }
+        world.after(0, What::Beats);
+        world.after(HOLDER_SPEAKS / 3, What::HoldersSpeak);
+        world
+    }
+
+    fn after(&mut self, delay: u64, what: What) {
+        self.seq += 1;
+        self.queue.insert((self.now + delay, self.seq), what);
+    }
+
+    fn to(&mut self, host: usize, delay: u64, event: Event) {
+        let life = self.hosts[host].life;
+        self.after(delay, What::To(host, life, event));
+    }
+
+    fn wrong(&mut self, what: String) {
+        let at = self.now as f64 / 1000.0;
+        if self.errors.len() < 10 {
+            self.errors.push(format!("at {at} ms: {what}"));
+        }
+    }
+
+    /// Runs until `until`.
+    pub fn run_until(&mut self, until: u64) {
+        while let Some((&(at, seq), _)) = self.queue.iter().next() {
+            if at > until {
+                break;
+            }
+            let Some(what) = self.queue.remove(&(at, seq)) else {
+                break;
+            };
+            self.now = at;
+            self.step(what);
+            self.check();
+        }
+        self.now = until;
+        self.check();
+    }
+
+    fn step(&mut self, what: What) {
+        match what {
+            What::To(i, life, event) => self.deliver(i, life, event),
+            What::Tick(i, life) => {
+                let due = self.hosts[i]
+                    .machine
+                    .as_ref()
+                    .and_then(Machine::next_deadline);
+                if due.is_some_and(|d| d.0 <= self.now) {
+                    self.deliver(i, life, Event::Tick);
+                }
+            }
+            What::Effect(i, life, step, attempt, run) => self.effect(i, life, step, attempt, run),
+            What::Answer(i, life, step, attempt, outcome) => {
+                self.answer(i, life, step, attempt, outcome)
+            }
+            What::Proof(i, life, step, attempt, until) => self.proof(i, life, step, attempt, until),
+            What::Poll(i, life) => {
+                let up = self.port_up(1 - i);
+                let event = match self.switch_answers() {
+                    true => Event::PeerPort { up },
+                    false => Event::SwitchSilent,
+                };
+                self.deliver(i, life, event);
+            }
+            What::FenceAsk(i, life) => {
+                let read = self.fence_of(1 - i);
+                self.deliver(i, life, Event::FenceRead(read));
+            }
+            What::Beats => {
+                self.beats();
+                self.after(BEAT_EVERY, What::Beats);
+            }
+            What::HoldersSpeak => {
+                self.holders_speak();
+                self.after(HOLDER_SPEAKS, What::HoldersSpeak);
+            }
+            What::Expire(i, at) => {
+                if self.hosts[i].vip == Some(at) {
+                    self.hosts[i].vip = None;
+                    self.to(i, 0, Event::AddressLost);
+                }
+            }
+            What::SwitchUp => {
+                self.switch_up = true;
+                self.carriers();
+                for i in 0..2 {
+                    self.to(i, 300 * MS, Event::SwitchRebooted);
+                }
+            }
+        }
+    }
+}
