@@ -1,18 +1,28 @@
-//! Who may know whom, and a few habits of the decision core, read from the text of the sources.
+//! Who may know whom, a few habits of the decision core, and how long a file may be, read from the text of the sources.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const ADAPTERS: [&str; 5] = ["net", "detect", "switch", "service", "verify"];
 
-fn src() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
-}
+/// Lines of a file before its tests.
+const LONGEST: usize = 400;
 
-/// Every Rust file under `dir` with its path below `src` and its text.
-fn files(dir: &Path) -> Vec<(String, String)> {
+/// What is longer than [`LONGEST`] and waits to be split. Nothing is added here; what has been split is taken off.
+const STILL_LONGER: [&str; 6] = [
+    "tests/cli_model/family.rs",
+    "tests/cli_model/mod.rs",
+    "tests/ssh_cli.rs",
+    "tests/ssh_server/mod.rs",
+    "tests/switch_agent/mod.rs",
+    "tests/switch_change_ssh.rs",
+];
+
+/// Every Rust file under `dir`, a folder of the repository, with its path in the repository and its text.
+fn files(dir: &str) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut out = Vec::new();
-    let mut dirs = vec![dir.to_path_buf()];
+    let mut dirs = vec![root.join(dir)];
     while let Some(dir) = dirs.pop() {
         for entry in fs::read_dir(&dir).expect("the directory can be read") {
             let path = entry.expect("the entry can be read").path();
@@ -20,12 +30,12 @@ fn files(dir: &Path) -> Vec<(String, String)> {
                 dirs.push(path);
             } else if path.extension().is_some_and(|e| e == "rs") {
                 let text = fs::read_to_string(&path).expect("the file can be read");
-                let name = path.strip_prefix(src()).expect("it is under src");
+                let name = path.strip_prefix(root).expect("it is in the repository");
                 out.push((name.to_string_lossy().into_owned(), text));
             }
         }
     }
-    assert!(!out.is_empty(), "{} has no files", dir.display());
+    assert!(!out.is_empty(), "{dir} has no files");
     out
 }
 
@@ -51,7 +61,7 @@ fn starts_with_module(path: &str, module: &str) -> bool {
 
 #[test]
 fn the_core_imports_only_std_serde_types_and_itself() {
-    for (name, text) in files(&src().join("takeover")) {
+    for (name, text) in files("src/takeover") {
         for (n, line) in code(&text) {
             for path in crate_paths(line) {
                 let fine = ["types", "takeover"]
@@ -96,7 +106,7 @@ fn the_core_imports_only_std_serde_types_and_itself() {
 #[test]
 fn adapters_know_neither_each_other_nor_the_core() {
     for adapter in ADAPTERS {
-        for (name, text) in files(&src().join(adapter)) {
+        for (name, text) in files(&format!("src/{adapter}")) {
             for (n, line) in code(&text) {
                 for path in crate_paths(line) {
                     let stranger = ADAPTERS
@@ -121,10 +131,10 @@ fn adapters_know_neither_each_other_nor_the_core() {
 
 #[test]
 fn only_the_daemons_translator_knows_both_actions_and_adapters() {
-    for (name, text) in files(&src().join("daemon")) {
-        let may = name.starts_with("daemon/perform")
-            || name.starts_with("daemon/run_loop")
-            || name == "daemon/mod.rs";
+    for (name, text) in files("src/daemon") {
+        let may = name.starts_with("src/daemon/perform")
+            || name.starts_with("src/daemon/run_loop")
+            || name == "src/daemon/mod.rs";
         let actions = code(&text).any(|(_, l)| l.contains("Action::"));
         let adapters = code(&text).any(|(_, l)| {
             crate_paths(l).any(|p| ADAPTERS.iter().any(|m| starts_with_module(p, m)))
@@ -135,7 +145,7 @@ fn only_the_daemons_translator_knows_both_actions_and_adapters() {
 
 #[test]
 fn the_core_has_no_arm_for_whatever_comes() {
-    for (name, text) in files(&src().join("takeover")) {
+    for (name, text) in files("src/takeover") {
         assert_eq!(catch_alls(&text), [], "`_ =>` in {name}");
     }
 }
@@ -198,8 +208,15 @@ fn a_catch_all_arm_is_caught() {
 
 #[test]
 fn no_file_is_longer_than_400_lines_before_its_tests() {
-    for (name, text) in files(&src()) {
+    let mut longer = Vec::new();
+    for (name, text) in ["src", "tests"].into_iter().flat_map(files) {
         let lines = code(&text).count();
-        assert!(lines <= 400, "{name} has {lines} lines");
+        if STILL_LONGER.contains(&name.as_str()) {
+            longer.extend((lines > LONGEST).then_some(name));
+        } else {
+            assert!(lines <= LONGEST, "{name} has {lines} lines");
+        }
     }
+    longer.sort();
+    assert_eq!(longer, STILL_LONGER, "take the others off STILL_LONGER");
 }
