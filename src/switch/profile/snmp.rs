@@ -45,7 +45,38 @@ const KNOWN: &[(&str, &[&[Index]])] = &[
     ("untagged", &[&[Index::Vlan], &[Index::VlanIf]]),
     ("forbidden", &[&[Index::Vlan], &[Index::VlanIf]]),
     ("pvid", &[&[Index::BasePort], &[Index::IfIndex]]),
+    ("arp_inspection_all", &[&[]]),
+    ("arp_inspection", &[&[Index::Vlan]]),
+    ("arp_inspection_vlans", &[&[]]),
+    ("arp_trust", OF_PORT),
+    ("arp_rate", OF_PORT),
+    ("source_guard_all", &[&[]]),
+    ("source_guard", OF_PORT),
+    ("port_security_all", &[&[]]),
+    ("port_security", OF_PORT),
+    ("dot1x_all", &[&[]]),
+    ("dot1x", OF_PORT),
 ];
+
+/// A protection of a port; HP counts ports within group 1.
+const OF_PORT: &[&[Index]] = &[
+    &[Index::IfIndex],
+    &[Index::BasePort],
+    &[Index::Fixed(1), Index::IfIndex],
+];
+
+const ON_OFF: &[(&str, Says)] = &[("on", Says::On), ("off", Says::Off)];
+const TRUST: &[(&str, Says)] = &[("trusted", Says::Trusted), ("untrusted", Says::Untrusted)];
+
+/// The words that the values of an object may mean; `None` for an object whose values mean none.
+fn words(object: &str) -> Option<&'static [(&'static str, Says)]> {
+    match object {
+        "arp_trust" => Some(TRUST),
+        "arp_inspection" | "arp_inspection_all" | "source_guard" | "source_guard_all"
+        | "port_security" | "port_security_all" | "dot1x" | "dot1x_all" => Some(ON_OFF),
+        _ => None,
+    }
+}
 
 impl Check<'_> {
     pub(super) fn snmp(&mut self, raw: Option<&Spanned<schema::Snmp>>) -> SnmpRules {
@@ -239,6 +270,7 @@ impl Check<'_> {
                     format!("its index must be {}", want.join(" or ")),
                 );
             }
+            let says = self.says(name, &raw.says, &key);
             if let (Some(oid), Some(kind)) = (oid, kind) {
                 let per_vlan = raw.per_vlan;
                 out.insert(
@@ -248,6 +280,7 @@ impl Check<'_> {
                         index,
                         kind,
                         per_vlan,
+                        says,
                     },
                 );
             }
@@ -260,6 +293,47 @@ impl Check<'_> {
                     format!("the object `{must}` must be declared: no port can be told without it"),
                 );
             }
+        }
+        out
+    }
+
+    /// What the values of an object say. One that tells a protection must say what its values mean: nobody knows
+    /// whether 2 is off.
+    fn says(
+        &mut self,
+        name: &Spanned<String>,
+        raw: &BTreeMap<Spanned<String>, Spanned<String>>,
+        key: &str,
+    ) -> BTreeMap<i64, Says> {
+        let mut out = BTreeMap::new();
+        match words(name.get_ref()) {
+            Some(words) => {
+                if raw.is_empty() {
+                    self.wrong(
+                        name,
+                        key,
+                        "it must have `says`: what its values mean, such as { 1 = \"on\" }",
+                    );
+                }
+                for (value, word) in raw {
+                    let number = value.get_ref().parse::<i64>();
+                    if number.is_err() {
+                        let message = format!("`{}` is not a number", value.get_ref());
+                        self.wrong(value, key, message);
+                    }
+                    if let (Ok(number), Some(says)) = (number, self.choice(word, key, words)) {
+                        out.insert(number, says);
+                    }
+                }
+            }
+            None if !raw.is_empty() => {
+                self.wrong(
+                    name,
+                    key,
+                    "it tells no protection, so that nobody reads `says`",
+                );
+            }
+            None => {}
         }
         out
     }
