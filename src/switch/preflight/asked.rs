@@ -67,9 +67,9 @@ pub(super) async fn protections(switch: &Switch, row: &PortRow, lines: &mut Line
         Some(arp) => objects.arp().and(arp),
         None => objects.arp(),
     };
-    let of = |port, all| match shown.say(port) {
-        Some(said) => objects.say(port, all).and(said),
-        None => objects.say(port, all),
+    let of = |name: &str, ports: &[&'static str]| match shown.say(name) {
+        Some(said) => objects.say(ports).and(said),
+        None => objects.say(ports),
     };
     for (check, said, by_hand) in [
         (
@@ -79,17 +79,17 @@ pub(super) async fn protections(switch: &Switch, row: &PortRow, lines: &mut Line
         ),
         (
             "source-guard",
-            of("source_guard", "source_guard_all"),
+            of("source_guard", &["source_guard"]),
             "look at `show ip verify source`: it drops frames with the VIP unless there is a binding",
         ),
         (
             "port-security",
-            of("port_security", "port_security_all"),
+            of("port_security", &["port_security"]),
             "look at `show port-security`: an address that moves here may shut the port",
         ),
         (
             "dot1x",
-            of("dot1x", "dot1x_all"),
+            of("dot1x", &objects::DOT1X),
             "look at `show dot1x`: after a shut and an open the machine must authenticate again",
         ),
     ] {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::client::{Switch, small};
 use super::super::ports::PortRow;
-use super::super::profile::{Index, Object, Says};
+use super::super::profile::{Index, Meanings, Object, Says};
 use super::super::value::{Oid, Value};
 use super::said::{Arp, Said, any_inspected, nobody};
 
@@ -13,7 +13,7 @@ pub(super) const VLANS: usize = 8;
 /// More packets a second than any switch lets be configured: how some write that there is no limit.
 const NO_RATE: u32 = 4096;
 
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 13] = [
     "arp_inspection_all",
     "arp_inspection",
     "arp_inspection_vlans",
@@ -25,7 +25,12 @@ const NAMES: [&str; 11] = [
     "port_security",
     "dot1x_all",
     "dot1x",
+    "mac_auth",
+    "web_auth",
 ];
+
+/// What must be let in at a port; 802.1X is one way of several.
+pub(super) const DOT1X: [&str; 3] = ["dot1x", "mac_auth", "web_auth"];
 
 /// The VLANs whose ARP comes in on a port, and whether that is all of them.
 pub(super) fn vlans(row: &PortRow) -> (Vec<u32>, bool) {
@@ -54,11 +59,21 @@ pub(super) fn instance(object: &Object, row: &PortRow, vlan: Option<u32>) -> Opt
     Some(object.oid.at(if index.is_empty() { &[0] } else { &index }))
 }
 
+/// The object that tells for the whole switch what this one tells for a port or a VLAN.
+fn of_switch(name: &str) -> &'static str {
+    match name {
+        "arp_inspection" | "arp_trust" => "arp_inspection_all",
+        "source_guard" => "source_guard_all",
+        "port_security" => "port_security_all",
+        _ => "dot1x_all",
+    }
+}
+
 /// What the objects said, by name, and of an object that has one per VLAN by VLAN.
 #[derive(Default)]
 pub(super) struct Objects {
     values: BTreeMap<(&'static str, Option<u32>), Value>,
-    says: BTreeMap<&'static str, BTreeMap<i64, Says>>,
+    says: BTreeMap<&'static str, Meanings>,
     vlans: (Vec<u32>, bool),
     /// Why nothing was read.
     failed: Option<String>,
@@ -103,8 +118,17 @@ pub(super) async fn read(switch: &Switch, row: &PortRow) -> Objects {
 
 impl Objects {
     fn says(&self, name: &'static str, vlan: Option<u32>) -> Option<Says> {
-        let number = self.values.get(&(name, vlan))?.number()?;
-        self.says.get(name)?.get(&number).copied()
+        let value = self.values.get(&(name, vlan))?;
+        let says = self.says.get(name)?;
+        // That a row is missing means something only where the agent is known to have the MIB.
+        let has_mib = || {
+            let all = self.values.get(&(of_switch(name), None));
+            all.is_some_and(|v| v.number().is_some())
+        };
+        match value.number() {
+            Some(number) => says.values.get(&number).copied(),
+            None => says.absent.filter(|_| *value == Value::Absent && has_mib()),
+        }
     }
 
     /// Why an object that the profile has says nothing.
@@ -127,13 +151,29 @@ impl Objects {
         }
     }
 
-    /// Of a protection that is there for the whole switch and for each port: its name, and the name for the switch.
-    pub(super) fn say(&self, port: &'static str, all: &'static str) -> Said {
-        match (self.says(all, None), self.says(port, None)) {
-            (Some(Says::Off), _) => Said::Off("is off for the whole switch".into()),
-            (_, Some(Says::On)) => Said::On("is on".into()),
-            (_, Some(Says::Off)) => Said::Off("is off".into()),
-            _ => Said::Not(self.why(&[port])),
+    /// Of a protection that is there for the whole switch and for each port: the objects that tell it for the port.
+    /// It is off where all that the profile has say so.
+    pub(super) fn say(&self, ports: &[&'static str]) -> Said {
+        let all = ports.first().copied().map_or("", of_switch);
+        let there: Vec<&'static str> = (ports.iter().copied())
+            .filter(|name| self.says.contains_key(name))
+            .collect();
+        let each: Vec<Option<Says>> = there.iter().map(|name| self.says(name, None)).collect();
+        if NAMES
+            .iter()
+            .any(|n| *n == all && self.says(n, None) == Some(Says::Off))
+        {
+            Said::Off("is off for the whole switch".into())
+        } else if let Some(at) = each.iter().position(|s| *s == Some(Says::On)) {
+            Said::On(match there.get(at).copied() {
+                Some("mac_auth") => "authentication by MAC address is on".into(),
+                Some("web_auth") => "authentication by a web page is on".into(),
+                _ => "is on".into(),
+            })
+        } else if !each.is_empty() && each.iter().all(|s| *s == Some(Says::Off)) {
+            Said::Off("is off".into())
+        } else {
+            Said::Not(self.why(ports))
         }
     }
 
@@ -203,21 +243,28 @@ mod tests {
                 .map(|(name, vlan, value)| ((name, vlan), value))
                 .collect(),
             says: (says.iter())
-                .map(|(name, says)| (*name, says.iter().copied().collect()))
+                .map(|(name, says)| {
+                    let values = says.iter().copied().filter(|(n, _)| *n != ABSENT).collect();
+                    let absent = says.iter().find(|(n, _)| *n == ABSENT).map(|(_, s)| *s);
+                    (*name, Meanings { values, absent })
+                })
                 .collect(),
             vlans: (vlans.to_vec(), true),
             failed: None,
         }
     }
 
+    /// Stands for a row that is not there.
+    const ABSENT: i64 = -1;
     const ON_OFF: &[(i64, Says)] = &[(1, Says::On), (2, Says::Off)];
+    const ROW: &[(i64, Says)] = &[(1, Says::On), (ABSENT, Says::Off)];
     const TRUST: &[(i64, Says)] = &[(1, Says::Trusted), (2, Says::Untrusted)];
 
     #[test]
     fn a_value_that_the_profile_does_not_explain_says_nothing() {
         let of = |n: i64| {
             let values = [("dot1x", None, Value::Int(n))];
-            objects(&values, &[("dot1x", ON_OFF)], &[]).say("dot1x", "dot1x_all")
+            objects(&values, &[("dot1x", ON_OFF)], &[]).say(&DOT1X)
         };
         assert_eq!(of(1), Said::On("is on".into()));
         assert_eq!(of(2), Said::Off("is off".into()));
@@ -226,16 +273,10 @@ mod tests {
 
     #[test]
     fn what_is_absent_and_what_has_no_object_is_not_known() {
-        let absent = objects(
-            &[("dot1x", None, Value::Absent)],
-            &[("dot1x", ON_OFF)],
-            &[],
-        );
-        assert!(
-            matches!(absent.say("dot1x", "dot1x_all"), Said::Not(why) if why.contains("no such object"))
-        );
+        let absent = objects(&[("dot1x", None, Value::Absent)], &[("dot1x", ON_OFF)], &[]);
+        assert!(matches!(absent.say(&DOT1X), Said::Not(why) if why.contains("no such object")));
         let none = Objects::default();
-        assert_eq!(none.say("dot1x", "dot1x_all"), Said::Not(nobody()));
+        assert_eq!(none.say(&DOT1X), Said::Not(nobody()));
         assert_eq!(none.arp().said(), Said::Not(nobody()));
     }
 
@@ -246,8 +287,35 @@ mod tests {
             ("dot1x", None, Value::Int(1)),
         ];
         let says = [("dot1x_all", ON_OFF), ("dot1x", ON_OFF)];
-        let said = objects(&values, &says, &[]).say("dot1x", "dot1x_all");
+        let said = objects(&values, &says, &[]).say(&DOT1X);
         assert!(matches!(said, Said::Off(_)), "{said:?}");
+    }
+
+    #[test]
+    fn a_missing_row_is_off_only_where_the_switch_has_the_mib() {
+        let of = |all: Value| {
+            let values = [
+                ("source_guard_all", None, all),
+                ("source_guard", None, Value::Absent),
+            ];
+            let says = [("source_guard_all", ON_OFF), ("source_guard", ROW)];
+            objects(&values, &says, &[]).say(&["source_guard"])
+        };
+        assert_eq!(of(Value::Int(1)), Said::Off("is off".into()));
+        assert!(matches!(of(Value::Absent), Said::Not(_)));
+    }
+
+    #[test]
+    fn whoever_must_be_let_in_by_its_address_must_be_let_in() {
+        let of = |dot1x: i64, mac: Value| {
+            let values = [("dot1x", None, Value::Int(dot1x)), ("mac_auth", None, mac)];
+            let says = [("dot1x", ON_OFF), ("mac_auth", ON_OFF)];
+            objects(&values, &says, &[]).say(&DOT1X)
+        };
+        assert_eq!(of(2, Value::Int(2)), Said::Off("is off".into()));
+        assert!(matches!(of(2, Value::Int(1)), Said::On(what) if what.contains("MAC")));
+        assert_eq!(of(1, Value::Int(2)), Said::On("is on".into()));
+        assert!(matches!(of(2, Value::Absent), Said::Not(_)));
     }
 
     #[test]

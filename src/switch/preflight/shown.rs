@@ -75,7 +75,9 @@ fn word(records: &[&Record], field: &str, absent: Option<&str>) -> Word {
         None => {}
     }
     match (first.get("inherits"), absent) {
-        (Some(from), _) => Err(format!("`{from}` may say it, and what is in that is not shown")),
+        (Some(from), _) => Err(format!(
+            "`{from}` may say it, and what is in that is not shown"
+        )),
         (None, Some(absent)) => Ok(absent.to_owned()),
         (None, None) => Err("the command line does not say".into()),
     }
@@ -115,6 +117,7 @@ pub(super) async fn protections(switch: &Switch, row: &PortRow) -> Shown {
         return out;
     };
     let vars = Vars::new().port(&row.if_name);
+    let mut unreadable = false;
     for (name, show) in &cli.rules().shows {
         let whole = name == "protections";
         if name == "protections_vlan" || !(whole || name.starts_with("protections_")) {
@@ -145,19 +148,21 @@ pub(super) async fn protections(switch: &Switch, row: &PortRow) -> Shown {
             out.said.insert(what, known);
         }
         if tells(show, "arp_inspection") {
+            unreadable |= !matches!(&read, Ok(records) if records.iter().any(|r| here(&r)));
             let mut new = arp_of(of("arp_inspection", whole.then_some("untrusted")));
-            if tells(show, "arp_rate") {
+            let rate = |field: &str| of(field, None).ok().map(|rate| rate.parse().ok());
+            new.rate = match (rate("arp_limit"), rate("arp_rate")) {
+                (Some(limit), _) | (None, Some(limit)) => limit,
                 // In a configuration it is missing where it is as the switch came.
-                let rate = of("arp_rate", None).ok();
-                new.rate = match rate {
-                    Some(rate) => rate.parse().ok(),
-                    None => (whole && read.is_ok()).then_some(ARP_RATE),
-                };
-            }
+                (None, None) => {
+                    (whole && read.is_ok() && tells(show, "arp_rate")).then_some(ARP_RATE)
+                }
+            };
             out.arp = std::mem::take(&mut out.arp).and(new);
         }
     }
-    if cli.rules().shows.contains_key("protections_vlan") {
+    // What a switch says of its VLANs is not believed where it does not even show the port.
+    if !unreadable && cli.rules().shows.contains_key("protections_vlan") {
         out.arp = std::mem::take(&mut out.arp).and(inspected(cli, row).await);
     }
     out
@@ -199,9 +204,9 @@ fn of_vlan(record: &Record, vlan: u32) -> Option<Option<bool>> {
             _ => None,
         },
         (None, Some(_)) if on == Some(false) => Some(Some(false)),
-        (None, Some(list)) => Some(
-            vlan_list(list).and_then(|l| u16::try_from(vlan).ok().map(|v| l.contains(&v))),
-        ),
+        (None, Some(list)) => {
+            Some(vlan_list(list).and_then(|l| u16::try_from(vlan).ok().map(|v| l.contains(&v))))
+        }
         (None, None) => Some(on.filter(|on| !on)),
     }
 }
@@ -289,9 +294,6 @@ mod tests {
         assert_eq!(of_vlan(&odd, 10), Some(None));
         let off = record(&[("arp_vlans", "1-4"), ("arp_inspection", "off")]);
         assert_eq!(of_vlan(&off, 1), Some(Some(false)));
-        assert_eq!(
-            of_vlan(&record(&[("arp_inspection", "on")]), 1),
-            Some(None)
-        );
+        assert_eq!(of_vlan(&record(&[("arp_inspection", "on")]), 1), Some(None));
     }
 }

@@ -95,7 +95,16 @@ pub struct Object {
     /// True if the agent has to be asked per VLAN.
     pub per_vlan: bool,
     /// What its values say of a protection.
-    pub says: BTreeMap<i64, Says>,
+    pub says: Meanings,
+}
+
+/// What the values of an object say; any other says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Meanings {
+    /// By value.
+    pub values: BTreeMap<i64, Says>,
+    /// What it means that there is no row, where the object for the whole switch is there.
+    pub absent: Option<Says>,
 }
 
 /// Which VLAN a row is about.

@@ -56,6 +56,8 @@ const KNOWN: &[(&str, &[&[Index]])] = &[
     ("port_security", OF_PORT),
     ("dot1x_all", &[&[]]),
     ("dot1x", OF_PORT),
+    ("mac_auth", OF_PORT),
+    ("web_auth", OF_PORT),
 ];
 
 /// A protection of a port; HP counts ports within group 1.
@@ -73,7 +75,8 @@ fn words(object: &str) -> Option<&'static [(&'static str, Says)]> {
     match object {
         "arp_trust" => Some(TRUST),
         "arp_inspection" | "arp_inspection_all" | "source_guard" | "source_guard_all"
-        | "port_security" | "port_security_all" | "dot1x" | "dot1x_all" => Some(ON_OFF),
+        | "port_security" | "port_security_all" | "dot1x" | "dot1x_all" | "mac_auth"
+        | "web_auth" => Some(ON_OFF),
         _ => None,
     }
 }
@@ -304,36 +307,31 @@ impl Check<'_> {
         name: &Spanned<String>,
         raw: &BTreeMap<Spanned<String>, Spanned<String>>,
         key: &str,
-    ) -> BTreeMap<i64, Says> {
-        let mut out = BTreeMap::new();
-        match words(name.get_ref()) {
-            Some(words) => {
-                if raw.is_empty() {
-                    self.wrong(
-                        name,
-                        key,
-                        "it must have `says`: what its values mean, such as { 1 = \"on\" }",
-                    );
+    ) -> Meanings {
+        let mut out = Meanings::default();
+        let words = words(name.get_ref());
+        if words.is_some() == raw.is_empty() {
+            let message = if raw.is_empty() {
+                "it must have `says`: what its values mean, such as { 1 = \"on\" }"
+            } else {
+                "it tells no protection, so that nobody reads `says`"
+            };
+            self.wrong(name, key, message);
+        }
+        for (value, word) in raw {
+            let Some(says) = words.and_then(|w| self.choice(word, key, w)) else {
+                continue;
+            };
+            match value.get_ref().parse() {
+                Ok(number) => {
+                    out.values.insert(number, says);
                 }
-                for (value, word) in raw {
-                    let number = value.get_ref().parse::<i64>();
-                    if number.is_err() {
-                        let message = format!("`{}` is not a number", value.get_ref());
-                        self.wrong(value, key, message);
-                    }
-                    if let (Ok(number), Some(says)) = (number, self.choice(word, key, words)) {
-                        out.insert(number, says);
-                    }
+                Err(_) if value.get_ref() == "absent" => out.absent = Some(says),
+                Err(_) => {
+                    let message = format!("`{}` is neither a number nor `absent`", value.get_ref());
+                    self.wrong(value, key, message);
                 }
             }
-            None if !raw.is_empty() => {
-                self.wrong(
-                    name,
-                    key,
-                    "it tells no protection, so that nobody reads `says`",
-                );
-            }
-            None => {}
         }
         out
     }
