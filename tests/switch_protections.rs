@@ -1,8 +1,9 @@
-//! What tells the protections of a port, in the shipped profiles: outputs that switches printed, as they are published,
-//! and what must be read from them.
+//! What tells the protections of a port, in the shipped profiles: outputs and configurations as they are published, and
+//! what must be read from them.
 //!
-//! Where each was found stands beside it. STIG: the Security Technical Implementation Guides of DISA, which print
-//! configurations in one line; they are broken into lines again here.
+//! Where each was found stands beside it; some are shortened. "Composed": nobody printed it, it was put together here from
+//! commands that a source names, or that nobody names ("from memory"). STIG: the Security Technical Implementation Guides
+//! of DISA, which print configurations in one line; they are broken into lines again here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +35,7 @@ const PRINTED: &[Printed] = &[
         "interface GigabitEthernet1/0/5\n switchport mode trunk\n ip flow monitor IPv4_NETFLOW input\n ip arp inspection limit rate 100\n load-interval 30\n spanning-tree portfast trunk\n service-policy output UPLINK-EGRESS-QUEUING\n ip dhcp snooping limit rate 20\nend",
         &[&[("port", "GigabitEthernet1/0/5"), ("arp_rate", "100")]],
     ),
-    // What runs at a port with a template is not in its own configuration (ours, after Cisco's command reference).
+    // Composed from the commands that the profile had before; `source template` from memory.
     (
         "cisco-ios",
         "protections",
@@ -74,7 +75,7 @@ const PRINTED: &[Printed] = &[
         "interface Ethernet1/1\n  description genie test\n  no switchport\n  mtu 9216\n  vrf member TEST\n  ip address 10.1.1.1/30\n  ip address 10.2.1.1/30 secondary\n",
         &[&[("port", "Ethernet1/1")]],
     ),
-    // The commands of Cisco's Nexus 9000 Security Configuration Guide 9.x (trust) and Interfaces Configuration Guide.
+    // Composed: the trust command of Cisco's Nexus 9000 Security Configuration Guide 9.x; `inherit port-profile` from memory.
     (
         "cisco-nxos",
         "protections",
@@ -99,14 +100,14 @@ const PRINTED: &[Printed] = &[
         "interface Ethernet4\n   description IDF3 Standard Port\n   no shutdown\n   switchport phone vlan 320\n   switchport phone trunk untagged\n   switchport trunk native vlan 310\n   switchport mode trunk phone\n   switchport\n   dot1x pae authenticator\n   dot1x authentication failure action traffic allow vlan 330\n   dot1x reauthentication\n   dot1x port-control auto\n   dot1x host-mode multi-host authenticated\n   dot1x mac based authentication\n   dot1x timeout tx-period 3\n   spanning-tree portfast\n   spanning-tree bpduguard enable\n",
         &[&[("port", "Ethernet4"), ("dot1x", "on")]],
     ),
-    // The commands as aristanetworks/avd, eos_cli_config_gen, writes them.
+    // Composed from two lines of a configuration that aristanetworks/avd generated.
     (
         "arista-eos",
         "protections",
         "interface Ethernet5\n   switchport port-security\n   switchport port-security mac-address maximum disabled\n",
         &[&[("port", "Ethernet5"), ("port_security", "on")]],
     ),
-    // The commands of Arista's User Manual, Configuring Rate Limit.
+    // Composed from the commands of Arista's User Manual, Configuring Rate Limit; `profile` in the second from memory.
     (
         "arista-eos",
         "protections",
@@ -136,7 +137,7 @@ const PRINTED: &[Printed] = &[
         "VLAN 2200\n------------\nConfiguration: Enabled\nOperation State: Active\n",
         &[&[("vlan", "2200"), ("arp_inspection", "on")]],
     ),
-    // STIG Arista MLS L2S, V-255974
+    // STIG Arista MLS L2S, the rule about IP source guard before V-255975
     (
         "arista-eos",
         "protections_source",
@@ -172,7 +173,7 @@ const PRINTED: &[Printed] = &[
             &[("port", "13"), ("port_security", "on")],
         ],
     ),
-    // HPE, ArubaOS-Switch Access Security Guide 16.08, show ip source-lockdown status
+    // support.hpe.com/techhub/eginfolib/Aruba/16.08/5200-5483/v29673585.html
     (
         "aruba-aos-s",
         "protections_source",
@@ -187,7 +188,7 @@ const PRINTED: &[Printed] = &[
             ],
         ],
     ),
-    // HPE, ArubaOS-Switch Access Security Guide 16.09, Verifying the configuration of dynamic ARP protection
+    // support.hpe.com/techhub/eginfolib/Aruba/16.09/5200-5898/s_Verifying_the_configuration_of_dynamic_ARP_protection.html
     (
         "aruba-aos-s",
         "protections_arp",
@@ -216,7 +217,7 @@ const PRINTED: &[Printed] = &[
         "interface Ten-GigabitEthernet1/0/5\n port link-mode bridge\n port access vlan 200\n mac-authentication\n",
         &[&[("port", "Ten-GigabitEthernet1/0/5"), ("dot1x", "on")]],
     ),
-    // STIG HP FlexFabric Switch L2S, HFFS-L2-000016 and HFFS-L2-000015, as the commands are entered
+    // Composed from the commands of STIG HP FlexFabric Switch L2S, HFFS-L2-000016 and HFFS-L2-000015
     (
         "hpe-comware",
         "protections",
@@ -254,7 +255,8 @@ const PRINTED: &[Printed] = &[
         " ARP detection is enabled in the following VLANs:\n",
         &[],
     ),
-    // A configuration of VRP V200R013 that a parser on GitHub is tested with (testVrpPortConfigExample in a lexer_test.go).
+    // A configuration that a lexer in Go on GitHub is tested with, shortened (testVrpPortConfigExample; the index names no
+    // repository).
     (
         "huawei-vrp",
         "protections_port",
@@ -265,7 +267,7 @@ const PRINTED: &[Printed] = &[
             ("source_guard", "on"),
         ]],
     ),
-    // The commands of Huawei's S series command reference.
+    // Composed from commands in notes on GitHub.
     (
         "huawei-vrp",
         "protections_port",
@@ -309,14 +311,14 @@ const PRINTED: &[Printed] = &[
         "!\ninterface vlan999\n description \"Unused VLAN\"\n shutdown\n!\n",
         &[&[("vlan", "999"), ("arp_inspection", "off")]],
     ),
-    // Juniper, show dot1x (EX Series), show dot1x interface detail
+    // Course notes on GitHub (the index names no repository); the fields are those of Juniper's manual, show dot1x.
     (
         "juniper-junos",
         "protections_dot1x",
         "ge-0/0/1.0\n  Role: Authenticator\n  Administrative state: Auto\n  Supplicant mode: Single-secure\n  Number of retries: 3\n  Quiet period: 60 seconds\n  Transmit period: 30 seconds\n  Mac Radius: Enabled\n",
         &[&[("port", "ge-0/0/1"), ("dot1x", "on")]],
     ),
-    // STIG RUCKUS ICX Layer 2 Switch, V-273682
+    // STIG RUCKUS ICX Layer 2 Switch, the rule about IP source guard before V-273683
     (
         "ruckus-icx",
         "protections_port",
@@ -414,7 +416,7 @@ fn what_says_nothing_is_not_read_as_off() {
 }
 
 #[test]
-fn every_field_of_every_such_show_was_seen_in_print() {
+fn every_field_of_every_such_show_has_a_text_that_is_read() {
     let mut seen = BTreeSet::new();
     for (profile, name, _, want) in PRINTED {
         for (field, _) in want.iter().copied().flatten() {
