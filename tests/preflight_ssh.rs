@@ -126,7 +126,10 @@ async fn what_the_command_line_does_not_show_stays_not_known_and_who_may_not_con
     })
     .await;
     for check in ["arp-inspection", "source-guard", "port-security", "dot1x"] {
-        assert_eq!(of(&lines, check).0, Verdict::NotKnown, "{lines:#?}");
+        let (verdict, detail) = of(&lines, check);
+        assert_eq!(verdict, Verdict::NotKnown, "{lines:#?}");
+        // Why, in the words of the switch.
+        assert!(detail.contains("Invalid input"), "{check}: {detail}");
     }
 
     let locked = Faults {
@@ -138,4 +141,36 @@ async fn what_the_command_line_does_not_show_stays_not_known_and_who_may_not_con
     let (verdict, detail) = of(&lines, "may-write");
     assert_eq!(verdict, Verdict::Failed);
     assert!(detail.contains("locked by process"), "{detail}");
+}
+
+#[tokio::test]
+async fn a_show_of_the_state_outweighs_a_configuration_that_does_not_have_it() {
+    let model = Model::start(Family::Ios, Faults::default()).await;
+    let lines = look(&model, |t| {
+        let text = Profile::built_in_text("cisco-ios").unwrap();
+        let more = r#"
+[ssh.show.protections_state]
+mode = "exec"
+send = "show interfaces status"
+row = '^(?<port>\S+)\s.*\b(?<dot1x>connected|notconnect|disabled)\b'
+map = { dot1x = { connected = "on" } }
+
+[ssh.show.protections_odd]
+mode = "exec"
+send = "show interfaces status"
+row = '^(?<port>\S+)\s.*\b(?<source_guard>connected)\b'
+
+[ssh.show.protections_vlan]"#;
+        let text = text.replace("\n[ssh.show.protections_vlan]", more);
+        // Without the configuration's own word there is only the odd one, which is not explained.
+        let text = text.replace("source_guard = '^\\s*(ip verify source)'\n", "");
+        let text = text.replace("source_guard = { \"*\" = \"on\" }\n", "");
+        t.profile = Arc::new(Profile::parse("cisco-ios", "cisco-ios.toml", &text).unwrap());
+    })
+    .await;
+    assert_eq!(of(&lines, "dot1x").0, Verdict::Warning, "{lines:#?}");
+    let (verdict, detail) = of(&lines, "source-guard");
+    assert_eq!(verdict, Verdict::NotKnown, "{lines:#?}");
+    assert!(detail.contains("`connected`"), "{detail}");
+    assert_eq!(of(&lines, "port-security").0, Verdict::Ok, "{lines:#?}");
 }

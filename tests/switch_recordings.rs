@@ -6,9 +6,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use standin::switch::Profile;
 use standin::switch::ports::PortRow;
+use standin::switch::preflight::{Ask, PortAsk, Verdict, preflight};
 use standin::switch::recording::Recording;
+use standin::switch::{Profile, Switch};
 
 /// One recording, and what is in it.
 struct Case {
@@ -176,6 +177,54 @@ const RECORDINGS: &[Case] = &[
     },
 ];
 
+/// The protections that preflight looks at.
+const CHECKS: [&str; 4] = ["arp-inspection", "source-guard", "port-security", "dot1x"];
+
+/// What the objects of a walk tell of the protections of a port, in the order of [`CHECKS`]. The Catalyst has no objects
+/// for ARP inspection and source guard, and for authentication only at ports that can do it; the ICX has no row of 802.1X,
+/// and its objects cannot tell that source guard is off.
+const PROTECTIONS: &[(&str, &str, &str, [Verdict; 4])] = &[
+    (
+        "snmpsim/cisco-c3560.snmprec.bz2",
+        "cisco-ios",
+        "Gi0/1",
+        [
+            Verdict::NotKnown,
+            Verdict::NotKnown,
+            Verdict::Ok,
+            Verdict::NotKnown,
+        ],
+    ),
+    (
+        "snmpsim/cisco-c3560.snmprec.bz2",
+        "cisco-ios",
+        "Gi0/49",
+        [
+            Verdict::NotKnown,
+            Verdict::NotKnown,
+            Verdict::Ok,
+            Verdict::Ok,
+        ],
+    ),
+    (
+        "snmpsim/hpe-procurve-516733-b21.snmprec.bz2",
+        "aruba-aos-s",
+        "1",
+        [Verdict::Ok, Verdict::Ok, Verdict::Ok, Verdict::Ok],
+    ),
+    (
+        "snmpsim/brocade-icx6430-24.snmprec.bz2",
+        "ruckus-icx",
+        "ethernet1/1/1",
+        [
+            Verdict::Ok,
+            Verdict::NotKnown,
+            Verdict::NotKnown,
+            Verdict::NotKnown,
+        ],
+    ),
+];
+
 fn read(path: &Path) -> Vec<u8> {
     if path.extension().is_some_and(|e| e == "bz2") {
         let out = Command::new("bunzip2").arg("-c").arg(path).output();
@@ -227,6 +276,13 @@ fn folder() -> Option<PathBuf> {
     folder.is_dir().then_some(folder)
 }
 
+/// A switch that answers as the recording does, with a shipped profile.
+fn recorded(folder: &Path, file: &str, profile: &str) -> Switch {
+    let octets = read(&folder.join(file));
+    let recording = Recording::parse(file, &String::from_utf8_lossy(&octets)).unwrap();
+    recording.switch("recording", Profile::find(profile, None).unwrap())
+}
+
 #[tokio::test]
 async fn every_recording_decodes_into_what_stands_in_it() {
     let Some(folder) = folder() else {
@@ -235,10 +291,7 @@ async fn every_recording_decodes_into_what_stands_in_it() {
     };
     let mut wrong = Vec::new();
     for r in RECORDINGS {
-        let octets = read(&folder.join(r.file));
-        let recording = Recording::parse(r.file, &String::from_utf8_lossy(&octets)).unwrap();
-        let profile = Profile::find(r.profile, None).unwrap();
-        let switch = recording.switch("recording", profile);
+        let switch = recorded(&folder, r.file, r.profile);
         let ports = switch.port_table().await.unwrap();
         if counts(&ports) != r.counts {
             wrong.push(format!(
@@ -257,6 +310,36 @@ async fn every_recording_decodes_into_what_stands_in_it() {
                     .position(|p| p.if_name == name)
                     .map(|i| &lines[i]);
                 wrong.push(format!("{}: must have {want}, has {got:?}", r.file));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn the_protections_of_a_port_are_told_by_the_objects_of_whole_walks() {
+    let Some(folder) = folder() else {
+        println!("SKIPPED: the recordings are not beside the checkout (../shared/data)");
+        return;
+    };
+    let mut wrong = Vec::new();
+    for (file, profile, port, want) in PROTECTIONS {
+        let switch = recorded(&folder, file, profile);
+        let ask = Ask {
+            ports: vec![PortAsk {
+                port: (*port).into(),
+                whose: "the test's".into(),
+                ..PortAsk::default()
+            }],
+            ..Ask::default()
+        };
+        let lines = preflight(&switch, &ask).await;
+        for (check, want) in CHECKS.iter().zip(want) {
+            let line = lines.iter().find(|l| l.check == *check);
+            if line.map(|l| l.verdict) != Some(*want) {
+                wrong.push(format!(
+                    "{file}, {port}, {check}: {line:?}, must be {want:?}"
+                ));
             }
         }
     }

@@ -4,7 +4,9 @@
 //! (ifAdminStatus, or the commands that open a port) of a port that is admin and oper up.
 
 mod asked;
+mod objects;
 mod port;
+mod said;
 mod shown;
 
 use std::time::Duration;

@@ -10,47 +10,27 @@ use super::super::client::{Switch, small};
 use super::super::credentials::Credentials;
 use super::super::port::{Admin, Oper, PortState};
 use super::super::ports::PortRow;
-use super::super::profile::{Index, Kind, Object};
+use super::super::profile::Kind;
 use super::super::render::{RenderError, SetVar};
 use super::super::shut::{Sent, SetOutcome, send_together};
 use super::super::snmp::SnmpError;
 use super::super::stp::StpState;
 use super::super::value::Value;
 use super::port::Lines;
-use super::shown;
-use super::{Ask, Verdict};
+use super::{Ask, Verdict, objects, shown};
 use crate::types::VlanId;
 
 /// The whole time that the commands of one port may take.
 const OPENING: Duration = Duration::from_secs(20);
 
-/// The instance of an object that has one per port.
-fn of_port(object: &Object, row: &PortRow) -> Option<super::super::value::Oid> {
-    let index: Option<Vec<u32>> = object
-        .index
-        .iter()
-        .map(|part| match part {
-            Index::IfIndex => Some(row.if_index),
-            Index::BasePort => row.bridge_port,
-            Index::Fixed(n) => Some(*n),
-            _ => None,
-        })
-        .collect();
-    index.map(|i| object.oid.at(&i))
-}
-
 /// What an object says of the port; `None` where the profile has no such object, or the switch does not have it.
 async fn told(switch: &Switch, name: &str, row: &PortRow) -> Result<Option<u32>, SnmpError> {
     let object = switch.profile().object(name);
-    let Some(oid) = object.and_then(|o| of_port(o, row)) else {
+    let Some(oid) = object.and_then(|o| objects::instance(o, row, None)) else {
         return Ok(None);
     };
     let values = switch.snmp().get(&[oid]).await?;
     Ok(values.first().and_then(small))
-}
-
-pub(super) async fn number(switch: &Switch, name: &str, row: &PortRow) -> Option<u32> {
-    told(switch, name, row).await.ok().flatten()
 }
 
 /// Whether frames pass, and whether they will at once after the port came up or was moved.
@@ -81,38 +61,41 @@ pub(super) async fn stp(switch: &Switch, row: &PortRow, lines: &mut Lines<'_>) {
 
 /// What may eat a takeover's ARP or shut the port.
 pub(super) async fn protections(switch: &Switch, row: &PortRow, lines: &mut Lines<'_>) {
+    let objects = objects::read(switch, row).await;
     let shown = shown::protections(switch, row).await;
-    for (check, object, by_hand) in [
+    let arp = match shown.arp() {
+        Some(arp) => objects.arp().and(arp),
+        None => objects.arp(),
+    };
+    let of = |name: &str, ports: &[&'static str]| match shown.say(name) {
+        Some(said) => objects.say(ports).and(said),
+        None => objects.say(ports),
+    };
+    for (check, said, by_hand) in [
         (
             "arp-inspection",
-            "arp_inspection",
+            arp.said(),
             "look at `show ip arp inspection`: on an untrusted port it drops a takeover's ARP and err-disables above 15 a second; then arp-per-second = 10 and a static binding for the VIP",
         ),
         (
             "source-guard",
-            "source_guard",
+            of("source_guard", &["source_guard"]),
             "look at `show ip verify source`: it drops frames with the VIP unless there is a binding",
         ),
         (
             "port-security",
-            "port_security",
+            of("port_security", &["port_security"]),
             "look at `show port-security`: an address that moves here may shut the port",
         ),
         (
             "dot1x",
-            "dot1x",
+            of("dot1x", &objects::DOT1X),
             "look at `show dot1x`: after a shut and an open the machine must authenticate again",
         ),
     ] {
-        match number(switch, object, row).await {
-            Some(1) => lines.add(check, Verdict::Warning, "is on", by_hand),
-            Some(n) => lines.add(check, Verdict::Ok, format!("is off ({n})"), ""),
-            None => {
-                let (verdict, detail) = shown.say(object);
-                let todo = if verdict == Verdict::Ok { "" } else { by_hand };
-                lines.add(check, verdict, detail, todo);
-            }
-        }
+        let (verdict, detail) = said.verdict();
+        let todo = if verdict == Verdict::Ok { "" } else { by_hand };
+        lines.add(check, verdict, detail, todo);
     }
 }
 

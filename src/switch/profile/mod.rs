@@ -364,6 +364,26 @@ mod tests {
                 "op.port-on.snmp: `where_told` and `while_up` belong to rows of `prove` with `bit`",
             ),
             (
+                "[snmp.object]",
+                "[snmp.object]\ndot1x = { oid = \"1.3.6\", index = [\"ifindex\"], type = \"i32\" }",
+                "snmp.object.dot1x: it must have `says`",
+            ),
+            (
+                "[snmp.object]",
+                "[snmp.object]\narp_trust = { oid = \"1.3.6\", index = [\"ifindex\"], type = \"i32\", says = { 1 = \"on\" } }",
+                "snmp.object.arp_trust: `on` must be one of `trusted`, `untrusted`",
+            ),
+            (
+                "[snmp.object]",
+                "[snmp.object]\ndot1x = { oid = \"1.3.6\", index = [\"ifindex\"], type = \"i32\", says = { auto = \"on\" } }",
+                "snmp.object.dot1x: `auto` is neither a number nor `absent`",
+            ),
+            (
+                "[snmp.object]",
+                "[snmp.object]\nmine = { oid = \"1.3.6\", type = \"i32\", says = { 1 = \"on\" } }",
+                "snmp.object.mine: it tells no protection",
+            ),
+            (
                 "value = \"{alias}\"",
                 "value = \"{vlam}\"",
                 "`{vlam}` does not fit `alias`",

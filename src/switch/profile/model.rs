@@ -70,6 +70,19 @@ pub enum Kind {
     Ip,
 }
 
+/// What a value of an object says of a protection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Says {
+    /// It is on.
+    On,
+    /// It is off.
+    Off,
+    /// ARP is taken from this port as it comes.
+    Trusted,
+    /// ARP of this port is inspected where its VLAN is.
+    Untrusted,
+}
+
 /// One MIB object of a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
@@ -81,6 +94,17 @@ pub struct Object {
     pub kind: Kind,
     /// True if the agent has to be asked per VLAN.
     pub per_vlan: bool,
+    /// What its values say of a protection.
+    pub says: Meanings,
+}
+
+/// What the values of an object say; any other says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Meanings {
+    /// By value.
+    pub values: BTreeMap<i64, Says>,
+    /// What it means that there is no row, where the object for the whole switch is there.
+    pub absent: Option<Says>,
 }
 
 /// Which VLAN a row is about.

@@ -45,7 +45,41 @@ const KNOWN: &[(&str, &[&[Index]])] = &[
     ("untagged", &[&[Index::Vlan], &[Index::VlanIf]]),
     ("forbidden", &[&[Index::Vlan], &[Index::VlanIf]]),
     ("pvid", &[&[Index::BasePort], &[Index::IfIndex]]),
+    ("arp_inspection_all", &[&[]]),
+    ("arp_inspection", &[&[Index::Vlan]]),
+    ("arp_inspection_vlans", &[&[]]),
+    ("arp_trust", OF_PORT),
+    ("arp_rate", OF_PORT),
+    ("source_guard_all", &[&[]]),
+    ("source_guard", OF_PORT),
+    ("port_security_all", &[&[]]),
+    ("port_security", OF_PORT),
+    ("dot1x_all", &[&[]]),
+    ("dot1x", OF_PORT),
+    ("mac_auth", OF_PORT),
+    ("web_auth", OF_PORT),
 ];
+
+/// A protection of a port; HP counts ports within group 1.
+const OF_PORT: &[&[Index]] = &[
+    &[Index::IfIndex],
+    &[Index::BasePort],
+    &[Index::Fixed(1), Index::IfIndex],
+];
+
+const ON_OFF: &[(&str, Says)] = &[("on", Says::On), ("off", Says::Off)];
+const TRUST: &[(&str, Says)] = &[("trusted", Says::Trusted), ("untrusted", Says::Untrusted)];
+
+/// The words that the values of an object may mean; `None` for an object whose values mean none.
+fn words(object: &str) -> Option<&'static [(&'static str, Says)]> {
+    match object {
+        "arp_trust" => Some(TRUST),
+        "arp_inspection" | "arp_inspection_all" | "source_guard" | "source_guard_all"
+        | "port_security" | "port_security_all" | "dot1x" | "dot1x_all" | "mac_auth"
+        | "web_auth" => Some(ON_OFF),
+        _ => None,
+    }
+}
 
 impl Check<'_> {
     pub(super) fn snmp(&mut self, raw: Option<&Spanned<schema::Snmp>>) -> SnmpRules {
@@ -239,6 +273,7 @@ impl Check<'_> {
                     format!("its index must be {}", want.join(" or ")),
                 );
             }
+            let says = self.says(name, &raw.says, &key);
             if let (Some(oid), Some(kind)) = (oid, kind) {
                 let per_vlan = raw.per_vlan;
                 out.insert(
@@ -248,6 +283,7 @@ impl Check<'_> {
                         index,
                         kind,
                         per_vlan,
+                        says,
                     },
                 );
             }
@@ -259,6 +295,42 @@ impl Check<'_> {
                     "snmp.object",
                     format!("the object `{must}` must be declared: no port can be told without it"),
                 );
+            }
+        }
+        out
+    }
+
+    /// What the values of an object say. One that tells a protection must say what its values mean: nobody knows
+    /// whether 2 is off.
+    fn says(
+        &mut self,
+        name: &Spanned<String>,
+        raw: &BTreeMap<Spanned<String>, Spanned<String>>,
+        key: &str,
+    ) -> Meanings {
+        let mut out = Meanings::default();
+        let words = words(name.get_ref());
+        if words.is_some() == raw.is_empty() {
+            let message = if raw.is_empty() {
+                "it must have `says`: what its values mean, such as { 1 = \"on\" }"
+            } else {
+                "it tells no protection, so that nobody reads `says`"
+            };
+            self.wrong(name, key, message);
+        }
+        for (value, word) in raw {
+            let Some(says) = words.and_then(|w| self.choice(word, key, w)) else {
+                continue;
+            };
+            match value.get_ref().parse() {
+                Ok(number) => {
+                    out.values.insert(number, says);
+                }
+                Err(_) if value.get_ref() == "absent" => out.absent = Some(says),
+                Err(_) => {
+                    let message = format!("`{}` is neither a number nor `absent`", value.get_ref());
+                    self.wrong(value, key, message);
+                }
             }
         }
         out

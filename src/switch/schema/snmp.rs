@@ -93,6 +93,10 @@ pub struct Object {
     /// True if the object has to be asked per VLAN (`[snmp.per_vlan]`).
     #[serde(default)]
     pub per_vlan: bool,
+    /// Of an object that tells a protection: what its values mean, `on`, `off`, `trusted` or `untrusted`; `absent` is
+    /// a row that is not there. Any other value says nothing.
+    #[serde(default)]
+    pub says: BTreeMap<Spanned<String>, Spanned<String>>,
 }
 
 /// One operation over SNMP.
