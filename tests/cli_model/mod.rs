@@ -1,4 +1,4 @@
-//! A switch with a command line and a state of its own, in the test's process, on loopback: four families' languages,
+//! A switch with a command line and a state of its own, in the test's process, on loopback: six families' languages,
 //! running, candidate and start-up configuration, armed changes that take themselves back, and faults at any line.
 //! The state is the truth that outcomes are judged against.
 
@@ -114,8 +114,10 @@ impl Model {
     pub async fn start(family: Family, faults: Faults) -> Model {
         let (host, listener, config) =
             Host::start(&[MethodKind::Password], Preferred::DEFAULT).await;
+        let mut truth = Truth::new(family.conf());
+        truth.armed_ends_with_session = family.ends_with_session();
         let shared = Arc::new(Mutex::new(Shared {
-            truth: Truth::new(family.conf()),
+            truth,
             faults,
             writes: 0,
             struck: None,

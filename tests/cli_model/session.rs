@@ -57,7 +57,8 @@ impl Session {
     }
 
     fn prompt(&self) {
-        self.say(&self.family.prompt(&self.at));
+        let dirty = self.shared.lock().unwrap().truth.is_dirty(self.id);
+        self.say(&self.family.prompt(&self.at, dirty));
         if self.logs() {
             self.put(Out::Pause(Duration::from_millis(5)));
             self.say(self.family.log_line());
@@ -117,10 +118,17 @@ impl Session {
                 drop(s);
                 self.print("\nBuilding configuration...\n[OK]\n");
             }
+            Asked::Uncommitted | Asked::RollBack => {
+                let mut s = self.shared.lock().unwrap();
+                let (family, id) = (self.family, self.id);
+                let text = family.answer(&mut s.truth, id, &mut self.at, asked, line);
+                drop(s);
+                self.print(text);
+            }
             Asked::Discard => {
                 let mut s = self.shared.lock().unwrap();
                 let id = self.id;
-                s.truth.candidate = None;
+                s.truth.candidates.remove(&id);
                 s.truth.lock.take_if(|l| *l == id);
                 drop(s);
                 self.at = At::Exec;

@@ -31,15 +31,28 @@ pub struct Conf {
 pub struct Armed {
     pub before: Conf,
     pub at: Instant,
+    /// What armed it, where only that confirms it: a session, or a name.
+    pub by: String,
+}
+
+/// A configuration that has a name and outlives the session that it was written in.
+#[derive(Clone, Debug)]
+pub enum Named {
+    Pending(Conf),
+    /// Committed or aborted: the name is taken.
+    Done,
 }
 
 /// Everything that outlives sessions.
 pub struct Truth {
     pub running: Conf,
     pub startup: Conf,
-    /// Whose candidate it is, where the family has one.
-    pub candidate: Option<(usize, Conf)>,
+    /// What each session has not committed, where the family has candidates.
+    pub candidates: BTreeMap<usize, Conf>,
+    pub named: BTreeMap<String, Named>,
     pub armed: Option<Armed>,
+    /// An armed change is taken back when the session ends that armed it.
+    pub armed_ends_with_session: bool,
     /// How often the timer took a change back.
     pub rolled_back: usize,
     /// Who holds the configuration.
@@ -67,8 +80,10 @@ impl Truth {
         Truth {
             startup: running.clone(),
             running,
-            candidate: None,
+            candidates: BTreeMap::new(),
+            named: BTreeMap::new(),
             armed: None,
+            armed_ends_with_session: false,
             rolled_back: 0,
             lock: None,
             lines: Vec::new(),
@@ -94,10 +109,24 @@ impl Truth {
     }
 
     pub fn arm(&mut self, minutes: u32) {
+        self.arm_by(minutes, "");
+    }
+
+    /// Arms, and says what may confirm. To arm again moves the time only.
+    pub fn arm_by(&mut self, minutes: u32, by: &str) {
+        let before = self.armed.take().filter(|a| !by.is_empty() && a.by == by);
         self.armed = Some(Armed {
-            before: self.running.clone(),
+            before: before.map_or_else(|| self.running.clone(), |a| a.before),
             at: Instant::now() + MINUTE * minutes,
+            by: by.to_owned(),
         });
+    }
+
+    /// What the session has not committed becomes what runs.
+    pub fn commit(&mut self, session: usize) {
+        if let Some(conf) = self.candidates.remove(&session) {
+            self.running = conf;
+        }
     }
 
     /// What a show reads.
@@ -114,8 +143,14 @@ impl Truth {
             return &mut self.running;
         }
         let running = self.running.clone();
-        let slot = self.candidate.get_or_insert((session, running));
-        &mut slot.1
+        self.candidates.entry(session).or_insert(running)
+    }
+
+    /// Whether a session has something that it has not committed.
+    pub fn is_dirty(&self, session: usize) -> bool {
+        self.candidates
+            .get(&session)
+            .is_some_and(|c| *c != self.running)
     }
 
     pub fn is_reachable(&mut self) -> bool {
@@ -131,15 +166,28 @@ impl Truth {
         if self.lock == Some(session) {
             self.lock = None;
         }
-        self.candidate.take_if(|(s, _)| *s == session);
+        self.candidates.remove(&session);
+        let ends = |a: &mut Armed| a.by == by_session(session);
+        if self.armed_ends_with_session
+            && let Some(armed) = self.armed.take_if(ends)
+        {
+            self.running = armed.before;
+            self.rolled_back += 1;
+        }
     }
 
     /// Power off and on.
     pub fn reboot(&mut self, down: Duration) {
         self.running = self.startup.clone();
-        self.candidate = None;
+        self.candidates.clear();
+        self.named.clear();
         self.armed = None;
         self.lock = None;
         self.deaf_until = Some(Instant::now() + down);
     }
+}
+
+/// How a session is named where it is the one that may confirm.
+pub fn by_session(session: usize) -> String {
+    format!("session {session}")
 }

@@ -1,5 +1,5 @@
 //! Changes over SSH against switches that misbehave: every fault, at every line that is sent, judged by the switch's
-//! true state. Five families' command lines; moves are armed where the family can.
+//! true state. Six families' command lines; moves are armed where the family can.
 //!
 //! `cargo nextest run --test switch_change_ssh --no-capture` prints a table for each family: fault by operation, one
 //! letter for each line at which it struck. `SWITCH_FAULTS=all`: at every line of every operation.
@@ -37,7 +37,7 @@ fn profile(family: Family) -> Arc<Profile> {
 fn parsed(family: Family) -> Profile {
     let name = family.profile();
     let mut text = Profile::built_in_text(name).unwrap().to_owned();
-    for within in ["15s", "20s", "120s"] {
+    for within in ["15s", "20s", "60s", "120s"] {
         text = text.replace(&format!("within = \"{within}\""), "within = \"2s\"");
     }
     for op in &Operation::NAMES[..5] {
@@ -297,6 +297,21 @@ async fn aruba_cx_never_ends_in_a_wrong_proven() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hpe_comware_never_ends_in_a_wrong_proven() {
     table(Family::Comware).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn arista_eos_never_ends_in_a_wrong_proven() {
+    table(Family::Eos).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn huawei_vrp8_never_ends_in_a_wrong_proven() {
+    table(Family::Vrp).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn huawei_vrp8_whose_trial_ends_with_its_session_never_ends_in_a_wrong_proven() {
+    table(Family::VrpBound).await;
 }
 
 /// An armed change of somebody else takes back what is done meanwhile.

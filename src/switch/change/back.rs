@@ -8,7 +8,8 @@ use tokio::time::{Instant, sleep_until};
 use super::super::commands::{self, ARMED_MINUTES};
 use super::super::error::SwitchError;
 use super::super::op::Operation;
-use super::super::ssh::{CliError, Commit, Record, vlan_list};
+use super::super::ssh::rules::{Transaction, When};
+use super::super::ssh::{CliError, Commit, Record, Report, random, vlan_list};
 use super::ChangeError;
 use super::cli::CliRun;
 use super::run::{PAUSE, Read};
@@ -107,7 +108,8 @@ impl CliRun<'_> {
 
     /// Takes a move back, by what the platform has for it and by the inverse operation, or waits until an armed one
     /// takes itself back; and looks whether all is as before.
-    pub(super) async fn give_up(&self, why: String, armed: bool) -> ChangeError {
+    pub(super) async fn give_up(&self, why: String, report: &Report) -> ChangeError {
+        let armed = report.armed;
         if !self.request.operation.is_move() {
             return self.unclear(why, "What was done stays as it is. ".into());
         }
@@ -118,7 +120,10 @@ impl CliRun<'_> {
         };
         let fires = Instant::now() + Duration::from_secs(60 * u64::from(ARMED_MINUTES));
         let left = self.deadline.max(Instant::now() + self.op.settle) + Duration::from_secs(5);
-        if armed {
+        // What was not committed may outlive the session that broke. Where arming comes first, nothing of ours is there.
+        let arms_last = |t: &Transaction| t.arm.as_ref().is_some_and(|a| a.when == When::After);
+        let left_behind = report.aborted.is_none() && self.transaction().is_some_and(arms_last);
+        if armed || left_behind {
             self.abort(left).await;
         }
         // What is committed already is not what an abort takes back: the inverse goes out in any case.
@@ -165,7 +170,11 @@ impl CliRun<'_> {
     /// All is as before: the timer has nothing to take back but what others do meanwhile. Where a commit confirms, the
     /// inverse operation did it.
     async fn disarm(&self) {
-        if self.transaction().is_none_or(|t| t.commit.is_some()) {
+        let by_commit = |t: &Transaction| match (&t.commit, &t.confirm) {
+            (Some(commit), Some(confirm)) => commit.send == confirm.send,
+            (commit, _) => commit.is_some(),
+        };
+        if self.transaction().is_none_or(by_commit) {
             return;
         }
         if let Ok(Some(e)) = self.confirm_once().await {
@@ -190,7 +199,8 @@ impl CliRun<'_> {
         let Some((inverse, op)) = inverse else {
             return Some("what was there before is not known".into());
         };
-        let mut vars = self.shown.vars.clone();
+        // What the change was named is taken.
+        let mut vars = self.shown.vars.clone().with("random", random());
         if let Some(vlan) = inverse.vlan() {
             vars = vars.with("new", vlan.0).with("vlan", vlan.0);
         }

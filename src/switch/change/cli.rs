@@ -13,7 +13,7 @@ use super::super::op::Operation;
 use super::super::profile::{ShowRow, SshOp, Transport};
 use super::super::render::{RenderError, Scene};
 use super::super::ssh::rules::Transaction;
-use super::super::ssh::{CliError, Commit, Record, Vars, vlan_list};
+use super::super::ssh::{CliError, Commit, Record, Vars, random, vlan_list};
 use super::back::Pending;
 use super::guards::{self, Around};
 use super::run::Read;
@@ -69,7 +69,7 @@ pub(super) async fn look(
 async fn show(switch: &Switch, request: &ChangeRequest) -> Result<Shown, ChangeError> {
     let cli = switch.cli()?;
     let new = request.operation.vlan().map(|v| v.0);
-    let mut vars = Vars::new();
+    let mut vars = Vars::new().with("random", random());
     if let Some(new) = new {
         vars = vars.with("new", new).with("vlan", new);
     }
@@ -215,7 +215,7 @@ impl CliRun<'_> {
                 if self.op.prove.is_empty()
                     && let Some(why) = failed
                 {
-                    return Err(self.give_up(why, report.armed).await);
+                    return Err(self.give_up(why, &report).await);
                 }
                 if let Some(why) = failed {
                     notes.push(format!(
@@ -236,7 +236,7 @@ impl CliRun<'_> {
             }
             (Read::No(seen), failed) => {
                 let why = failed.map_or_else(|| seen.clone(), |f| format!("{f}; {seen}"));
-                Err(self.give_up(why, report.armed).await)
+                Err(self.give_up(why, &report).await)
             }
         }
     }

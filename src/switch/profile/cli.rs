@@ -11,6 +11,7 @@ use super::rows::SETTLE;
 /// What a command may be filled in with.
 const VARIABLES: &[&str] = &[
     "port", "vlan", "mac", "ip", "new", "old", "new.name", "old.name", "minutes", "user", "alias",
+    "random",
 ];
 
 impl Check<'_> {

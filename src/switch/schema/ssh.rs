@@ -89,9 +89,9 @@ pub struct Mode {
     pub prompt_not: Option<Spanned<String>>,
     /// The mode it is entered from; not given: the session may start in it.
     pub from: Option<Spanned<String>>,
-    /// The command that enters it.
+    /// The command that enters it; `{random}` is filled in.
     pub enter: Option<String>,
-    /// Questions while it is entered.
+    /// Questions while it is entered or left.
     #[serde(default)]
     pub ask: Vec<Spanned<Answer>>,
     /// The command that leaves it, back to `from`.
@@ -197,7 +197,8 @@ pub struct ShowProof {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Transaction {
-    /// Sent after the commands, where the platform has a candidate configuration.
+    /// Sent after the commands, where the platform has a candidate configuration. With `mode`: after those of that
+    /// mode only.
     pub commit: Option<Line>,
     /// Arms the change: it undoes itself after `{minutes}` unless confirmed.
     pub arm: Option<Line>,
@@ -206,6 +207,9 @@ pub struct Transaction {
     /// Undoes a change that was not committed or not confirmed.
     #[serde(default)]
     pub abort: Vec<String>,
+    /// Questions that any of these may ask.
+    #[serde(default)]
+    pub abort_ask: Vec<Spanned<Answer>>,
     /// The mode these are sent in; not given: the operation's.
     pub abort_mode: Option<Spanned<String>>,
     /// The operations that are armed; never `port-off`.

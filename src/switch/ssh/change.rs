@@ -105,12 +105,12 @@ impl Cli {
     ) -> Report {
         let rules = self.rules.clone();
         let transaction = rules.transaction.as_ref().filter(|_| commit != Commit::No);
-        let all = arrange(commands, transaction, commit);
+        let all = arrange(commands, transaction, commit, mode);
         let minutes = match commit {
             Commit::Armed { minutes } => minutes,
             Commit::No | Commit::Now => 0,
         };
-        let vars = vars.clone().or_with("minutes", &minutes.to_string());
+        let vars = named(vars).or_with("minutes", &minutes.to_string());
         let steps = match self.steps(&all, mode, &vars) {
             Ok(steps) => steps,
             Err(e) => return failed(e),
@@ -130,8 +130,9 @@ impl Cli {
             return failed(self.no("confirm a change"));
         };
         let all = [(of_line(line), false)];
-        match self.steps(&all, mode, vars) {
-            Ok(steps) => self.carry_out(&steps, &[], mode, vars, patience).await,
+        let vars = named(vars);
+        match self.steps(&all, mode, &vars) {
+            Ok(steps) => self.carry_out(&steps, &[], mode, &vars, patience).await,
             Err(e) => failed(e),
         }
     }
@@ -143,8 +144,9 @@ impl Cli {
             return failed(self.no("abort a change"));
         };
         let all = aborting(transaction);
-        match self.steps(&all, mode, vars) {
-            Ok(steps) => self.carry_out(&steps, &[], mode, vars, patience).await,
+        let vars = named(vars);
+        match self.steps(&all, mode, &vars) {
+            Ok(steps) => self.carry_out(&steps, &[], mode, &vars, patience).await,
             Err(e) => failed(e),
         }
     }
@@ -193,7 +195,7 @@ impl Cli {
         for step in steps {
             let (first, mut written) = (report.sent.is_empty(), false);
             let done = loop {
-                let tried = self.step(&mut open, step, &mut written).await;
+                let tried = self.step(&mut open, step, vars, &mut written).await;
                 match tried {
                     Err(CliError::Busy { .. }) if Instant::now() < until => {
                         sleep(jitter().min(until - Instant::now())).await;
@@ -241,9 +243,10 @@ impl Cli {
         &self,
         open: &mut Open,
         step: &Step<'_>,
+        vars: &Vars,
         written: &mut bool,
     ) -> Result<Sent, CliError> {
-        open.go(step.mode).await?;
+        open.go(step.mode, vars).await?;
         *written = true;
         let output = open.run(self, &step.text, &step.command).await?;
         if let Judgement::Busy(line) = &output.judgement {
@@ -309,7 +312,7 @@ impl Cli {
     ) -> Result<(), CliError> {
         for step in self.steps(abort, mode, vars)? {
             let mut written = false;
-            let sent = self.step(open, &step, &mut written).await?;
+            let sent = self.step(open, &step, vars, &mut written).await?;
             if let Some(error) = self.judged(&step, &sent) {
                 return Err(error);
             }
@@ -329,6 +332,7 @@ fn failed(error: CliError) -> Report {
 fn aborting(transaction: &Transaction) -> Vec<(Command, bool)> {
     let command = |text: &String| Command {
         mode: transaction.abort_mode.clone(),
+        asks: transaction.abort_asks.clone(),
         ..Command::new(text)
     };
     let all = transaction.abort.iter();
@@ -340,6 +344,7 @@ fn arrange(
     commands: &[Command],
     transaction: Option<&Transaction>,
     commit: Commit,
+    mode: Option<&str>,
 ) -> Vec<(Command, bool)> {
     let mut all: Vec<(Command, bool)> = commands.iter().map(|c| (c.clone(), false)).collect();
     let Some(transaction) = transaction else {
@@ -354,13 +359,28 @@ fn arrange(
     }
     match arm.filter(|a| a.when == When::After) {
         Some(arm) => all.push((of_line(arm), true)),
-        None => all.extend(transaction.commit.as_ref().map(|c| (of_line(c), false))),
+        None => {
+            // What is done in another mode than the one that is committed counts at once.
+            let of_mode = |c: &&Line| c.mode.is_none() || c.mode.as_deref() == mode;
+            let commit = transaction.commit.as_ref().filter(of_mode);
+            all.extend(commit.map(|c| (of_line(c), false)));
+        }
     }
     all
 }
 
+/// With `{random}`, if it is not there yet.
+pub(super) fn named(vars: &Vars) -> Vars {
+    vars.clone().or_with("random", &random().to_string())
+}
+
+/// A number that no other change has: for names that must not be there already.
+pub(crate) fn random() -> u32 {
+    let random = RandomState::new().build_hasher().finish();
+    u32::try_from(random % 1_000_000_000).unwrap_or_default()
+}
+
 fn jitter() -> Duration {
     let (shortest, longest) = JITTER;
-    let random = RandomState::new().build_hasher().finish();
-    Duration::from_millis(shortest + random % (longest - shortest))
+    Duration::from_millis(shortest + u64::from(random()) % (longest - shortest))
 }

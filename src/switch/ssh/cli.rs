@@ -7,6 +7,7 @@ use regex::Regex;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::change::named;
 use super::error::CliError;
 use super::exec::exec;
 use super::rules::{Answer, ChannelKind, CliRules, Show};
@@ -78,9 +79,9 @@ impl Open {
         self.session.close().await;
     }
 
-    pub(super) async fn go(&mut self, mode: Option<&str>) -> Result<(), CliError> {
+    pub(super) async fn go(&mut self, mode: Option<&str>, vars: &Vars) -> Result<(), CliError> {
         match (&mut self.shell, mode) {
-            (Some(shell), Some(mode)) => shell.go(mode).await,
+            (Some(shell), Some(mode)) => shell.go(mode, vars).await,
             _ => Ok(()),
         }
     }
@@ -90,7 +91,7 @@ impl Open {
         match &mut self.shell {
             Some(shell) => {
                 let to = rules.resting(shell.mode()).to_owned();
-                shell.go(&to).await
+                shell.go(&to, &Vars::new()).await
             }
             None => Ok(()),
         }
@@ -112,7 +113,7 @@ impl Open {
     }
 
     async fn show(&mut self, cli: &Cli, show: &Show, text: &str) -> Result<Output, CliError> {
-        self.go(show.mode.as_deref()).await?;
+        self.go(show.mode.as_deref(), &named(&Vars::new())).await?;
         let within = cli.rules.within;
         match &mut self.shell {
             Some(shell) => shell.long(text, within).await,
@@ -177,7 +178,7 @@ impl Cli {
     pub async fn visit(&self, mode: &str) -> Result<(), CliError> {
         let mut slot = self.open.lock().await;
         let (mut open, _) = self.take(&mut slot).await?;
-        let done = open.go(Some(mode)).await;
+        let done = open.go(Some(mode), &named(&Vars::new())).await;
         if open.rest(&self.rules).await.is_ok() {
             self.keep(&mut slot, open);
         } else {

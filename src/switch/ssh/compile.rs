@@ -10,7 +10,7 @@ use toml::Spanned;
 use super::rules::{
     Answer, AuthMethod, ChannelKind, CliRules, Mode, Reply, RuleProblem, SecretName, WITHIN,
 };
-use super::vars::MacFormat;
+use super::vars::{MacFormat, placeholders};
 use crate::switch::schema;
 
 pub(super) type Text = Spanned<String>;
@@ -200,7 +200,7 @@ impl Compiler<'_> {
             .collect()
     }
 
-    fn answers(&mut self, raw: &[Spanned<schema::Answer>], key: &str) -> Vec<Answer> {
+    pub(super) fn answers(&mut self, raw: &[Spanned<schema::Answer>], key: &str) -> Vec<Answer> {
         raw.iter()
             .enumerate()
             .filter_map(|(i, a)| self.answer(a, &format!("{key}.{i}")))
@@ -311,6 +311,15 @@ impl Compiler<'_> {
                 "has `leave` but no `from`: there is nothing to go back to",
             );
         }
+        for word in mode.enter.iter().flat_map(|e| placeholders(e)) {
+            if word != "random" {
+                self.problem(
+                    name.span(),
+                    &format!("{key}.enter"),
+                    format!("`{{{word}}}` is not filled in there; there is {{random}}"),
+                );
+            }
+        }
         Some(Mode {
             prompt: prompt?,
             prompt_not,
@@ -376,6 +385,10 @@ enter = "b"
 [mode.c]
 prompt = 'c#'
 from = "nowhere"
+[mode.d]
+prompt = 'd#'
+from = "c"
+enter = "d {port} {random}"
 [show.none]
 send = "x {colour}"
 [show.two]
@@ -412,6 +425,7 @@ arm_for = ["port-off"]
             ("ssh.mode.b.from", "\"a\""),
             ("ssh.mode.b.prompt", "''"),
             ("ssh.mode.c", "c"),
+            ("ssh.mode.d.enter", "d"),
             ("ssh.mode.c.from", "\"nowhere\""),
             ("ssh.show.none", "none"),
             ("ssh.show.none.send", "\"x {colour}\""),
@@ -429,7 +443,7 @@ arm_for = ["port-off"]
         }
         // And the transaction that is armed, and can never be confirmed.
         assert!(found.iter().any(|(k, _, _)| k == "ssh.transaction"));
-        assert_eq!(found.len(), 26, "{found:#?}");
+        assert_eq!(found.len(), 27, "{found:#?}");
         let look = found.iter().find(|(k, _, _)| k == "ssh.allow.0").unwrap();
         assert!(look.2.contains("look-around"), "{}", look.2);
     }

@@ -158,6 +158,7 @@ impl Compiler<'_> {
             arm: line("arm", &raw.arm),
             confirm: line("confirm", &raw.confirm),
             abort: raw.abort.clone(),
+            abort_asks: self.answers(&raw.abort_ask, &format!("{key}.abort_ask")),
             abort_mode: self.known_mode(raw.abort_mode.as_ref(), &format!("{key}.abort_mode"), ssh),
             arm_for: raw.arm_for.iter().map(|n| n.get_ref().clone()).collect(),
         }

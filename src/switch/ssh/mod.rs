@@ -24,6 +24,7 @@ pub mod text;
 pub mod vars;
 mod wire;
 
+pub(crate) use change::random;
 pub use change::{Commit, Report, Sent};
 pub use cli::{Cli, Command};
 pub use compile::parse_duration;

@@ -108,9 +108,9 @@ pub struct Mode {
     pub prompt_not: Option<Regex>,
     /// The mode it is entered from; `None`: the session may start in it.
     pub from: Option<String>,
-    /// The command that enters it.
+    /// The command that enters it, with `{random}` if it has to have a name of its own.
     pub enter: Option<String>,
-    /// Questions while it is entered.
+    /// Questions while it is entered or left.
     pub ask: Vec<Answer>,
     /// The command that leaves it.
     pub leave: Option<String>,
@@ -181,7 +181,7 @@ pub struct Line {
 /// How a change is committed.
 #[derive(Clone, Debug)]
 pub struct Transaction {
-    /// Sent after the commands.
+    /// Sent after the commands; with a mode, after those of that mode only.
     pub commit: Option<Line>,
     /// Arms the change: it undoes itself unless confirmed.
     pub arm: Option<Line>,
@@ -189,6 +189,8 @@ pub struct Transaction {
     pub confirm: Option<Line>,
     /// Undoes a change that was not committed or not confirmed.
     pub abort: Vec<String>,
+    /// Questions that these may ask.
+    pub abort_asks: Vec<Answer>,
     /// The mode these are sent in.
     pub abort_mode: Option<String>,
     /// The operations that are armed.

@@ -14,6 +14,7 @@ use super::rules::{Answer, CliRules, Mode, Move, Reply, SecretName};
 use super::session::{Session, unreachable};
 use super::target::SshTarget;
 use super::text::{self, Judgement, Prompts};
+use super::vars::Vars;
 use super::wire::{Patience, Wait, Wire};
 
 /// Terminal width: no command is so long that its echo would be wrapped.
@@ -131,12 +132,12 @@ impl Shell {
         Ok(())
     }
 
-    /// Goes to a mode, by the commands that the profile gives.
+    /// Goes to a mode, by the commands that the profile gives, filled in with `vars`.
     ///
     /// # Errors
     ///
     /// The switch refuses, or asks for a secret again, or the mode cannot be reached from here.
-    pub async fn go(&mut self, to: &str) -> Result<(), CliError> {
+    pub async fn go(&mut self, to: &str, vars: &Vars) -> Result<(), CliError> {
         let rules = self.rules.clone();
         for _ in 0..MOVES {
             let path = rules.path(&self.mode, to).ok_or_else(|| self.no_way(to))?;
@@ -146,13 +147,15 @@ impl Shell {
             match next {
                 Move::Enter(name) => {
                     let mode = rules.modes.get(&name).ok_or_else(|| self.no_way(to))?;
-                    self.enter(&name, mode).await?;
+                    self.enter(&name, mode, vars).await?;
                 }
                 Move::Leave(name) => {
                     let mode = rules.modes.get(&name).ok_or_else(|| self.no_way(to))?;
                     let leave = mode.leave.as_deref().unwrap_or_default();
                     let above = mode.from.as_deref().unwrap_or_default();
-                    let done = self.expecting(leave, &[], rules.within, &[above]).await?;
+                    let done = self
+                        .expecting(leave, &mode.ask, rules.within, &[above])
+                        .await?;
                     if done.mode.as_deref() == Some(name.as_str()) {
                         return Err(self.refused(leave, &done));
                     }
@@ -162,8 +165,13 @@ impl Shell {
         Err(self.no_way(to))
     }
 
-    async fn enter(&mut self, name: &str, mode: &Mode) -> Result<(), CliError> {
-        let command = mode.enter.as_deref().unwrap_or_default();
+    async fn enter(&mut self, name: &str, mode: &Mode, vars: &Vars) -> Result<(), CliError> {
+        let enter = mode.enter.as_deref().unwrap_or_default();
+        let filled = self.rules.fill(enter, vars);
+        let command = &filled.map_err(|problem| CliError::Fill {
+            switch: self.target.name.clone(),
+            problem,
+        })?;
         let within = self.rules.within;
         let done = self.expecting(command, &mode.ask, within, &[name]).await?;
         match &done.judgement {

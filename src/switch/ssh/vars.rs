@@ -8,6 +8,7 @@ use crate::types::MacAddr;
 /// The placeholders that the program fills in.
 pub const KNOWN: &[&str] = &[
     "port", "vlan", "mac", "ip", "new", "old", "new.name", "old.name", "minutes", "user", "bridge",
+    "random",
 ];
 
 /// How a MAC address is written.

@@ -21,7 +21,7 @@ pub(super) fn prompt(at: &At) -> String {
     match at {
         At::Config => "[lab-sw1]".into(),
         At::Interface(port) => format!("[lab-sw1-{port}]"),
-        At::User | At::Exec => "<lab-sw1>".into(),
+        _ => "<lab-sw1>".into(),
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) fn prompt(at: &At) -> String {
         At::User => ">",
         At::Exec => "# ",
         At::Config => "(config)# ",
-        At::Interface(_) => "(config-if)# ",
+        At::Interface(_) | At::Session(..) => "(config-if)# ",
     };
     format!("lab-sw1{end}")
 }

@@ -16,7 +16,7 @@ pub(super) static WORDS: Words = Words {
 pub(super) fn prompt(at: &At) -> String {
     match at {
         At::Config | At::Interface(_) => "\n[edit]\nops@lab-sw1# ".into(),
-        At::User | At::Exec => "ops@lab-sw1> ".into(),
+        _ => "ops@lab-sw1> ".into(),
     }
 }
 
@@ -87,31 +87,25 @@ impl Family {
                 ));
             }
             (At::Config, ["exit", "configuration-mode"]) => {
-                let changed = truth
-                    .candidate
-                    .as_ref()
-                    .is_some_and(|(_, c)| *c != truth.running);
-                if changed {
+                if truth.is_dirty(session) {
                     return Some(Said::Asks(
                         "The configuration has been modified\nDiscard uncommitted changes? [yes,no] (yes) ".into(),
                         Asked::Discard,
                     ));
                 }
-                truth.candidate = None;
+                truth.candidates.remove(&session);
                 truth.lock.take_if(|l| *l == session);
                 *at = At::Exec;
                 return Some(said("Exiting configuration mode\n"));
             }
             (At::Config, ["rollback", "0"]) => {
-                truth.candidate = None;
+                truth.candidates.remove(&session);
                 return Some(said("load complete\n"));
             }
             (At::Config, ["commit"]) => {
                 // What was confirmed stays, with what is new.
                 truth.armed = None;
-                if let Some((_, conf)) = truth.candidate.take() {
-                    truth.running = conf;
-                }
+                truth.commit(session);
                 // A commit is what the next boot finds, too.
                 truth.startup = truth.running.clone();
                 return Some(said("commit complete\n"));
@@ -119,9 +113,7 @@ impl Family {
             (At::Config, ["commit", "confirmed", minutes]) => {
                 let minutes: u32 = minutes.parse().ok()?;
                 truth.arm(minutes);
-                if let Some((_, conf)) = truth.candidate.take() {
-                    truth.running = conf;
-                }
+                truth.commit(session);
                 return Some(Said::Text(format!(
                     "commit confirmed will be automatically rolled back in {minutes} minutes unless confirmed\ncommit complete\n\n# commit confirmed will be rolled back in {minutes} minutes\n"
                 )));

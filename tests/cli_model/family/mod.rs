@@ -1,10 +1,12 @@
-//! The command lines of four families, as far as a change needs them: what they print, and what a line does.
+//! The command lines of six families, as far as a change needs them: what they print, and what a line does.
 //! Outputs have the form of the vendors' own; they are written anew here.
 
 mod comware;
 mod cx;
+mod eos;
 mod ios;
 mod junos;
+mod vrp;
 
 use std::collections::BTreeSet;
 
@@ -20,14 +22,22 @@ pub enum Family {
     Junos,
     Cx,
     Comware,
+    Eos,
+    /// Huawei VRP 8; a trial that its session left behind ends with its time.
+    Vrp,
+    /// The same, where a trial ends with its session.
+    VrpBound,
 }
 
-pub const FAMILIES: [Family; 5] = [
+pub const FAMILIES: [Family; 8] = [
     Family::Ios,
     Family::IosArmed,
     Family::Junos,
     Family::Cx,
     Family::Comware,
+    Family::Eos,
+    Family::Vrp,
+    Family::VrpBound,
 ];
 
 /// Where a session is.
@@ -37,6 +47,8 @@ pub enum At {
     Exec,
     Config,
     Interface(String),
+    /// In a configuration session with a name, and perhaps in an interface.
+    Session(String, Option<String>),
 }
 
 /// What a line leads to.
@@ -54,6 +66,10 @@ pub enum Asked {
     Enable,
     Destination,
     Discard,
+    /// Whether what is not committed is committed before the mode is left.
+    Uncommitted,
+    /// Whether the trial is rolled back.
+    RollBack,
 }
 
 /// What a family says always in the same words.
@@ -85,6 +101,8 @@ impl Family {
             Family::Junos => &junos::WORDS,
             Family::Cx => &cx::WORDS,
             Family::Comware => &comware::WORDS,
+            Family::Eos => &eos::WORDS,
+            Family::Vrp | Family::VrpBound => &vrp::WORDS,
         }
     }
 
@@ -117,12 +135,15 @@ impl Family {
         self.words().locked
     }
 
-    pub fn prompt(self, at: &At) -> String {
+    /// `dirty`: the session has something that it has not committed.
+    pub fn prompt(self, at: &At, dirty: bool) -> String {
         match self {
             Family::Ios | Family::IosArmed => ios::prompt(at),
             Family::Junos => junos::prompt(at),
             Family::Cx => cx::prompt(at),
             Family::Comware => comware::prompt(at),
+            Family::Eos => eos::prompt(at),
+            Family::Vrp | Family::VrpBound => vrp::prompt(at, dirty),
         }
     }
 
@@ -131,8 +152,13 @@ impl Family {
         self != Family::Ios
     }
 
+    /// True if an armed change ends with the session that armed it.
+    pub fn ends_with_session(self) -> bool {
+        self == Family::VrpBound
+    }
+
     fn has_candidate(self) -> bool {
-        self == Family::Junos
+        matches!(self, Family::Junos | Family::Vrp | Family::VrpBound)
     }
 
     /// The configuration at the beginning.
@@ -183,12 +209,15 @@ impl Family {
             || line.starts_with("commit confirmed")
             || line.starts_with("checkpoint auto ") && !line.ends_with("confirm")
             || line.starts_with("configuration commit delay")
+            || line.starts_with("commit timer")
+            || line.starts_with("commit trial")
     }
 
     /// The port's name in full, if there is one.
     fn port_of(self, truth: &Truth, name: &str) -> Option<String> {
         let long = match self {
             Family::Ios | Family::IosArmed => name.replace("GigabitEthernet", "Gi"),
+            Family::Eos if !name.starts_with("Ethernet") => name.replace("Et", "Ethernet"),
             _ => name.to_owned(),
         };
         truth.running.ports.contains_key(&long).then_some(long)
@@ -206,8 +235,22 @@ impl Family {
             Family::Junos => self.junos(truth, session, at, &words),
             Family::Cx => self.cx(truth, session, at, &words),
             Family::Comware => self.comware(truth, session, at, &words),
+            Family::Eos => self.eos(truth, at, &words),
+            Family::Vrp | Family::VrpBound => self.vrp(truth, session, at, &words),
         };
         done.unwrap_or_else(|| said(self.refusal()))
+    }
+
+    /// Takes the answer to a question that only this family asks, and says what is printed.
+    pub fn answer(
+        self,
+        truth: &mut Truth,
+        session: usize,
+        at: &mut At,
+        asked: Asked,
+        line: &str,
+    ) -> &'static str {
+        vrp::answer(truth, session, at, asked, line)
     }
 
     fn lock(self, truth: &mut Truth, session: usize) -> Option<Said> {
