@@ -14,9 +14,20 @@ pub struct Port {
     pub trunk: bool,
     pub access: u16,
     pub allowed: BTreeSet<u16>,
+    /// A VLAN that is allowed takes the place of all others.
+    pub replaces: bool,
     pub alias: &'static str,
     /// Lines that its configuration has besides.
     pub more: Vec<&'static str>,
+}
+
+impl Port {
+    pub fn allow(&mut self, vlan: u16) {
+        if self.replaces {
+            self.allowed.clear();
+        }
+        self.allowed.insert(vlan);
+    }
 }
 
 /// One configuration.

@@ -27,8 +27,8 @@ impl Asked {
             Asked::On => port.up,
             Asked::Access => !port.trunk && port.access == 20,
             Asked::AccessBack => !port.trunk && port.access == 10,
-            Asked::Allow => port.allowed.contains(&40),
-            Asked::Remove => !port.allowed.contains(&30),
+            Asked::Allow => port.allowed == [10, 20, 30, 40].into(),
+            Asked::Remove => port.allowed == [10, 20].into(),
         }
     }
 }

@@ -19,10 +19,12 @@ pub enum Fault {
     BouncesBackAtOnce,
     BouncesBackLater,
     CutsManagement,
+    /// A VLAN that a trunk is to carry takes the place of all that it carries.
+    ReplacesVlans,
     At(Kind),
 }
 
-pub const FAULTS: [Fault; 22] = [
+pub const FAULTS: [Fault; 23] = [
     Fault::None,
     Fault::PagesEverything,
     Fault::LogLines,
@@ -33,6 +35,7 @@ pub const FAULTS: [Fault; 22] = [
     Fault::BouncesBackAtOnce,
     Fault::BouncesBackLater,
     Fault::CutsManagement,
+    Fault::ReplacesVlans,
     Fault::At(Kind::DropsBefore),
     Fault::At(Kind::DropsMid),
     Fault::At(Kind::DropsAfter),
@@ -58,7 +61,7 @@ impl Fault {
     pub fn faults(self, line: usize) -> Faults {
         let mut f = Faults::default();
         match self {
-            Fault::None | Fault::CutsManagement => {}
+            Fault::None | Fault::CutsManagement | Fault::ReplacesVlans => {}
             Fault::PagesEverything => f.pages = true,
             Fault::LogLines => f.logs = true,
             Fault::LockedOnce => f.locked = 1,
@@ -78,7 +81,9 @@ pub fn allowed(family: Family, fault: Fault, asked: Asked) -> &'static str {
     let a_move = asked.operation().is_move();
     let armed = a_move && family.arms();
     match fault {
+        Fault::ReplacesVlans if asked == Asked::Allow => "u?",
         Fault::None
+        | Fault::ReplacesVlans
         | Fault::PagesEverything
         | Fault::LogLines
         | Fault::LockedOnce

@@ -100,6 +100,10 @@ async fn run(family: Family, fault: Fault, asked: Asked, line: usize) -> Case {
     let model = Model::start(family, fault.faults(line)).await;
     let before = model.with(|s| {
         asked.before(family, &mut s.truth.running);
+        if fault == Fault::ReplacesVlans {
+            let ports = s.truth.running.ports.values_mut();
+            ports.for_each(|port| port.replaces = true);
+        }
         s.truth.startup = s.truth.running.clone();
         if fault == Fault::CutsManagement {
             s.truth.cut_unless = Some(s.truth.running.clone());

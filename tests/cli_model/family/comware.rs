@@ -111,7 +111,7 @@ impl Family {
                     }
                     (["port", "trunk", "permit", "vlan", _], Some(v)) => {
                         self.edit(truth, session, &p, |p| {
-                            p.allowed.insert(v);
+                            p.allow(v);
                         })
                     }
                     (["undo", "port", "trunk", "permit", "vlan", _], Some(v)) => {

@@ -96,7 +96,7 @@ impl Family {
                     }
                     (["vlan", "trunk", "allowed", _], Some(v)) => {
                         self.edit(truth, session, &p, |p| {
-                            p.allowed.insert(v);
+                            p.allow(v);
                         })
                     }
                     (["no", "vlan", "trunk", "allowed", _], Some(v)) => {

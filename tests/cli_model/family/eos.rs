@@ -215,7 +215,7 @@ fn edit(port: &mut Port, words: &[&str]) -> Option<()> {
         (["switchport", "mode", "access"], _) => port.trunk = false,
         (["switchport", "access", "vlan", _], Some(v)) => port.access = v,
         (["switchport", "trunk", "allowed", "vlan", "add", _], Some(v)) => {
-            port.allowed.insert(v);
+            port.allow(v);
         }
         (["switchport", "trunk", "allowed", "vlan", "remove", _], Some(v)) => {
             port.allowed.remove(&v);

@@ -193,7 +193,7 @@ impl Family {
                     ["switchport", "trunk", "allowed", "vlan", "add", v] => {
                         let v = number(v)?;
                         self.edit(truth, session, &p, |p| {
-                            p.allowed.insert(v);
+                            p.allow(v);
                         })
                     }
                     ["switchport", "trunk", "allowed", "vlan", "remove", v] => {

@@ -143,7 +143,7 @@ impl Family {
                 return match (*verb, v) {
                     ("set", Some(v)) => self.edit(truth, session, port, |p| {
                         if p.trunk {
-                            p.allowed.insert(v);
+                            p.allow(v);
                         } else {
                             p.access = v;
                         }

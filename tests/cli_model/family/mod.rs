@@ -173,6 +173,7 @@ impl Family {
                 [].into()
             },
             alias,
+            replaces: false,
             more: Vec::new(),
         };
         let [a, t, b] = self.ports();

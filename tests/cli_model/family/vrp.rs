@@ -177,7 +177,7 @@ fn edit(port: &mut Port, words: &[&str]) -> Option<()> {
         (["port", "link-type", "access"], _) => port.trunk = false,
         (["port", "default", "vlan", _], Some(v)) => port.access = v,
         (["port", "trunk", "allow-pass", "vlan", _], Some(v)) => {
-            port.allowed.insert(v);
+            port.allow(v);
         }
         (["undo", "port", "trunk", "allow-pass", "vlan", _], Some(v)) => {
             port.allowed.remove(&v);
