@@ -210,7 +210,7 @@ fn profile_fits(switch: &Switch, system: &SystemInfo, profiles: &[Marks]) -> Lin
         recognised,
         why,
     } = identify::choose(profiles, system);
-    let tested = if switch.profile().tested.is_empty() {
+    let tested = if switch.profile().is_untried() {
         "; it was never run against a switch of this family"
     } else {
         ""

@@ -56,6 +56,9 @@ pub const BUILT_IN: &[(&str, &str)] = built_in![
     "zyxel",
 ];
 
+/// How an entry of `tested` begins whose switch was written with the tests: it says nothing of how a device behaves.
+const OWN_MODEL: &str = "a model of our own";
+
 /// How a switch is talked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -143,6 +146,11 @@ impl fmt::Display for Lines<'_> {
 }
 
 impl Profile {
+    /// True if it was run against nothing but a switch that was written with the tests.
+    pub fn is_untried(&self) -> bool {
+        self.tested.iter().all(|t| t.starts_with(OWN_MODEL))
+    }
+
     /// The text of a built-in profile.
     pub fn built_in_text(name: &str) -> Option<&'static str> {
         BUILT_IN
@@ -250,6 +258,14 @@ mod tests {
             Err(ProfileError::Invalid(p)) => p.iter().map(ToString::to_string).collect(),
             other => panic!("{from} -> {to} was accepted: {other:?}"),
         }
+    }
+
+    #[test]
+    fn what_ran_against_our_own_models_alone_is_untried() {
+        let is_untried = |name| Profile::find(name, None).unwrap().is_untried();
+        let ours = ["arista-eos", "huawei-vrp8", "juniper-junos", "dlink-dgs"];
+        assert!(ours.into_iter().all(is_untried));
+        assert!(!is_untried("openvswitch") && !is_untried("cisco-ios"));
     }
 
     #[test]

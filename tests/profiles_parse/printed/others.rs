@@ -128,6 +128,38 @@ pub const READ: &[Line] = &[
     ),
     (
         "huawei-vrp",
+        "port_vlans",
+        "GigabitEthernet0/0/1        trunk        1     1 191 212 214 218 224 238
+                                               250-255 300-301 303 306 330
+                                               332-333 335 350 400 450 999
+GigabitEthernet0/0/2        trunk        1     1 191 212 214 218 224 238
+",
+        &[(
+            "tagged",
+            "1 191 212 214 218 224 238 250-255 300-301 303 306 330 332-333 335 350 400 450 999",
+        )],
+    ),
+    // CloudEngine writes the number to the right of its column.
+    (
+        "huawei-vrp8",
+        "vlans",
+        "   3 common   enable  default   enable  disable FWD FWD FWD SOME_TEST           ",
+        &[("vlan", "3")],
+    ),
+    (
+        "huawei-vrp8",
+        "pending",
+        "Trial status:  ACTIVE\nTrial time left (sec): 51\n",
+        &[("status", "ACTIVE")],
+    ),
+    (
+        "huawei-vrp8",
+        "pending",
+        "Trial status: INACTIVE\nTrial time left (sec): 0\n",
+        &[],
+    ),
+    (
+        "huawei-vrp",
         "macs",
         "b8d6-f6ff-7390 10/-/-                            XGE0/0/1            dynamic",
         &[("vlan", "10"), ("port", "XGE0/0/1")],

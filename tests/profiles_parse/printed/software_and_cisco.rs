@@ -226,6 +226,12 @@ pub const READ: &[Line] = &[
         "101    001c.8224.36d7    DYNAMIC     Po2        1       9 days, 15:57:28 ago",
         &[("vlan", "101"), ("port", "Po2")],
     ),
+    (
+        "arista-eos",
+        "pending",
+        "Session with pending commit timer: standin-123\nTime left until commit timer expiry: in 0:01:59\n",
+        &[("session", "standin-123")],
+    ),
     // A description may say what a status says: the last one counts.
     (
         "cisco-ios",
