@@ -35,7 +35,7 @@ async fn told(switch: &Switch, name: &str, row: &PortRow) -> Result<Option<u32>,
 
 /// Whether frames pass, and whether they will at once after the port came up or was moved.
 pub(super) async fn stp(switch: &Switch, row: &PortRow, lines: &mut Lines<'_>) {
-    let by_hand = "look at `show spanning-tree` by hand: it must forward at once after a link comes up (edge port)";
+    let by_hand = "look at spanning tree on the switch (Cisco: `show spanning-tree`): it must forward at once after a link comes up (edge port)";
     let edge = "make it an edge port (PortFast): else it is dark for up to 30 s after it comes up or is moved";
     let vlan = row.pvid.and_then(|v| u16::try_from(v).ok()).map(VlanId);
     let (verdict, detail, todo) = match switch.stp(&row.if_name, vlan).await {
@@ -75,22 +75,22 @@ pub(super) async fn protections(switch: &Switch, row: &PortRow, lines: &mut Line
         (
             "arp-inspection",
             arp.said(),
-            "look at `show ip arp inspection`: on an untrusted port it drops a takeover's ARP and err-disables above 15 a second; then arp-per-second = 10 and a static binding for the VIP",
+            "look at ARP inspection on the switch (Cisco: `show ip arp inspection`): on an untrusted port it drops a takeover's ARP and err-disables above 15 a second; then arp-per-second = 10 and a static binding for the VIP",
         ),
         (
             "source-guard",
             of("source_guard", &["source_guard"]),
-            "look at `show ip verify source`: it drops frames with the VIP unless there is a binding",
+            "look at source guard on the switch (Cisco: `show ip verify source`): it drops frames with the VIP unless there is a binding",
         ),
         (
             "port-security",
             of("port_security", &["port_security"]),
-            "look at `show port-security`: an address that moves here may shut the port",
+            "look at port security on the switch (Cisco: `show port-security`): an address that moves here may shut the port",
         ),
         (
             "dot1x",
             of("dot1x", &objects::DOT1X),
-            "look at `show dot1x`: after a shut and an open the machine must authenticate again",
+            "look at 802.1X on the switch (Cisco: `show dot1x`): after a shut and an open the machine must authenticate again",
         ),
     ] {
         let (verdict, detail) = said.verdict();
