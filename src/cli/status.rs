@@ -30,6 +30,7 @@ pub fn run(config: &Path, only: Option<&str>, as_json: bool) -> ExitCode {
     for limit in answer["limits"].as_array().into_iter().flatten() {
         say(&format!("  note: {}", limit.as_str().unwrap_or("?")));
     }
+    alarm_lines(&answer["alarms"]);
     if answer["traps"].is_object() {
         say(&format!("  traps: {}", traps(&answer["traps"])));
     }
@@ -38,6 +39,18 @@ pub fn run(config: &Path, only: Option<&str>, as_json: bool) -> ExitCode {
         peer_lines(peer);
     }
     ExitCode::Ok
+}
+
+/// What stands and a person must know.
+fn alarm_lines(alarms: &Value) {
+    for a in alarms.as_array().into_iter().flatten() {
+        say(&format!(
+            "  ALARM     {} (for {} s): {}",
+            a["key"].as_str().unwrap_or("?"),
+            a["for_ms"].as_u64().unwrap_or(0) / 1000,
+            a["text"].as_str().unwrap_or("?"),
+        ));
+    }
 }
 
 /// Notifications of switches, in one line.
@@ -88,6 +101,7 @@ fn peer_lines(p: &Value) {
     if let Some(why) = p["why"].as_str() {
         say(&format!("  why       {why}"));
     }
+    alarm_lines(&p["alarms"]);
     let owner = if p["owner"].as_bool() == Some(true) {
         "this machine has the address"
     } else {

@@ -12,6 +12,7 @@ use crate::cli::exit::ExitCode;
 use crate::config::{Config, Secrets};
 use crate::net::arp::ArpFrame;
 use crate::switch::PortIdentity;
+use crate::takeover::action::Level;
 use crate::takeover::event::Event;
 use crate::types::PortRef;
 
@@ -63,6 +64,26 @@ pub enum Input {
     AddressGone(u32, Ipv4Addr),
     /// The kernel dropped notifications: everything has to be looked at again.
     Resync,
+    /// A task saw something that a person must know for as long as it lasts.
+    Raise {
+        /// The peer it is about; `None`: this machine.
+        peer: Option<usize>,
+        /// Under this key; the same key ends it.
+        key: &'static str,
+        /// How urgent it is.
+        level: Level,
+        /// One sentence that a stranger understands.
+        text: String,
+    },
+    /// It is over.
+    Settle {
+        /// The peer it is about; `None`: this machine.
+        peer: Option<usize>,
+        /// The key under which it was raised.
+        key: &'static str,
+        /// What is said of its end.
+        text: String,
+    },
     /// A request from the control socket.
     Ask(Ask),
     /// The configuration was read again and is valid.

@@ -8,6 +8,7 @@
 //! [`run_loop`] is the loop, [`perform`] the one place where actions become calls, [`start`] builds both;
 //! [`recorder`] and [`journal`] remember, [`record`] says what a restart makes of it.
 
+pub mod alarms;
 mod announcing;
 pub mod around;
 mod asking;

@@ -18,7 +18,7 @@ use super::parked::{self, Leg, Parked, step_leg};
 use super::tasks::Tasks;
 use super::watch::Watch;
 use super::witnesses::Witnesses;
-use super::{claim, clock, steps};
+use super::{alarms, claim, clock, steps};
 use crate::config;
 use crate::detect::icmp::IcmpProbe;
 use crate::net::announce::Announcer;
@@ -26,7 +26,7 @@ use crate::net::arp::ArpFrame;
 use crate::net::netlink::Netlink;
 use crate::switch::PortIdentity;
 use crate::switch::unfence::Lift;
-use crate::takeover::action::{Action, Level, Run};
+use crate::takeover::action::{Action, Run};
 use crate::takeover::event::{Event, Outcome};
 use crate::takeover::step::Step;
 use crate::types::{BootTime, PortRef, Vip};
@@ -216,11 +216,7 @@ impl Hands {
                 interface.send_within_budget(now, &frame);
                 self.announce(now, interface);
             }
-            Action::Alert(alert) => match alert.level {
-                Level::Info => tracing::info!(peer = %self.name, "{}", alert.text),
-                Level::Warning => tracing::warn!(peer = %self.name, "{}", alert.text),
-                Level::Critical => tracing::error!(peer = %self.name, "{}", alert.text),
-            },
+            Action::Alert(alert) => alarms::log(&self.name, &alert),
             Action::Changed { from, to, why } => {
                 tracing::info!(peer = %self.name, "{from} -> {to}: {why}");
             }

@@ -22,6 +22,7 @@ use crate::net::arp::{ArpFrame, ArpOp};
 use crate::report::{self, Report};
 use crate::takeover::Machine;
 use crate::takeover::action::Action;
+use crate::takeover::alarm::Alarms;
 use crate::takeover::event::Event;
 use crate::takeover::state::{Grounds, State};
 use crate::types::BootTime;
@@ -53,6 +54,8 @@ pub struct PeerRun {
     pub leg_faults: Vec<String>,
     /// Why the last one failed.
     pub switch_fault: Option<String>,
+    /// What the daemon itself sees and a person must know; what its core tells is there.
+    pub alarms: Alarms,
 }
 
 /// Everything the loop owns.
@@ -71,6 +74,8 @@ pub struct Loop {
     pub about: status::About,
     /// The journal, for what is about no single peer.
     pub journal: Journal,
+    /// What a person must know of this machine.
+    pub alarms: Alarms,
     /// Where reports go.
     pub reports: std::path::PathBuf,
 }
@@ -208,6 +213,8 @@ impl Loop {
                 }
             }
             Input::Resync => self.look_again(),
+            Input::Raise { peer, key, level, text } => self.raise(peer, key, level, text),
+            Input::Settle { peer, key, text } => self.settle(peer, key, text),
             Input::Ask(ask) => self.ask(ask),
             Input::Reload(new) => super::reload::reload(self, &new.0, &new.1),
             // Handled by the caller, who ends the loop.
@@ -245,7 +252,7 @@ impl Loop {
         }
         let flags_changed = p.machine.flags() != flags;
         if changed {
-            self.tell(peer);
+            self.save_report(peer);
         }
         if flags_changed {
             if let Some(beats) = &mut self.beats {
@@ -302,7 +309,7 @@ impl Loop {
     }
 
     /// A state changed: the report is written anew where there is something to report.
-    fn tell(&mut self, peer: usize) {
+    fn save_report(&mut self, peer: usize) {
         let p = &self.peers[peer];
         let over = matches!(
             p.machine.state(),

@@ -24,6 +24,7 @@ use crate::config::{Config, Peer, Secrets};
 use crate::net::address;
 use crate::net::netlink::Netlink;
 use crate::switch::Switch;
+use crate::takeover::alarm::Alarms;
 use crate::takeover::Machine;
 use crate::takeover::event::{Event, FenceRead};
 use crate::takeover::state::Phase;
@@ -200,6 +201,7 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
             leg_faults: Vec::new(),
             switch_fails: 0,
             switch_fault: None,
+            alarms: Alarms::default(),
         });
     }
     for (i, interface) in interfaces.iter().enumerate() {
@@ -233,6 +235,7 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         shared: Shared { tx, slow, netlink },
         about,
         reports,
+        alarms: Alarms::default(),
     })
 }
 

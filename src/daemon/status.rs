@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::alarms;
 use super::clock;
 use super::run_loop::Loop;
 use super::traps;
@@ -72,6 +73,7 @@ pub fn status(l: &Loop) -> Value {
                 "fence_survives_switch_reboot": l.about.persist.get(i),
                 "verdict": verdict,
                 "hold": m.hold(),
+                "alarms": alarms::shown([m.alarms(), &p.alarms], now),
                 "cameras": { "expected": expected, "back": back },
                 "peer": {
                     "mac": e.pinned,
@@ -91,6 +93,7 @@ pub fn status(l: &Loop) -> Value {
         "ok": true,
         "node": l.about.node,
         "limits": l.about.limits,
+        "alarms": alarms::shown([&l.alarms], now),
         "traps": l.traps.as_ref().map(|t| traps(t, now)),
         "peers": peers,
     })

@@ -89,6 +89,12 @@ pub struct Alert {
     pub level: Level,
     /// One sentence that a stranger understands.
     pub text: String,
+    /// The alarm that it raises or ends; `None` for what happened once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// True if it says that the alarm is over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resolved: bool,
 }
 
 /// Log levels by consequence.

@@ -8,6 +8,7 @@
 
 pub mod action;
 mod active;
+pub mod alarm;
 pub mod event;
 pub mod evidence;
 pub mod flow;
@@ -72,6 +73,9 @@ pub struct Machine {
     told: Option<Why>,
     /// The peer asked for the VIP with this epoch, and was refused.
     refused: Option<Epoch>,
+    /// What a person must know, until it is over.
+    #[serde(default)]
+    alarms: alarm::Alarms,
     /// Cameras: expected, back.
     cameras: (u32, u32),
     /// The `now` of the last call.
@@ -151,6 +155,7 @@ impl Machine {
             service_told: false,
             told: None,
             refused: None,
+            alarms: alarm::Alarms::default(),
             cameras: (0, 0),
             seen: now,
             last_flow: None,
@@ -353,6 +358,8 @@ impl Machine {
         self.out.push(Action::Alert(Alert {
             level,
             text: text.into(),
+            key: None,
+            resolved: false,
         }));
     }
 

@@ -1,0 +1,65 @@
+//! What a person must know: what the cores tell and what the daemon sees by itself goes to the log through here, and
+//! what stands is shown by `status`.
+
+use serde_json::{Value, json};
+
+use super::run_loop::Loop;
+use crate::takeover::action::{Alert, Level};
+use crate::takeover::alarm::Alarms;
+use crate::types::BootTime;
+
+/// Logs one alert; `peer` is empty where it is about the whole machine.
+pub fn log(peer: &str, alert: &Alert) {
+    match alert.level {
+        Level::Info => tracing::info!(%peer, "{}", alert.text),
+        Level::Warning => tracing::warn!(%peer, "{}", alert.text),
+        Level::Critical => tracing::error!(%peer, "{}", alert.text),
+    }
+}
+
+/// What stands, as `status` shows it.
+pub fn shown<'a>(alarms: impl IntoIterator<Item = &'a Alarms>, now: BootTime) -> Vec<Value> {
+    let standing = alarms.into_iter().flat_map(Alarms::iter);
+    standing
+        .map(|(key, a)| {
+            json!({
+                "key": key,
+                "level": a.level,
+                "text": a.text,
+                "for_ms": now.since(a.since).as_millis() as u64,
+            })
+        })
+        .collect()
+}
+
+impl Loop {
+    /// Something that a person must know for as long as it lasts, about one peer or (`None`) about this machine.
+    pub(super) fn raise(
+        &mut self,
+        peer: Option<usize>,
+        key: &str,
+        level: Level,
+        text: impl Into<String>,
+    ) {
+        let now = super::clock::now();
+        let (alarms, name) = self.alarms_of(peer);
+        if let Some(alert) = alarms.tell(now, key, level, text) {
+            log(&name, &alert);
+        }
+    }
+
+    /// It is over.
+    pub(super) fn settle(&mut self, peer: Option<usize>, key: &str, text: impl Into<String>) {
+        let (alarms, name) = self.alarms_of(peer);
+        if let Some(alert) = alarms.settle(key, text) {
+            log(&name, &alert);
+        }
+    }
+
+    fn alarms_of(&mut self, peer: Option<usize>) -> (&mut Alarms, String) {
+        match peer.and_then(|i| self.peers.get_mut(i)) {
+            Some(p) => (&mut p.alarms, p.hands.name.clone()),
+            None => (&mut self.alarms, String::new()),
+        }
+    }
+}
