@@ -17,7 +17,7 @@ use super::perform::{Hands, Shared};
 use super::record::{self, Kept, Seen};
 use super::recorder::Recorder;
 use super::run_loop::{Loop, PeerRun};
-use super::standing::{carry_over, tell_dropped_peers};
+use super::standing::{carry_over, telling::tell_dropped_peers};
 use super::status::About;
 use super::witnesses::Witnesses;
 use super::{clock, policy, traps, two_legs};
