@@ -1,5 +1,6 @@
 //! One peer's fence, over all its levels: set, lift, read. Plain values in, plain outcomes out; runs off the fast path.
 
+mod locating;
 mod ports;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+pub use self::locating::Located;
 use super::auto::{Auto, usable, with_found};
 use super::quarantine;
 use super::saving;
@@ -166,6 +168,7 @@ impl Fencing {
             peer_mac,
             vlan: None,
             own_macs: self.own_macs.clone(),
+            aggregates: Vec::new(),
             tag: FenceTag {
                 node: self.node.clone(),
                 epoch,
