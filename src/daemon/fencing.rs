@@ -1,6 +1,7 @@
 //! One peer's fence, over all its levels: set, lift, read. Plain values in, plain outcomes out; runs off the fast path.
 
 mod lift;
+mod locating;
 mod ports;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+pub use self::locating::Located;
 use super::auto::{Auto, usable, with_found};
 use super::quarantine;
 use super::saving;
@@ -187,6 +189,7 @@ impl Fencing {
             peer_mac,
             vlan: None,
             own_macs: self.own_macs.clone(),
+            aggregates: Vec::new(),
             tag: FenceTag {
                 node: self.node.clone(),
                 epoch,
