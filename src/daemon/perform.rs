@@ -15,6 +15,7 @@ use super::hub::{Input, Tx};
 use super::interfaces::Interface;
 use super::journal::Ticket;
 use super::parked::{self, Leg, Parked, step_leg};
+use super::questions::Questions;
 use super::tasks::Tasks;
 use super::watch::Watch;
 use super::witnesses::Witnesses;
@@ -51,6 +52,8 @@ pub struct Hands {
     pub looking: (bool, BootTime),
     /// Cameras, gateway, switch.
     pub witnesses: Witnesses,
+    /// What the last actions asked.
+    pub questions: Questions,
     /// The cameras.
     pub inventory: Arc<Inventory>,
     /// The running announcement.
@@ -111,6 +114,7 @@ impl Hands {
             identities: BTreeMap::new(),
             looking: (false, BootTime(0)),
             witnesses,
+            questions: Questions::default(),
             inventory,
             announcer: None,
             watch: None,
@@ -149,27 +153,18 @@ impl Hands {
         let interface = &mut interfaces[self.listening];
         match action {
             Action::ArpProbe { to } => {
-                let frame = ArpFrame::probe(interface.mac, self.vip().addr, to);
-                interface.send_within_budget(now, &frame);
+                self.ask_vip(now, to, interface);
             }
             Action::Ping => {
                 if let Some(pinger) = &self.pinger {
                     self.ping_sequence = self.ping_sequence.wrapping_add(1);
-                    // A ping that cannot be sent is a ping that is not answered.
+                    // It is part of the round of the ARP request beside it, and no evidence without that.
                     let _ = pinger.send(self.ping_sequence);
                 }
             }
             Action::ProbeService => self.probe_service(interface, shared),
             Action::PollPort => self.poll_port(shared),
-            Action::AskWitnesses => {
-                let count = self.peer.detect.witnesses as usize;
-                for frame in self
-                    .witnesses
-                    .questions(count, interface.mac, interface.own)
-                {
-                    interface.send_within_budget(now, &frame);
-                }
-            }
+            Action::AskWitnesses => self.ask_witnesses(now, interface),
             Action::Run(run) => self.run(now, run, ticket.cloned(), interfaces, shared),
             Action::Cancel { step, attempt } => self.tasks.stop(step, attempt),
             Action::Renew { lifetime } => {

@@ -213,7 +213,12 @@ impl Loop {
                 }
             }
             Input::Resync => self.look_again(),
-            Input::Raise { peer, key, level, text } => self.raise(peer, key, level, text),
+            Input::Raise {
+                peer,
+                key,
+                level,
+                text,
+            } => self.raise(peer, key, level, text),
             Input::Settle { peer, key, text } => self.settle(peer, key, text),
             Input::Ask(ask) => self.ask(ask),
             Input::Reload(new) => super::reload::reload(self, &new.0, &new.1),
@@ -251,6 +256,7 @@ impl Loop {
             p.hands.perform(now, action, ticket, legs, &self.shared);
         }
         let flags_changed = p.machine.flags() != flags;
+        self.tell_asked(peer);
         if changed {
             self.save_report(peer);
         }
@@ -270,6 +276,7 @@ impl Loop {
         if self.interfaces.iter().any(|i| i.mac == frame.sha) {
             return;
         }
+        let now = clock::now();
         for i in 0..self.peers.len() {
             let p = &mut self.peers[i];
             let vip = p.hands.peer.vip.addr;
@@ -282,12 +289,11 @@ impl Loop {
                 && frame.op == ArpOp::Reply
                 && frame.is_receipt(vip, mac)
             {
-                let now = clock::now();
                 if let Some(announcer) = &mut p.hands.announcer {
                     announcer.receipt(frame.spa, now);
                 }
             }
-            if listens && let Some(witness) = p.hands.witnesses.answer(frame, mac, own) {
+            if listens && let Some(witness) = p.hands.witnesses.answer(now, frame, mac, own) {
                 self.event(i, Event::Witness(witness));
             }
         }

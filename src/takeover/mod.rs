@@ -12,11 +12,14 @@ pub mod alarm;
 pub mod event;
 pub mod evidence;
 pub mod flow;
+pub mod loss;
+pub mod notice;
 mod observed;
 mod outcome;
 mod parking;
 pub mod policy;
 mod probing;
+pub mod questions;
 mod recover;
 mod releasing;
 mod silence;
@@ -26,6 +29,7 @@ pub mod step;
 mod taking;
 pub mod timeline;
 pub mod verdict;
+mod weighing;
 
 use serde::{Deserialize, Serialize};
 
@@ -262,9 +266,8 @@ impl Machine {
             Event::PortHint => self.port_hinted(now),
             Event::SwitchRebooted => self.switch_rebooted(now),
             Event::Beat(beat) => self.beat(now, beat),
-            Event::Witness(w) => {
-                self.evidence.witnesses.insert(w);
-            }
+            Event::Witness(w) => self.evidence.witness(w),
+            Event::Asked(asked) => self.asked(now, &asked),
             Event::Carrier { up } => self.carrier(now, up),
             Event::AddressLost => self.address_lost(now),
             Event::FenceSet { attempt } => self.fence_set(now, attempt),
@@ -370,6 +373,9 @@ impl Machine {
         }
         if matches!(state, State::Standby | State::Taking(_)) {
             self.told = None;
+        }
+        if state == State::Standby {
+            self.evidence.suspicion_over();
         }
         self.state = state;
         let to = self.label();

@@ -72,6 +72,10 @@ pub enum Why {
     NoCarrier,
     /// Too few witnesses answer.
     Isolated,
+    /// So much is lost on the link that the silence proves nothing yet.
+    Lossy,
+    /// Our own questions do not leave.
+    Unasked,
     /// Another machine answers for the VIP.
     Conflict,
     /// The policy for this verdict says alert.
@@ -88,6 +92,8 @@ impl fmt::Display for Why {
             Why::OperatorHold => "the operator's hold is on",
             Why::NoCarrier => "our own interface has no carrier",
             Why::Isolated => "isolated: too few witnesses answer us, so silence proves nothing",
+            Why::Lossy => "so much is lost on the link that a living peer might be this silent: it is counted on",
+            Why::Unasked => "our own questions do not leave this machine, so silence proves nothing",
             Why::Conflict => "conflict: another machine answers for the VIP",
             Why::AlertOnly => "the policy for this verdict is alert",
             Why::Vacated => "the peer is alive and does not hold the VIP: it is the preferred node's to claim, or `standin takeover` orders it",

@@ -31,7 +31,7 @@ impl World {
 
     pub(super) fn holders_speak(&mut self) {
         for i in 0..2 {
-            if self.answers(i) {
+            if self.chatter && self.answers(i) && self.one_way() {
                 self.frame_from(i);
             }
         }
@@ -79,7 +79,7 @@ impl World {
                 grants: flags.grants,
                 mac: h.mac,
             };
-            if self.hears(i, 1 - i) {
+            if self.hears(i, 1 - i) && self.one_way() {
                 self.to(1 - i, MS, Event::Beat(beat.clone()));
             }
             if self.hosts[i].mgmt && self.hosts[1 - i].mgmt && self.hosts[1 - i].up {
