@@ -225,6 +225,8 @@ impl Beats {
             yielded: about(beat.flags.yielded),
             grants: about(beat.flags.released),
             mac: beat.mac,
+            // Version 1 of the heartbeat does not say.
+            hold: false,
         };
         Some((peer.index, event))
     }

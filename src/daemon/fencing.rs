@@ -1,6 +1,7 @@
 //! One peer's fence, over all its levels: set, lift, read. Plain values in, plain outcomes out; runs off the fast path.
 
 mod ports;
+mod read_each;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

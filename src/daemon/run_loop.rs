@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::beats::Beats;
 use super::clock;
+use super::holding::HoldAsked;
 use super::hub::Input;
 use super::interfaces::Interface;
 use super::journal::Journal;
@@ -76,6 +77,8 @@ pub struct Loop {
     pub journal: Journal,
     /// What a person must know of this machine.
     pub alarms: Alarms,
+    /// Those who ordered a hold and wait for what it stopped.
+    pub holds: Vec<HoldAsked>,
     /// Where reports go.
     pub reports: std::path::PathBuf,
 }
@@ -122,7 +125,11 @@ impl Loop {
             .iter()
             .filter_map(|p| p.hands.announcer.as_ref()?.due());
         let beats = self.beats.as_ref().map(Beats::due);
-        let first = machines.chain(announcers).chain(beats).min();
+        let first = machines
+            .chain(announcers)
+            .chain(beats)
+            .chain(self.holds_due())
+            .min();
         // A budget that is used up would make a due announcement spin.
         first.map_or(BootTime(u64::MAX), |d| {
             d.max(clock::now() + Duration::from_micros(200))
@@ -142,6 +149,7 @@ impl Loop {
             let p = &mut self.peers[i];
             p.hands.pump(now, &mut self.interfaces);
         }
+        self.answer_holds();
         self.beat(now);
     }
 
@@ -213,7 +221,12 @@ impl Loop {
                 }
             }
             Input::Resync => self.look_again(),
-            Input::Raise { peer, key, level, text } => self.raise(peer, key, level, text),
+            Input::Raise {
+                peer,
+                key,
+                level,
+                text,
+            } => self.raise(peer, key, level, text),
             Input::Settle { peer, key, text } => self.settle(peer, key, text),
             Input::Ask(ask) => self.ask(ask),
             Input::Reload(new) => super::reload::reload(self, &new.0, &new.1),

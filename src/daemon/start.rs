@@ -24,8 +24,8 @@ use crate::config::{Config, Peer, Secrets};
 use crate::net::address;
 use crate::net::netlink::Netlink;
 use crate::switch::Switch;
-use crate::takeover::alarm::Alarms;
 use crate::takeover::Machine;
+use crate::takeover::alarm::Alarms;
 use crate::takeover::event::{Event, FenceRead};
 use crate::takeover::state::Phase;
 use crate::types::{IfIndex, MacAddr};
@@ -236,6 +236,7 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         about,
         reports,
         alarms: Alarms::default(),
+        holds: Vec::new(),
     })
 }
 

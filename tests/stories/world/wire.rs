@@ -78,6 +78,7 @@ impl World {
                 yielded: flags.yielded,
                 grants: flags.grants,
                 mac: h.mac,
+                hold: flags.hold,
             };
             if self.hears(i, 1 - i) {
                 self.to(1 - i, MS, Event::Beat(beat.clone()));
