@@ -225,8 +225,11 @@ impl Beats {
             yielded: about(beat.flags.yielded),
             grants: about(beat.flags.released),
             mac: beat.mac,
-            // Version 1 of the heartbeat does not say.
             hold: false,
+            preferred: false,
+            confirmed: None,
+            interval: None,
+            fence_timeout: None,
         };
         Some((peer.index, event))
     }

@@ -169,7 +169,10 @@ impl Machine {
         }
         self.epoch = self.epoch.max(beat.epoch);
         let (wants, grants, holds) = (beat.wants_yield, beat.grants, beat.holds);
-        self.peer_says_hold(now, beat.hold);
+        // A sender of version 1 does not say.
+        if beat.interval.is_some() {
+            self.peer_says_hold(now, beat.hold);
+        }
         let theirs = (beat.epoch, beat.node.clone());
         let data = self.evidence.beat(now, beat);
         if let Some(epoch) = wants {

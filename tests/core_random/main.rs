@@ -102,8 +102,12 @@ fn of_two_owners_the_higher_epoch_keeps_the_vip_then_the_smaller_name() {
             wants_yield: None,
             yielded: None,
             grants: None,
-            mac: PEER,
             hold: false,
+            preferred: false,
+            confirmed: None,
+            interval: None,
+            fence_timeout: None,
+            mac: PEER,
         }));
         let dropped = w
             .log

@@ -58,8 +58,12 @@ impl Watched {
             wants_yield: None,
             yielded: None,
             grants: None,
-            mac: PEER,
             hold: false,
+            preferred: false,
+            confirmed: None,
+            interval: None,
+            fence_timeout: None,
+            mac: PEER,
         };
         match input {
             Input::Deadline => {
