@@ -35,6 +35,7 @@ impl Loop {
         }
         self.look_for_ports();
         self.look_for_witnesses(count);
+        self.take_up_fences();
         for i in 0..self.peers.len() {
             self.check_legs(i);
             let p = &self.peers[i];

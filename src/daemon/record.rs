@@ -1,9 +1,12 @@
 //! What the journal keeps of a peer, and what it says after a restart.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::auto;
 use super::journal::Record;
+use super::standing::Standing;
 use crate::takeover::Machine;
 use crate::takeover::event::{FenceRead, Recovered};
 use crate::takeover::state::{Grounds, Phase, State};
@@ -36,6 +39,12 @@ pub struct Kept {
     pub boot_started: BootTime,
     /// Operator hold.
     pub hold: bool,
+    /// It binds this node only.
+    #[serde(default)]
+    pub hold_here: bool,
+    /// The other node's hold binds this one.
+    #[serde(default)]
+    pub peer_hold: bool,
     /// The ports the fence writes: recovery never fences another.
     pub fence: Vec<PortRef>,
     /// Those of them that it moves, with the VLAN to which they go back.
@@ -44,6 +53,9 @@ pub struct Kept {
     /// Those of them that were found rather than named, and how.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub found: Vec<auto::Kept>,
+    /// The same with its levels, and which of them are, or may be, in place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
 }
 
 /// A port that a fence moves, and between which VLANs. It is moved only out of `production`, so that is where it was.
@@ -65,6 +77,12 @@ pub fn last(records: &[Record], peer: &str, boot_id: &str) -> Option<(Kept, bool
         .find(|r| r.kind == STATE && r.peer == peer)?;
     let kept = serde_json::from_value::<Kept>(last.data.clone()).ok()?;
     Some((kept, last.boot_id == boot_id))
+}
+
+/// The peers of which there are state records.
+pub fn peers(records: &[Record]) -> BTreeSet<String> {
+    let states = records.iter().filter(|r| r.kind == STATE);
+    states.map(|r| r.peer.clone()).collect()
 }
 
 impl Kept {
@@ -94,9 +112,12 @@ impl Kept {
             healthy: machine.evidence().healthy,
             boot_started: machine.evidence().grace_from,
             hold: machine.hold(),
+            hold_here: machine.hold() && !machine.flags().hold,
+            peer_hold: machine.held_by_peer(),
             fence: fence.to_vec(),
             quarantined: Vec::new(),
             found: found.to_vec(),
+            standing: None,
         }
     }
 }
@@ -144,6 +165,8 @@ pub fn recovered(kept: Option<(Kept, bool)>, seen: Seen, now: BootTime) -> Recov
         healthy: kept.healthy && same_boot,
         boot_started: if same_boot { kept.boot_started } else { now },
         hold: kept.hold,
+        hold_here: kept.hold_here,
+        peer_hold: kept.peer_hold,
         ..fresh
     }
 }
@@ -164,9 +187,12 @@ mod tests {
             healthy: true,
             boot_started: BootTime(5),
             hold: false,
+            hold_here: false,
+            peer_hold: false,
             fence: Vec::new(),
             quarantined: Vec::new(),
             found: Vec::new(),
+            standing: None,
         }
     }
 

@@ -1,9 +1,11 @@
 //! What the core is told. Everything is a plain value, so that a journal can be played back.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::left::PortLeft;
 use super::state::{Grounds, Phase};
 use super::step::Step;
 use super::verdict::Verified;
@@ -63,6 +65,8 @@ pub enum Event {
     },
     /// The fence was read again.
     FenceRead(FenceRead),
+    /// The ports of a fence that was left in place were read, each.
+    ReadBack(Vec<PortLeft>),
     /// A step's task has ended.
     StepEnded {
         /// Which step.
@@ -120,6 +124,22 @@ pub struct Beat {
     pub grants: Option<Epoch>,
     /// MAC address of the sender's interface on the VIP's network.
     pub mac: MacAddr,
+    /// A person told the sender to hold, and that binds us too.
+    #[serde(default)]
+    pub hold: bool,
+    /// The sender is the preferred node of the pair.
+    #[serde(default)]
+    pub preferred: bool,
+    /// The port that the sender would fence is confirmed to be ours; `None`: it does not know, or does not say.
+    #[serde(default)]
+    pub confirmed: Option<bool>,
+    /// From one heartbeat of the sender to its next; `None` from a sender of version 1, which says neither this nor
+    /// `hold`.
+    #[serde(default)]
+    pub interval: Option<Duration>,
+    /// How long the sender's fence may take to be proven.
+    #[serde(default)]
+    pub fence_timeout: Option<Duration>,
 }
 
 /// What of our questions left, and what did not.
@@ -181,6 +201,8 @@ pub enum Order {
     Release,
     /// Operator hold: no automatic action.
     Hold(bool),
+    /// The same for this node of a pair only; off: the other node's hold does not bind this one.
+    HoldHere(bool),
 }
 
 /// What journal, kernel and switch say at the start of the daemon.
@@ -210,6 +232,12 @@ pub struct Recovered {
     pub boot_started: BootTime,
     /// Operator hold.
     pub hold: bool,
+    /// It binds this node only.
+    #[serde(default)]
+    pub hold_here: bool,
+    /// The other node of the pair had said that it was told to hold.
+    #[serde(default)]
+    pub peer_hold: bool,
     /// Carrier of our interface now.
     pub carrier: bool,
 }
@@ -230,6 +258,8 @@ impl Recovered {
             healthy: false,
             boot_started: now,
             hold: false,
+            hold_here: false,
+            peer_hold: false,
             carrier: true,
         }
     }

@@ -8,6 +8,7 @@ mod watched;
 
 use standin::takeover::action::Action;
 use standin::takeover::event::{Beat, Event, FenceRead, Order, Recovered};
+use standin::takeover::left::PortState;
 use standin::takeover::step::Step;
 use standin::types::{BootTime, Epoch, MacAddr};
 
@@ -41,6 +42,7 @@ enum Input {
     Carrier(bool),
     AddressLost,
     FenceSet,
+    Left(PortState),
     Fence(FenceRead),
     /// The n-th task that runs answers.
     Ends(usize, Answer),
@@ -100,6 +102,11 @@ fn of_two_owners_the_higher_epoch_keeps_the_vip_then_the_smaller_name() {
             wants_yield: None,
             yielded: None,
             grants: None,
+            hold: false,
+            preferred: false,
+            confirmed: None,
+            interval: None,
+            fence_timeout: None,
             mac: PEER,
         }));
         let beat = w

@@ -6,10 +6,11 @@ use standin::takeover::event::{
     Asked, Beat, Event, FenceRead, Order, Outcome, Recovered, Sent, Witness,
 };
 use standin::takeover::flow::Progress;
+use standin::takeover::left::PortLeft;
 use standin::takeover::policy::{Policy, Unproven};
 use standin::takeover::state::{Grounds, Phase, State};
 use standin::takeover::step::{self, Step};
-use standin::types::{Attempt, BootTime, Epoch};
+use standin::types::{Attempt, BootTime, Epoch, PortRef};
 
 use super::{Answer, Input, PEER, THIRD};
 
@@ -61,6 +62,11 @@ impl Watched {
             wants_yield: None,
             yielded: None,
             grants: None,
+            hold: false,
+            preferred: false,
+            confirmed: None,
+            interval: None,
+            fence_timeout: None,
             mac: PEER,
         };
         match input {
@@ -123,6 +129,13 @@ impl Watched {
                 self.tell(Event::FenceSet { attempt });
             }
             Input::Fence(read) => self.tell(Event::FenceRead(read)),
+            Input::Left(state) => {
+                let port = PortRef {
+                    switch: "sw".to_owned(),
+                    port: "p1".to_owned(),
+                };
+                self.tell(Event::ReadBack(vec![PortLeft { port, state }]));
+            }
             Input::Ends(n, answer) => {
                 if self.tasks.is_empty() {
                     return;

@@ -78,6 +78,7 @@ enum What {
     Proof(usize, u32, Step, Attempt, u64),
     Poll(usize, u32),
     FenceAsk(usize, u32),
+    ReadBack(usize, u32),
     Beats,
     HoldersSpeak,
     Chores,
@@ -102,6 +103,8 @@ pub struct World {
     pub traps: bool,
     pub cameras: u8,
     pub third: bool,
+    /// The two machines do not hear each other, on whatever path; each hears everybody else.
+    pub parted: bool,
     pub cameras_back: u32,
     pub service_start: u64,
     pub latency: BTreeMap<Step, u64>,
@@ -159,6 +162,7 @@ impl World {
             traps: false,
             cameras,
             third: false,
+            parted: false,
             cameras_back: u32::from(cameras),
             service_start: 300 * MS,
             latency: BTreeMap::new(),
@@ -253,6 +257,10 @@ impl World {
             What::FenceAsk(i, life) => {
                 let read = self.fence_of(1 - i);
                 self.deliver(i, life, Event::FenceRead(read));
+            }
+            What::ReadBack(i, life) => {
+                let ports = vec![self.left_of(1 - i)];
+                self.deliver(i, life, Event::ReadBack(ports));
             }
             What::Beats => {
                 self.beats();
