@@ -33,7 +33,7 @@ impl Hands {
             at: self.service_at(self.vip().addr),
             from: match self.parked {
                 Some(_) => From::Interface(interface.name.clone()),
-                None => From::Address(interface.own),
+                None => interface.own.map_or(From::Anywhere, From::Address),
             },
             listening: self
                 .parked

@@ -20,6 +20,7 @@ pub mod claim;
 pub mod clock;
 pub mod control;
 pub mod fencing;
+mod follow_kernel;
 pub mod forwarding;
 pub mod hub;
 mod interfaces;

@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 
 use super::fencing::Fencing;
 use super::hub::{Input, Tx};
-use super::interfaces::Interface;
+use super::interfaces::{Interface, Reader};
 use super::journal::Ticket;
 use super::parked::{self, Leg, Parked, step_leg};
 use super::tasks::Tasks;
@@ -67,6 +67,8 @@ pub struct Hands {
     pub serving: usize,
     /// ICMP echo to the VIP.
     pub pinger: Option<Arc<IcmpProbe>>,
+    /// What reads its answers, and the index of the interface on which it was opened.
+    pub pings: (Option<Reader>, u32),
     /// The VIP was on our interface before this takeover: cameras may have connections already.
     pub adopt: bool,
     /// Our node's name, for tags.
@@ -119,6 +121,7 @@ impl Hands {
             listening: 0,
             serving: 0,
             pinger: None,
+            pings: (None, 0),
             adopt: false,
             node: node.to_owned(),
             tasks: Tasks::new(me, tx),
@@ -163,10 +166,9 @@ impl Hands {
             Action::PollPort => self.poll_port(shared),
             Action::AskWitnesses => {
                 let count = self.peer.detect.witnesses as usize;
-                for frame in self
-                    .witnesses
-                    .questions(count, interface.mac, interface.own)
-                {
+                // Without an own address nothing is asked, and that is said (`follow_kernel`).
+                let Some(own) = interface.own else { return };
+                for frame in self.witnesses.questions(count, interface.mac, own) {
                     interface.send_within_budget(now, &frame);
                 }
             }

@@ -2,6 +2,7 @@
 //!
 //! On [`Input::Stop`] the tasks of the slow runtime are left; the next start finds their steps in the journal.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -25,7 +26,7 @@ use crate::takeover::action::Action;
 use crate::takeover::alarm::Alarms;
 use crate::takeover::event::Event;
 use crate::takeover::state::{Grounds, State};
-use crate::types::BootTime;
+use crate::types::{BootTime, MacAddr};
 
 /// The watchdog is fed, and carrier and identities are looked at, this often.
 const CHORES: Duration = Duration::from_secs(1);
@@ -78,6 +79,12 @@ pub struct Loop {
     pub alarms: Alarms,
     /// Where reports go.
     pub reports: std::path::PathBuf,
+    /// The MAC addresses of all our interfaces, and those that they had: never foreign.
+    pub our_macs: BTreeSet<MacAddr>,
+    /// When the kernel last told of a change of one of our interfaces: what was read before is older.
+    pub link_changed: BootTime,
+    /// Index and address to which each data socket of the heartbeats is bound.
+    pub beats_on: BTreeMap<usize, (u32, std::net::Ipv4Addr)>,
 }
 
 impl Loop {
@@ -202,18 +209,16 @@ impl Loop {
                     p.cameras = value;
                 }
             }
-            Input::Carrier(interface, up) => self.carrier(interface, up),
-            Input::AddressGone(index, address) => {
-                for i in 0..self.peers.len() {
-                    let p = &self.peers[i];
-                    let here = self.interfaces[p.hands.serving].index == index;
-                    if here && p.hands.peer.vip.addr == address {
-                        self.event(i, Event::AddressLost);
-                    }
-                }
-            }
-            Input::Resync => self.look_again(),
-            Input::Raise { peer, key, level, text } => self.raise(peer, key, level, text),
+            Input::Link(link) => self.link_changed(link.ifindex.0, link.carrier),
+            Input::LinkGone(index) => self.link_changed(index, false),
+            Input::AddressGone(index, address) => self.address_gone(index, address),
+            Input::Kernel(view, begun) => self.kernel_seen(&view, begun),
+            Input::Raise {
+                peer,
+                key,
+                level,
+                text,
+            } => self.raise(peer, key, level, text),
             Input::Settle { peer, key, text } => self.settle(peer, key, text),
             Input::Ask(ask) => self.ask(ask),
             Input::Reload(new) => super::reload::reload(self, &new.0, &new.1),
@@ -267,7 +272,7 @@ impl Loop {
             self.interfaces[interface].mac,
             self.interfaces[interface].own,
         );
-        if self.interfaces.iter().any(|i| i.mac == frame.sha) {
+        if self.our_macs.contains(&frame.sha) {
             return;
         }
         for i in 0..self.peers.len() {
@@ -287,23 +292,11 @@ impl Loop {
                     announcer.receipt(frame.spa, now);
                 }
             }
-            if listens && let Some(witness) = p.hands.witnesses.answer(frame, mac, own) {
+            if listens
+                && let Some(own) = own
+                && let Some(witness) = p.hands.witnesses.answer(frame, mac, own)
+            {
                 self.event(i, Event::Witness(witness));
-            }
-        }
-    }
-
-    fn carrier(&mut self, interface: usize, up: bool) {
-        if std::mem::replace(&mut self.interfaces[interface].carrier, up) == up {
-            return;
-        }
-        for i in 0..self.peers.len() {
-            let p = &self.peers[i];
-            if p.interface == interface || p.hands.serving == interface {
-                // Without both legs there is nothing to take over with.
-                let carrier = |leg: usize| self.interfaces[leg].carrier;
-                let up = carrier(p.interface) && carrier(p.hands.serving);
-                self.event(i, Event::Carrier { up });
             }
         }
     }

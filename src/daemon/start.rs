@@ -8,10 +8,11 @@ use tokio::sync::mpsc;
 
 use super::beats::{HEARD, Heard};
 use super::fencing::Fencing;
+use super::follow_kernel::{Follower, follow};
 use super::hub::{Input, Tx};
 use super::interfaces::Interface;
 use super::journal::{Journal, Record};
-use super::opening::{follow_kernel, open_beats, open_interface, open_leg, open_pinger};
+use super::opening::{open_beats, open_interface, open_leg};
 use super::parked::{Mute, Parked};
 use super::perform::{Hands, Shared};
 use super::record::{self, Kept, Seen};
@@ -24,11 +25,11 @@ use crate::config::{Config, Peer, Secrets};
 use crate::net::address;
 use crate::net::netlink::Netlink;
 use crate::switch::Switch;
-use crate::takeover::alarm::Alarms;
 use crate::takeover::Machine;
+use crate::takeover::alarm::Alarms;
 use crate::takeover::event::{Event, FenceRead};
 use crate::takeover::state::Phase;
-use crate::types::{IfIndex, MacAddr};
+use crate::types::{BootTime, IfIndex, MacAddr};
 use crate::verify::Inventory;
 
 /// The switch is waited for this long at the start, before its fences count as unknown.
@@ -116,6 +117,8 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         peer: "all".to_owned(),
         source: Box::new(e),
     })?;
+    // Subscribed before anything is read: what changes from here on is told.
+    let follower = Follower::subscribe();
     let now = clock::now();
     let mut interfaces: Vec<Interface> = Vec::new();
     let mut peers = Vec::new();
@@ -168,7 +171,7 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         );
         (hands.listening, hands.serving, hands.announcing_on) = (at, serving, serving);
         hands.parked = parked(&peer, &switches, interfaces[serving].mac);
-        hands.pinger = open_pinger(&peer, me, &tx);
+        hands.ping_from(&interfaces[at].name, interfaces[at].index, &tx);
         let machine = Machine::new(policy::policy(&config, &peer, interface.mac), now);
         let fence_ports = fencing.ports();
         let mut recorder = Recorder::new(&peer.name, journal.clone(), fence_ports);
@@ -176,7 +179,10 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         recorder.set_found(fencing.found());
         let parked = hands.parked.as_ref();
         let legs = (interface, &interfaces[serving]);
-        let faults = two_legs::faults(&netlink, &peer, interface.own, &hands.inventory).await;
+        let faults = match interface.own {
+            Some(own) => two_legs::faults(&netlink, &peer, own, &hands.inventory).await,
+            None => Ok(Vec::new()),
+        };
         let faults = faults.map_err(|e| adapter(&peer)(Box::new(e)))?;
         if !faults.is_empty() {
             return Err(adapter(&peer)(faults.join("; ").into()));
@@ -204,10 +210,10 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
             alarms: Alarms::default(),
         });
     }
-    for (i, interface) in interfaces.iter().enumerate() {
+    for (i, interface) in interfaces.iter_mut().enumerate() {
         interface.listen(i, tx.clone());
     }
-    follow_kernel(&interfaces, &tx);
+    follow(follower, &netlink, &tx);
     let traps = traps::setup(&config, &secrets)
         .map(|setup| traps::Service::start(setup, tx.clone(), &slow, None));
     let mut beats = open_beats(&config, secrets, boot_counter, &interfaces, &peers, &tx)?;
@@ -226,6 +232,16 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
             .collect(),
     };
     let reports = config.node.state_dir.join("reports");
+    let our_macs = interfaces.iter().map(|i| i.mac).collect();
+    let beats_on = peers
+        .iter()
+        .enumerate()
+        .filter_map(|(i, p)| {
+            let at = &interfaces[p.interface];
+            let socket = beats.as_ref()?.data_socket(i)?;
+            Some((socket, (at.index, at.own?)))
+        })
+        .collect();
     Ok(Loop {
         journal,
         peers,
@@ -236,6 +252,9 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         about,
         reports,
         alarms: Alarms::default(),
+        our_macs,
+        link_changed: BootTime::default(),
+        beats_on,
     })
 }
 

@@ -8,6 +8,7 @@ pub mod arp_socket;
 pub mod budget;
 pub mod capture;
 pub mod gate;
+pub mod kernel_view;
 pub mod legs;
 pub mod link;
 pub mod mute;
