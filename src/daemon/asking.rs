@@ -1,7 +1,6 @@
 //! What is asked and done beside the steps: the peer's service and port, the gate of a takeover that is over, the
 //! address that is renewed.
 
-use super::claim;
 use super::hub::Input;
 use super::interfaces::Interface;
 use super::parked;
@@ -9,7 +8,7 @@ use super::perform::{Hands, Shared};
 use super::steps::Way;
 use crate::detect::rtmp::From;
 use crate::net::gate;
-use crate::takeover::event::{Event, Outcome};
+use crate::takeover::event::Event;
 use crate::types::IfIndex;
 use std::time::Duration;
 
@@ -78,9 +77,9 @@ impl Hands {
         interface: &Interface,
         shared: &Shared,
     ) {
-        let (netlink, index, vip) = (shared.netlink.clone(), interface.index, self.vip());
-        let name = interface.name.clone();
         if self.parked.is_some() {
+            let (netlink, index, vip) = (shared.netlink.clone(), interface.index, self.vip());
+            let name = interface.name.clone();
             tokio::spawn(async move {
                 if let Err(e) = parked::ensure(&netlink, (&name, index), vip).await {
                     tracing::error!(%vip, error = %e, "the VIP could not be put back");
@@ -88,10 +87,8 @@ impl Hands {
             });
             return;
         }
-        tokio::spawn(async move {
-            if let Outcome::Failed(e) = claim::claim(&netlink, &name, index, vip, lifetime).await {
-                tracing::error!(%vip, error = %e, "the VIP could not be renewed");
-            }
-        });
+        if let Some((keeper, _)) = self.order_address(lifetime, interface) {
+            keeper.look(self.me, &shared.tx);
+        }
     }
 }

@@ -133,6 +133,7 @@ impl Loop {
         }
         for i in 0..self.peers.len() {
             self.follow_sockets(i);
+            self.look_for_vip(i, view, begun);
         }
     }
 

@@ -14,6 +14,7 @@ use super::fencing::Fencing;
 use super::hub::{Input, Tx};
 use super::interfaces::{Interface, Reader};
 use super::journal::Ticket;
+use super::keeper::Keeper;
 use super::parked::{self, Leg, Parked, step_leg};
 use super::tasks::Tasks;
 use super::watch::Watch;
@@ -67,6 +68,10 @@ pub struct Hands {
     pub serving: usize,
     /// ICMP echo to the VIP.
     pub pinger: Option<Arc<IcmpProbe>>,
+    /// The keeper of the VIP; none with port takeover, where the operating system has it.
+    pub keeper: Option<Arc<Keeper>>,
+    /// The VIP is on one of our interfaces though we do not own it: whatever is asked by IP is answered by ourselves.
+    pub vip_is_here: bool,
     /// What reads its answers, and the index of the interface on which it was opened.
     pub pings: (Option<Reader>, u32),
     /// The VIP was on our interface before this takeover: cameras may have connections already.
@@ -121,6 +126,8 @@ impl Hands {
             listening: 0,
             serving: 0,
             pinger: None,
+            keeper: None,
+            vip_is_here: false,
             pings: (None, 0),
             adopt: false,
             node: node.to_owned(),
@@ -156,7 +163,7 @@ impl Hands {
                 interface.send_within_budget(now, &frame);
             }
             Action::Ping => {
-                if let Some(pinger) = &self.pinger {
+                if let (Some(pinger), false) = (&self.pinger, self.vip_is_here) {
                     self.ping_sequence = self.ping_sequence.wrapping_add(1);
                     // A ping that cannot be sent is a ping that is not answered.
                     let _ = pinger.send(self.ping_sequence);
@@ -198,10 +205,7 @@ impl Hands {
                             }
                         });
                     }
-                    None => {
-                        let index = interfaces[self.serving].index;
-                        claim::drop_now(&shared.netlink, index, self.vip());
-                    }
+                    None => self.drop_address(&interfaces[self.serving], shared),
                 }
             }
             // One at a time: the answer to the one under way is as new.
@@ -278,13 +282,14 @@ impl Hands {
             Step::Rewire | Step::Park => self.move_own_port(&run, ticket, interface, shared),
             Step::Forward => self.await_forwarding(&run, shared),
             Step::Claim => {
-                let (netlink, index) = (shared.netlink.clone(), interface.index);
-                let (name, lifetime) = (interface.name.clone(), run.lifetime);
+                let Some((keeper, number)) = self.order_address(run.lifetime, interface) else {
+                    return;
+                };
                 // A task on the fast path's own runtime: netlink answers in microseconds.
                 self.tasks
                     .spawn(&Handle::current(), step, attempt, async move {
                         durable(ticket).await;
-                        claim::claim(&netlink, &name, index, vip, lifetime).await
+                        claim::claim(&keeper, number).await
                     });
             }
             Step::Announce => {
@@ -331,10 +336,12 @@ impl Hands {
                     });
                     return;
                 }
-                let (netlink, index) = (shared.netlink.clone(), interface.index);
+                let Some((keeper, number)) = self.order_removal(interface) else {
+                    return;
+                };
                 self.tasks
                     .spawn(&Handle::current(), step, attempt, async move {
-                        claim::drop_and_prove(&netlink, index, vip).await
+                        claim::drop_and_prove(&keeper, number).await
                     });
             }
             Step::Lift => {

@@ -12,6 +12,7 @@ use super::follow_kernel::{Follower, follow};
 use super::hub::{Input, Tx};
 use super::interfaces::Interface;
 use super::journal::{Journal, Record};
+use super::keeper::{Keeper, Place, Routes};
 use super::opening::{open_beats, open_interface, open_leg};
 use super::parked::{Mute, Parked};
 use super::perform::{Hands, Shared};
@@ -123,6 +124,7 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
     let mut interfaces: Vec<Interface> = Vec::new();
     let mut peers = Vec::new();
     let boot_id = clock::boot_id();
+    let routes = Arc::new(Routes::default());
     for (me, peer) in config.peers.values().enumerate() {
         let at = open_interface(&netlink, peer, &mut interfaces).await?;
         let serving = match &peer.port_takeover {
@@ -170,6 +172,11 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
             tx.clone(),
         );
         (hands.listening, hands.serving, hands.announcing_on) = (at, serving, serving);
+        if peer.port_takeover.is_none() {
+            let place = Place::of(&interfaces[serving]);
+            let keeper = Keeper::new(netlink.clone(), peer.vip, place, routes.clone());
+            hands.keeper = Some(Arc::new(keeper));
+        }
         hands.parked = parked(&peer, &switches, interfaces[serving].mac);
         hands.ping_from(&interfaces[at].name, interfaces[at].index, &tx);
         let machine = Machine::new(policy::policy(&config, &peer, interface.mac), now);

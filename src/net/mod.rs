@@ -14,5 +14,6 @@ pub mod link;
 pub mod mute;
 pub mod neighbour;
 pub mod netlink;
+pub mod route;
 pub mod sockets;
 pub mod watch;
