@@ -7,23 +7,22 @@ use super::parked;
 use super::perform::{Hands, Shared};
 use super::steps::Way;
 use crate::detect::rtmp::From;
-use crate::net::gate;
 use crate::takeover::event::Event;
 use crate::types::IfIndex;
 use std::time::Duration;
 
 impl Hands {
-    /// Removes the gate of a takeover that is over, if one was closed.
+    /// Opens the gate of a takeover that is over, if one was closed.
     pub(super) fn open_gate(&mut self, shared: &Shared) {
-        if self.gate_closed.take().is_some() {
-            let (name, turn) = (self.name.clone(), self.gate_turn.clone());
-            shared.slow.spawn(async move {
-                let _turn = turn.lock().await;
-                if let Err(e) = gate::open(&name).await {
-                    tracing::error!(peer = %name, error = %e, "the gate could not be removed");
-                }
-            });
-        }
+        self.gate_closed = None;
+        self.gate.order_open();
+        self.look_at_gate(shared);
+    }
+
+    /// The gate is closed again, or opened, as it is wanted.
+    pub(super) fn look_at_gate(&self, shared: &Shared) {
+        let _slow = shared.slow.enter();
+        self.gate.look(self.me, &shared.tx);
     }
 
     /// How the peer's service is reached on the VIP. An address that is ours too is reached only by naming the interface.

@@ -32,6 +32,7 @@ impl Loop {
         self.look_for_ports();
         for i in 0..self.peers.len() {
             self.check_legs(i);
+            self.look_at_gate(i);
             let p = &self.peers[i];
             let healthy =
                 matches!(p.machine.state(), State::Standby) && p.machine.evidence().healthy;
@@ -53,6 +54,15 @@ impl Loop {
                 self.check_own_service(i);
             }
         }
+    }
+
+    /// A gate is wanted during a takeover only, and is closed again each second then; else it is open.
+    fn look_at_gate(&self, peer: usize) {
+        let p = &self.peers[peer];
+        if !matches!(p.machine.state(), State::Taking(_)) {
+            p.hands.gate.order_open();
+        }
+        p.hands.look_at_gate(&self.shared);
     }
 
     /// Port takeover: the settings of both legs and their routes, read every time.

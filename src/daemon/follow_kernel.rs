@@ -128,6 +128,7 @@ impl Loop {
             return;
         }
         self.our_macs.extend(view.macs());
+        self.remove_strays(view);
         for i in 0..self.interfaces.len() {
             self.follow_interface(i, view);
         }

@@ -3,6 +3,7 @@
 
 use super::keeper::{Place, Want};
 use super::run_loop::Loop;
+use crate::net::address::{self, AddressState};
 use crate::net::kernel_view::KernelView;
 use crate::takeover::action::Level;
 use crate::takeover::event::Event;
@@ -54,6 +55,40 @@ impl Loop {
         self.raise(Some(peer), HERE, Level::Critical, text);
     }
 
+    /// Addresses with our mark that no peer has: what an earlier run left whose VIP was edited, or whose peer was renamed
+    /// or removed. They are removed after the start, until none is seen; later ones are another program's.
+    pub(super) fn remove_strays(&mut self, view: &KernelView) {
+        if !self.strays {
+            return;
+        }
+        let has = |a: &AddressState| {
+            self.peers
+                .iter()
+                .any(|p| p.hands.peer.vip.addr == a.vip.addr)
+        };
+        let found: Vec<_> = view
+            .addresses
+            .iter()
+            .filter(|a| a.ours && !has(a))
+            .collect();
+        self.strays = !found.is_empty();
+        for stray in found {
+            let (netlink, vip, index) = (self.shared.netlink.clone(), stray.vip, stray.ifindex);
+            let name = view.name_of(index);
+            tokio::spawn(async move {
+                match address::remove(&netlink, index, vip).await {
+                    Ok(true) => tracing::warn!(
+                        "{vip} was on {name}, set by an earlier run for a VIP or peer that the configuration does not have any more: removed"
+                    ),
+                    Ok(false) => {}
+                    Err(e) => tracing::error!(
+                        "{vip} was left on {name} by an earlier run and cannot be removed: {e}"
+                    ),
+                }
+            });
+        }
+    }
+
     /// The keeper compares what is wanted with the kernel; true if the address that we own has gone.
     fn keep_address(&self, peer: usize, view: &KernelView, begun: BootTime) -> bool {
         let p = &self.peers[peer];
@@ -80,9 +115,7 @@ impl Loop {
         let settled = keeper.settled_before(begun);
         keeper.look(peer, &self.shared.tx);
         let vip = p.hands.peer.vip;
-        let here = |a: &crate::net::address::AddressState| {
-            a.ifindex.0 == serving.index && a.vip.prefix == vip.prefix
-        };
+        let here = |a: &AddressState| a.ifindex.0 == serving.index && a.vip.prefix == vip.prefix;
         let owner = p.machine.ownership().is_some();
         owner && wanted && settled && serving.carrier && !view.places_of(vip.addr).any(here)
     }

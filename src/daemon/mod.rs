@@ -22,6 +22,7 @@ pub mod control;
 pub mod fencing;
 mod follow_kernel;
 pub mod forwarding;
+mod gate_keeper;
 pub mod hub;
 pub mod interfaces;
 pub mod journal;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::fencing::Fencing;
+use super::gate_keeper::GateKeeper;
 use super::hub::{Input, Tx};
 use super::interfaces::{Interface, Reader};
 use super::journal::Ticket;
@@ -82,8 +83,8 @@ pub struct Hands {
     pub tasks: Tasks,
     /// The fence is being read; cleared when the answer arrives.
     pub reading_fence: bool,
-    /// Whose turn it is at the gate.
-    pub gate_turn: Arc<steps::Turn>,
+    /// The keeper of the gate.
+    pub gate: Arc<GateKeeper>,
     /// When the gate was closed, microseconds since the epoch.
     pub gate_closed: Option<u64>,
     ping_sequence: u16,
@@ -110,6 +111,7 @@ impl Hands {
         witnesses: Witnesses,
         tx: Tx,
     ) -> Self {
+        let gate = Arc::new(GateKeeper::new(&peer.name));
         Hands {
             me,
             name: peer.name.clone(),
@@ -133,7 +135,7 @@ impl Hands {
             node: node.to_owned(),
             tasks: Tasks::new(me, tx),
             reading_fence: false,
-            gate_turn: Arc::default(),
+            gate,
             gate_closed: None,
             ping_sequence: 0,
         }
@@ -252,11 +254,11 @@ impl Hands {
                 self.answer(&run, outcome, shared);
             }
             Step::Gate => {
-                let (name, port) = (self.name.clone(), self.peer.service.port);
                 self.gate_closed = Some(clock::wall_us());
-                let turn = self.gate_turn.clone();
+                self.gate.order_closed(vip.addr, self.peer.service.port);
+                let gate = self.gate.clone();
                 self.tasks.spawn(slow, step, attempt, async move {
-                    steps::close_gate(&turn, &name, vip, port).await
+                    steps::close_gate(&gate).await
                 });
             }
             Step::Service => {
@@ -303,11 +305,9 @@ impl Hands {
                 self.answer(&run, outcome, shared);
             }
             Step::Open => {
-                let turn = self.gate_turn.clone();
-                let (name, at) = (self.name.clone(), self.service_at(vip.addr));
-                self.tasks.spawn(slow, step, attempt, async move {
-                    steps::open_gate(&turn, &name, at, within).await
-                });
+                let (gate, at) = (self.gate.clone(), self.service_at(vip.addr));
+                self.tasks
+                    .spawn(slow, step, attempt, steps::open_gate(gate, at, within));
             }
             Step::Verify => match &self.watch {
                 Some(watch) => self

@@ -36,6 +36,7 @@ pub struct Recorder {
     journal: Journal,
     fence: Vec<PortRef>,
     quarantined: Vec<Quarantined>,
+    interface: Option<String>,
     found: Vec<auto::Kept>,
     recording: Option<BootTime>,
     last: Option<Kept>,
@@ -50,6 +51,7 @@ impl Recorder {
             journal,
             fence,
             quarantined: Vec::new(),
+            interface: None,
             found: Vec::new(),
             recording: None,
             last: None,
@@ -75,6 +77,11 @@ impl Recorder {
     /// Those of its ports that the fence moves.
     pub fn set_quarantined(&mut self, quarantined: Vec<Quarantined>) {
         self.quarantined = quarantined;
+    }
+
+    /// The interface that has the VIP, as configured.
+    pub fn set_interface(&mut self, interface: &str) {
+        self.interface = Some(interface.to_owned());
     }
 
     /// Ports that were found rather than named, as the journal has them.
@@ -156,6 +163,7 @@ impl Recorder {
         }
         let mut kept = Kept::of(machine, (&self.fence, &self.found), self.claimed);
         kept.quarantined.clone_from(&self.quarantined);
+        kept.interface.clone_from(&self.interface);
         if self.last.as_ref() != Some(&kept) {
             ticket = self.put(now, record::STATE, json!(kept));
             self.last = Some(kept);

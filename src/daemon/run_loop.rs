@@ -81,6 +81,8 @@ pub struct Loop {
     pub reports: std::path::PathBuf,
     /// The MAC addresses of all our interfaces, and those that they had: never foreign.
     pub our_macs: BTreeSet<MacAddr>,
+    /// Addresses of ours that no peer has are still being looked for.
+    pub strays: bool,
     /// When the kernel last told of a change of one of our interfaces: what was read before is older.
     pub link_changed: BootTime,
     /// Index and address to which each data socket of the heartbeats is bound.

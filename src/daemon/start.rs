@@ -21,12 +21,13 @@ use super::recorder::Recorder;
 use super::run_loop::{Loop, PeerRun};
 use super::status::About;
 use super::witnesses::Witnesses;
-use super::{clock, policy, traps, two_legs};
+use super::{alarms, clock, policy, traps, two_legs};
 use crate::config::{Config, Peer, Secrets};
 use crate::net::address;
 use crate::net::netlink::Netlink;
 use crate::switch::Switch;
 use crate::takeover::Machine;
+use crate::takeover::action::Level;
 use crate::takeover::alarm::Alarms;
 use crate::takeover::event::{Event, FenceRead};
 use crate::takeover::state::Phase;
@@ -184,6 +185,10 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         let mut recorder = Recorder::new(&peer.name, journal.clone(), fence_ports);
         recorder.set_quarantined(fencing.quarantined());
         recorder.set_found(fencing.found());
+        recorder.set_interface(&interfaces[serving].configured);
+        let edited = kept
+            .as_ref()
+            .and_then(|(k, _)| k.edited(peer.vip, &interfaces[serving].configured));
         let parked = hands.parked.as_ref();
         let legs = (interface, &interfaces[serving]);
         let faults = match interface.own {
@@ -202,6 +207,12 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         }
         let recovered = record::recovered(kept, found, clock::now());
         let _ = tx.send(Input::Event(me, Event::Start(recovered)));
+        let mut alarms = Alarms::default();
+        if let Some(text) = edited
+            && let Some(alert) = alarms.tell(now, "edited", Level::Critical, text)
+        {
+            alarms::log(&hands.name, &alert);
+        }
         peers.push(PeerRun {
             machine,
             recorder,
@@ -214,7 +225,7 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
             leg_faults: Vec::new(),
             switch_fails: 0,
             switch_fault: None,
-            alarms: Alarms::default(),
+            alarms,
         });
     }
     for (i, interface) in interfaces.iter_mut().enumerate() {
@@ -260,6 +271,7 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         reports,
         alarms: Alarms::default(),
         our_macs,
+        strays: true,
         link_changed: BootTime::default(),
         beats_on,
     })

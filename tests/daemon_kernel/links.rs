@@ -6,7 +6,7 @@ use crate::site::{Site, alarm};
 
 /// Deletes the cable's end and lays the cable anew: `s0` has another index then. The MAC of the far end stays.
 fn lay_the_cable_anew(site: &Site) {
-    let mac = site.lab.camera.sh("cat /sys/class/net/c0/address");
+    let mac = site.lab.camera.sh("ip -br link show c0 | awk '{print $3}'");
     site.standby("ip link del s0");
     std::thread::sleep(Duration::from_millis(1500));
     site.standby(&format!(

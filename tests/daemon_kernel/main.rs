@@ -1,6 +1,7 @@
 //! The daemon while its own side of the network changes under it, in network namespaces that each test makes for
 //! itself. Needs root. `STANDIN_BIN` names another binary than the one just built.
 
+mod addresses;
 #[expect(dead_code, reason = "shared with net_lab, which needs all of it")]
 #[path = "../net_lab/lab.rs"]
 mod lab;

@@ -62,7 +62,7 @@ impl Site {
                 .unwrap()
         });
         let fake = lab.standby.run(|| runtime.block_on(Fake::start()));
-        let mac = lab.camera.sh("cat /sys/class/net/c0/address");
+        let mac = lab.camera.sh("ip -br link show c0 | awk '{print $3}'");
         fake.with(|s| s.fdb = vec![(1, mac.trim().parse().unwrap(), 1)]);
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name).display().to_string();
