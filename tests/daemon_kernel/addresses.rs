@@ -78,7 +78,6 @@ fn after_a_release_nothing_of_ours_is_left() {
     site.standby("ip addr del 10.99.0.102/24 dev s0; sleep 1; ip addr add 10.99.0.102/24 dev s0");
     site.until_says(ROUTE, "proto 83");
     site.standby("ip route append 10.99.0.0/24 dev s0 src 10.99.0.102 metric 5");
-    site.serve_rtmp(&site.lab.camera, "0.0.0.0:1935");
     site.revive_primary();
     let (code, answer) = site.ask(&["release", "cctv"]);
     assert_eq!(code, Some(0), "{answer}");
@@ -93,7 +92,7 @@ fn what_was_removed_and_is_not_wanted_does_not_come_back_and_strays_go() {
     };
     // An address with our mark for which no peer is configured, and one of this peer's on another interface.
     site.standby(
-        "ip link add d0 type dummy; ip link set d0 up; \
+        "ip link add d0 type veth peer name d1; ip link set d0 up; \
          ip addr add 10.99.0.77/24 dev s0 label s0:standin; ip addr add 10.99.0.101/24 dev d0 label d0:standin noprefixroute",
     );
     site.start();

@@ -80,6 +80,7 @@ impl Site {
             daemon: None,
         };
         site.configure("10.99.0.101/24", peer, more);
+        site.serve_rtmp(&site.lab.camera, "0.0.0.0:1935");
         Some(site)
     }
 
