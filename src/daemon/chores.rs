@@ -30,9 +30,11 @@ impl Loop {
                 .append(Entry::new(clock::now(), "", HEARD, heard));
         }
         self.look_for_ports();
+        self.take_up_fences();
         for i in 0..self.peers.len() {
             self.check_legs(i);
             self.look_at_gate(i);
+            self.look_at_mute(i);
             let p = &self.peers[i];
             let healthy =
                 matches!(p.machine.state(), State::Standby) && p.machine.evidence().healthy;
@@ -53,6 +55,14 @@ impl Loop {
             if self.beats.is_some() {
                 self.check_own_service(i);
             }
+        }
+    }
+
+    /// Port takeover: silent or not, as it is wanted, whoever flushes the rules.
+    fn look_at_mute(&self, peer: usize) {
+        if let Some(parked) = &self.peers[peer].hands.parked {
+            let _slow = self.shared.slow.enter();
+            parked.mute.look_after(peer, &self.shared.tx);
         }
     }
 

@@ -30,6 +30,15 @@ pub async fn drop_and_prove(keeper: &Keeper, number: u64) -> Outcome {
         other => return other,
     }
     let vip = keeper.vip();
+    match keeper.left().await {
+        Ok(None) => {}
+        Ok(Some(place)) => {
+            return Outcome::Failed(format!(
+                "{place} is still there: somebody else set it; take it off first"
+            ));
+        }
+        Err(e) => return Outcome::Failed(e),
+    }
     match sockets::destroy(vip.addr).await {
         Ok(n) => Outcome::Done(format!("{vip} is gone; {n} connections closed here")),
         Err(e) => Outcome::Done(format!("{vip} is gone; its old connections time out ({e})")),

@@ -201,6 +201,13 @@ impl Keeper {
         }
     }
 
+    /// Where the address still is on this machine, set by whomever, in words.
+    pub async fn left(&self) -> Result<Option<String>, String> {
+        let here = self.here().await?;
+        let place = |a: &AddressState| format!("{} on interface number {}", a.vip, a.ifindex);
+        Ok(here.first().map(place))
+    }
+
     /// Brings the kernel to what is wanted now. What had to be mended, in words, beside what was newly ordered.
     async fn converge(&self) -> Result<Vec<String>, String> {
         let _turn = self.turn.lock().await;
@@ -268,12 +275,7 @@ impl Keeper {
         for other in self.here().await?.iter().filter(|a| a.ours) {
             self.remove(other.ifindex, other.vip, mended).await?;
         }
-        match self
-            .here()
-            .await?
-            .iter()
-            .find(|a| a.ours || a.ifindex.0 == place.index)
-        {
+        match self.here().await?.iter().find(|a| a.ours) {
             None => Ok(()),
             Some(a) => Err(format!(
                 "{} is still there, on interface number {}",

@@ -200,12 +200,8 @@ impl Hands {
                 match &self.parked {
                     Some(parked) => {
                         parked.mute.want(true);
-                        let (mute, name) = (parked.mute.clone(), self.name.clone());
-                        shared.slow.spawn(async move {
-                            if let Err(e) = mute.silence().await {
-                                tracing::error!(peer = %name, error = %e, "the VIP could not be muted");
-                            }
-                        });
+                        let _slow = shared.slow.enter();
+                        parked.mute.look_after(self.me, &shared.tx);
                     }
                     None => self.drop_address(&interfaces[self.serving], shared),
                 }
@@ -349,7 +345,7 @@ impl Hands {
                     self.fencing.clone(),
                     // The step is there only in the release of a takeover that fenced.
                     Lift::Known {
-                        node: self.node.clone(),
+                        node: self.fencing.node.clone(),
                     },
                 );
                 self.tasks.spawn(slow, step, attempt, async move {

@@ -12,10 +12,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::beats::Beats;
 use super::clock;
+use super::fencing::Fencing;
 use super::hub::Input;
 use super::interfaces::Interface;
 use super::journal::Journal;
-use super::notify;
 use super::perform::{Hands, Shared};
 use super::recorder::{self, Recorder};
 use super::{status, traps};
@@ -25,7 +25,7 @@ use crate::takeover::Machine;
 use crate::takeover::action::Action;
 use crate::takeover::alarm::Alarms;
 use crate::takeover::event::Event;
-use crate::takeover::state::{Grounds, State};
+use crate::takeover::state::State;
 use crate::types::{BootTime, MacAddr};
 
 /// The watchdog is fed, and carrier and identities are looked at, this often.
@@ -55,6 +55,10 @@ pub struct PeerRun {
     pub leg_faults: Vec<String>,
     /// Why the last one failed.
     pub switch_fault: Option<String>,
+    /// What the file names for the fence, while another one is in place.
+    pub later: Option<Fencing>,
+    /// When a fence that is left although no takeover is was last read.
+    pub look_at_marks: Option<std::time::Instant>,
     /// What the daemon itself sees and a person must know; what its core tells is there.
     pub alarms: Alarms,
 }
@@ -108,7 +112,7 @@ impl Loop {
                     yield_now().await;
                     while let Ok(input) = inputs.try_recv() {
                         if matches!(input, Input::Stop) {
-                            return self.stop();
+                            return self.stop().await;
                         }
                         self.take(input);
                     }
@@ -121,7 +125,7 @@ impl Loop {
                 count += 1;
             }
         }
-        self.stop();
+        self.stop().await;
     }
 
     fn due(&self) -> BootTime {
@@ -342,27 +346,5 @@ impl Loop {
             cameras,
             (clock::wall_text(), clock::wall_us(), clock::now()),
         )
-    }
-
-    /// Says what is left in place, and why.
-    fn stop(mut self) {
-        notify::stopping();
-        let now = clock::now();
-        for p in &mut self.peers {
-            let name = p.hands.name.clone();
-            match p.machine.ownership().map(|o| o.grounds) {
-                Some(grounds) => {
-                    if grounds != Grounds::Fenced {
-                        let stay = Action::Restore { lifetime: None };
-                        let legs = &mut self.interfaces;
-                        p.hands.perform(now, stay, None, legs, &self.shared);
-                    }
-                    tracing::warn!(peer = %name, "stopping while active: {} stays on this machine for ever, and the fence stays, because the cameras are here; the next start goes on from there", p.hands.peer.vip);
-                }
-                None => {
-                    tracing::info!(peer = %name, "stopping in {}: nothing of ours is left in place", p.machine.label())
-                }
-            }
-        }
     }
 }

@@ -74,7 +74,7 @@ pub enum GateError {
 
 /// The table of a peer. Two peers never share one: everything but letters and digits is written as
 /// `_` and two hexadecimal digits.
-fn table(peer: &str) -> String {
+pub fn table(peer: &str) -> String {
     table_of(TABLE_PREFIX, peer)
 }
 

@@ -105,11 +105,7 @@ pub async fn keep_connected(
     netlink: &Netlink,
     wanted: &[Connected],
 ) -> Result<Vec<String>, NetlinkError> {
-    let question = RouteMessageBuilder::<Ipv4Addr>::new().build();
-    let found = netlink.handle.route().get(question).execute();
-    let found: Result<Vec<RouteMessage>, _> = found.try_collect().await;
-    let found = found.map_err(|e| NetlinkError::new("list the IPv4 routes", e))?;
-    let seen: Vec<Seen> = found.into_iter().map(Seen::of).collect();
+    let seen = list(netlink).await?;
     let local = |s: &&Seen| s.message.header.table == LOCAL;
     let (ours, others): (Vec<&Seen>, Vec<&Seen>) =
         seen.iter().filter(|s| !local(s)).partition(|s| s.ours());
@@ -117,23 +113,33 @@ pub async fn keep_connected(
     let needed = |w: &&Connected| w.network.prefix < 31 && !others.iter().any(|s| s.serves(w));
     let needed: Vec<&Connected> = wanted.iter().filter(needed).collect();
     let mut done = Vec::new();
-    for wanted in &needed {
-        if !ours.iter().any(|s| s.is(wanted)) {
+    // First what is old: the kernel takes the first that fits the question, and a question without a preferred sender
+    // fits the new one too.
+    let old: Vec<&&Seen> = ours
+        .iter()
+        .filter(|s| !needed.iter().any(|w| s.is(w)))
+        .collect();
+    for route in &old {
+        remove(netlink, route.message.clone()).await?;
+        let length = route.message.header.destination_prefix_length;
+        done.push(format!("our route to {}/{length} is taken away", route.to));
+    }
+    for wanted in needed {
+        if !old.is_empty() || !ours.iter().any(|s| s.is(wanted)) {
             add(netlink, wanted).await?;
-            done.push(format!(
-                "the route to {} was missing and is set",
-                words(wanted)
-            ));
+            done.push(format!("the connected route to {} is set", words(wanted)));
         }
     }
-    for old in ours.iter().filter(|s| !needed.iter().any(|w| s.is(w))) {
-        remove(netlink, old.message.clone()).await?;
-        done.push(format!(
-            "our route to {}/{} is taken away",
-            old.to, old.message.header.destination_prefix_length
-        ));
-    }
     Ok(done)
+}
+
+async fn list(netlink: &Netlink) -> Result<Vec<Seen>, NetlinkError> {
+    let _one = netlink.listing().await;
+    let question = RouteMessageBuilder::<Ipv4Addr>::new().build();
+    let found = netlink.handle.route().get(question).execute();
+    let found: Result<Vec<RouteMessage>, _> = found.try_collect().await;
+    let found = found.map_err(|e| NetlinkError::new("list the IPv4 routes", e))?;
+    Ok(found.into_iter().map(Seen::of).collect())
 }
 
 fn words(wanted: &Connected) -> String {

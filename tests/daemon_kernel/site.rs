@@ -21,6 +21,7 @@ pub struct Site {
     dir: tempfile::TempDir,
     runtime: tokio::runtime::Runtime,
     daemon: Option<Child>,
+    path: Option<PathBuf>,
 }
 
 impl Drop for Site {
@@ -43,8 +44,8 @@ fn binary() -> PathBuf {
 }
 
 impl Site {
-    /// The machines, and the configuration with `peer` in `[peer.cctv]` and `more` after it; nothing runs yet.
-    pub fn new(peer: &str, more: &str) -> Option<Site> {
+    /// The machines, and the configuration with `peer` in `[peer.cctv]` and `service` in its service (three seconds, if empty); nothing runs yet.
+    pub fn new(peer: &str, service: &str) -> Option<Site> {
         let lab = lab()?;
         lab.camera.sh(
             "for n in 1 11 12 13 14 101; do ip addr add 10.99.0.$n/24 dev c0 2>/dev/null || :; done",
@@ -78,15 +79,21 @@ impl Site {
             dir,
             runtime,
             daemon: None,
+            path: None,
         };
-        site.configure("10.99.0.101/24", peer, more);
+        site.configure("10.99.0.101/24", peer, service);
         site.serve_rtmp(&site.lab.camera, "0.0.0.0:1935");
         Some(site)
     }
 
     /// Writes the configuration.
-    pub fn configure(&self, vip: &str, peer: &str, more: &str) {
+    pub fn configure(&self, vip: &str, peer: &str, service: &str) {
         let path = |name: &str| self.dir.path().join(name).display().to_string();
+        let service = if service.is_empty() {
+            "timeout = \"3s\""
+        } else {
+            service
+        };
         let text = format!(
             "[node]\nname = \"standby\"\nstate-dir = \"{}\"\nsocket = \"{}\"\nrealtime = false\n\
              [switch.core]\naddress = \"{}\"\nprofile = \"generic-qbridge\"\noper-staleness = \"0s\"\nuplinks = [\"ge48\"]\n\
@@ -94,9 +101,9 @@ impl Site {
              [peer.cctv]\nkind = \"agentless\"\nvip = \"{vip}\"\ninterface = \"s0\"\n{peer}\n\
              [peer.cctv.detect]\nstartup-grace = \"0s\"\nmin-cameras = 3\nstall = \"2s\"\n\
              [[peer.cctv.fence]]\nswitch = \"core\"\nports = [\"ge1\"]\npersist = false\n\
-             [peer.cctv.service]\ntimeout = \"3s\"\n\
+             [peer.cctv.service]\n{service}\n\
              [peer.cctv.announce]\nrefresh = \"2s\"\n\
-             [peer.cctv.verify]\ncameras = \"cameras.csv\"\nwithin = \"1s\"\n{more}",
+             [peer.cctv.verify]\ncameras = \"cameras.csv\"\nwithin = \"1s\"\n",
             path("state"),
             path("standin.sock"),
             self.fake.address,
@@ -125,6 +132,31 @@ impl Site {
             .stderr(log);
         self.daemon = Some(self.lab.standby.run(|| command.spawn().unwrap()));
         self.until("the daemon answers", |s| s.is_object());
+    }
+
+    /// From the next start on the daemon finds this script where it looks for `nft`.
+    pub fn replace_nft(&mut self, script: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = self.dir.path().join("bin");
+        std::fs::create_dir_all(&folder).unwrap();
+        let nft = folder.join("nft");
+        std::fs::write(&nft, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&nft, std::fs::Permissions::from_mode(0o755)).unwrap();
+        self.path = Some(folder);
+    }
+
+    /// `standin run` with a configuration that is refused; its exit code.
+    pub fn start_in_vain(&self) -> Option<i32> {
+        let path = self.dir.path().join("standin.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{text}\nnonsense = 1\n")).unwrap();
+        let mut command = self.command(&["run"]);
+        let code = self
+            .lab
+            .standby
+            .run(|| command.output().unwrap().status.code());
+        std::fs::write(&path, text).unwrap();
+        code
     }
 
     pub fn signal(&mut self, signal: nix::sys::signal::Signal) {
