@@ -5,7 +5,7 @@ use super::hub::Input;
 use super::interfaces::Interface;
 use super::parked;
 use super::perform::{Hands, Shared};
-use super::steps::Way;
+use super::steps::{Asked, Way};
 use crate::detect::rtmp::From;
 use crate::takeover::event::Event;
 use crate::types::IfIndex;
@@ -29,10 +29,15 @@ impl Hands {
     pub(super) fn way(&self, interface: &Interface, shared: &Shared) -> Way {
         Way {
             at: self.service_at(self.vip().addr),
-            from: match self.parked {
-                Some(_) => From::Interface(interface.name.clone()),
-                None => interface.own.map_or(From::Anywhere, From::Address),
+            from: match (&self.parked, interface.own) {
+                (Some(_), _) => Ok(From::Interface(interface.name.clone())),
+                (None, _) if self.vip_is_here => {
+                    Err(format!("{} is on this machine itself", self.vip().addr))
+                }
+                (None, Some(own)) => Ok(From::Address(own)),
+                (None, None) => Err(format!("{} has no address of its own", interface.name)),
             },
+            by: (interface.name.clone(), IfIndex(interface.index)),
             listening: self
                 .parked
                 .as_ref()
@@ -44,10 +49,13 @@ impl Hands {
         let (way, me, tx) = (self.way(interface, shared), self.me, shared.tx.clone());
         let within = self.peer.detect.service_timeout;
         shared.slow.spawn(async move {
-            let result = way.ask(within).await;
-            let event = Event::Service {
-                ok: result.is_ok(),
-                fault: result.err().unwrap_or_default(),
+            let event = match way.ask(within).await {
+                Asked::Serves => Event::Service {
+                    ok: true,
+                    fault: String::new(),
+                },
+                Asked::Fails(fault) => Event::Service { ok: false, fault },
+                Asked::NotAsked(why) => Event::ServiceNotAsked { why },
             };
             let _ = tx.send(Input::Event(me, event));
         });

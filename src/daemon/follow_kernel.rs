@@ -127,7 +127,7 @@ impl Loop {
         if begun < self.link_changed {
             return;
         }
-        self.our_macs.extend(view.macs());
+        self.our_macs = view.macs().chain(self.old_macs.iter().copied()).collect();
         self.remove_strays(view);
         for i in 0..self.interfaces.len() {
             self.follow_interface(i, view);
@@ -208,7 +208,7 @@ impl Loop {
         let was = std::mem::replace(&mut self.interfaces[i].mac, mac);
         let name = self.interfaces[i].name.clone();
         tracing::warn!("interface {name} has another MAC address: {mac} instead of {was}");
-        self.our_macs.extend([mac, was]);
+        self.old_macs.insert(was);
         let now = clock::now();
         for p in &mut self.peers {
             let hands = &mut p.hands;

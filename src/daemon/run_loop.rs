@@ -83,8 +83,10 @@ pub struct Loop {
     pub alarms: Alarms,
     /// Where reports go.
     pub reports: std::path::PathBuf,
-    /// The MAC addresses of all our interfaces, and those that they had: never foreign.
+    /// The MAC addresses of all our interfaces, and those that the VIPs' had: never foreign.
     pub our_macs: BTreeSet<MacAddr>,
+    /// Those that the VIPs' interfaces had.
+    pub old_macs: BTreeSet<MacAddr>,
     /// Addresses of ours that no peer has are still being looked for.
     pub strays: bool,
     /// When the kernel last told of a change of one of our interfaces: what was read before is older.
@@ -278,11 +280,16 @@ impl Loop {
             self.interfaces[interface].mac,
             self.interfaces[interface].own,
         );
-        if self.our_macs.contains(&frame.sha) {
+        if self.interfaces.iter().any(|i| i.mac == frame.sha) {
             return;
         }
+        let ours = self.our_macs.contains(&frame.sha);
         for i in 0..self.peers.len() {
             let p = &mut self.peers[i];
+            // An interface of ours that had the peer's MAC for a moment does not make us deaf for the peer.
+            if ours && p.machine.evidence().pinned != Some(frame.sha) {
+                continue;
+            }
             let vip = p.hands.peer.vip.addr;
             let listens = p.interface == interface;
             if listens && frame.spa == vip {

@@ -1,6 +1,6 @@
 //! Builds the loop from a configuration and runs it on the fast path's thread.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -275,6 +275,7 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         reports,
         alarms,
         our_macs,
+        old_macs: BTreeSet::new(),
         strays: true,
         link_changed: BootTime::default(),
         beats_on,

@@ -8,9 +8,10 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::gate_keeper::{GateKeeper, OpensAtLast};
 use crate::config;
-use crate::detect::rtmp::{self, From};
+use crate::detect::rtmp::{self, From, RtmpFault};
 use crate::net::neighbour;
 use crate::net::netlink::Netlink;
+use crate::net::sent_syns::SentSyns;
 use crate::net::sockets::Connection;
 use crate::service;
 use crate::takeover::event::Outcome;
@@ -99,20 +100,51 @@ pub async fn open_gate(gate: Arc<GateKeeper>, at: SocketAddrV4, within: Duration
 pub struct Way {
     /// VIP and port.
     pub at: SocketAddrV4,
-    /// By which of our interfaces or addresses.
-    pub from: From,
+    /// By which of our interfaces or addresses; or why it cannot be asked from here at all.
+    pub from: Result<From, String>,
+    /// Our interface on the VIP's network: what does not leave by it is not asked.
+    pub by: (String, IfIndex),
     /// In a port takeover the listening leg: it hears our other leg announce the VIP, and would go on asking ourselves.
     pub listening: Option<(Netlink, IfIndex)>,
 }
 
+/// What a question brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// The peer's service completed the handshake.
+    Serves,
+    /// It was asked and did not; in words.
+    Fails(String),
+    /// It was not asked, for a reason on our own side: nothing is known of the peer.
+    NotAsked(String),
+}
+
 impl Way {
-    /// One handshake; the fault in words if it fails. After a failure the peer's MAC address is asked for anew.
-    pub async fn ask(&self, within: Duration) -> Result<(), String> {
-        let answer = rtmp::handshake(self.at, &self.from, within).await;
+    /// One handshake. After a failure the peer's MAC address is asked for anew.
+    pub async fn ask(&self, within: Duration) -> Asked {
+        let (at, (name, index)) = (self.at, &self.by);
+        let from = match &self.from {
+            Ok(from) => from,
+            Err(why) => return Asked::NotAsked(why.clone()),
+        };
+        // Where it cannot be opened, an error of the socket below says so too.
+        let sent = SentSyns::open(*index, at).ok();
+        let answer = rtmp::handshake(at, from, within).await;
         if answer.is_err() {
             self.resolve_anew().await;
         }
-        answer.map(|_| ()).map_err(|e| e.to_string())
+        match (answer, sent.map(|s| s.any())) {
+            (Ok(_), Some(false)) => Asked::NotAsked(format!(
+                "the handshake with {at} was with this machine itself, or by another way than {name}: is {} set here too, or a route?",
+                at.ip()
+            )),
+            (Ok(_), Some(true) | None) => Asked::Serves,
+            (Err(e @ RtmpFault::Local { .. }), _) => Asked::NotAsked(e.to_string()),
+            (Err(e), Some(false)) => Asked::NotAsked(format!(
+                "our SYN to {at} did not leave by {name} (our address, our route, our firewall, or nobody answers ARP): {e}"
+            )),
+            (Err(e), Some(true) | None) => Asked::Fails(e.to_string()),
+        }
     }
 
     async fn resolve_anew(&self) {
@@ -144,12 +176,12 @@ pub async fn peer_serves(way: &Way, within: Duration) -> Outcome {
     way.resolve_anew().await;
     loop {
         let why = match way.ask(OWN_HANDSHAKE).await {
-            Ok(()) => {
+            Asked::Serves => {
                 return Outcome::Done(
                     "the peer's service completed a handshake on the VIP".to_owned(),
                 );
             }
-            Err(why) => why,
+            Asked::Fails(why) | Asked::NotAsked(why) => why,
         };
         if begun.elapsed() + ASK_AGAIN >= within {
             return Outcome::Failed(format!(

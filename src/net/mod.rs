@@ -15,5 +15,6 @@ pub mod mute;
 pub mod neighbour;
 pub mod netlink;
 pub mod route;
+pub mod sent_syns;
 pub mod sockets;
 pub mod watch;

@@ -27,7 +27,7 @@ fn gate_closed(service: &str, prepare: impl FnOnce(&mut Site)) -> Option<Site> {
 /// What a camera gets that dials now: "open" or refused at once (the gate is open), or nothing (it is closed).
 fn dialled(site: &Site) -> String {
     site.lab.camera.sh(
-        "timeout 1 bash -c '</dev/tcp/10.99.0.101/1935' 2>&1; case $? in 124) echo dropped;; 0) echo open;; *) echo refused;; esac",
+        "timeout 1 bash -c '</dev/tcp/10.99.0.101/1935' 2>/dev/null && code=0 || code=$?; case $code in 124) echo dropped;; 0) echo open;; *) echo refused;; esac",
     )
 }
 
@@ -131,7 +131,7 @@ fn a_slow_nft_and_a_late_service_leave_it_open() {
 
 #[test]
 fn it_opens_when_the_service_serves_and_not_when_its_start_command_returns() {
-    let service = "timeout = \"60s\"\ncommand = [\"sleep\", \"40\"]";
+    let service = "timeout = \"60s\"\ncommand = [\"/bin/sleep\", \"40\"]";
     let Some(site) = gate_closed(service, |_| {}) else {
         return;
     };

@@ -7,6 +7,7 @@ mod gates;
 #[path = "../net_lab/lab.rs"]
 mod lab;
 mod links;
+mod own_faults;
 mod site;
 #[expect(
     dead_code,

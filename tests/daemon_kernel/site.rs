@@ -19,7 +19,8 @@ pub struct Site {
     pub lab: Lab,
     pub fake: Fake,
     dir: tempfile::TempDir,
-    runtime: tokio::runtime::Runtime,
+    /// The switch runs on it.
+    _runtime: tokio::runtime::Runtime,
     daemon: Option<Child>,
     path: Option<PathBuf>,
 }
@@ -50,18 +51,8 @@ impl Site {
         lab.camera.sh(
             "for n in 1 11 12 13 14 101; do ip addr add 10.99.0.$n/24 dev c0 2>/dev/null || :; done",
         );
-        let runtime = lab.standby.run(|| {
-            let host = &lab.standby;
-            tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(1)
-                .enable_all()
-                .on_thread_start({
-                    let host = host.again();
-                    move || host.enter()
-                })
-                .build()
-                .unwrap()
-        });
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
         let fake = lab.standby.run(|| runtime.block_on(Fake::start()));
         let mac = lab.camera.sh("ip -br link show c0 | awk '{print $3}'");
         fake.with(|s| s.fdb = vec![(1, mac.trim().parse().unwrap(), 1)]);
@@ -77,7 +68,7 @@ impl Site {
             lab,
             fake,
             dir,
-            runtime,
+            _runtime: runtime,
             daemon: None,
             path: None,
         };
@@ -258,10 +249,6 @@ impl Site {
         self.until("the peer is healthy", |s| {
             s["peer"]["healthy_since_boot"] == true && s["state"] == "standby"
         });
-    }
-
-    pub fn runtime(&self) -> &tokio::runtime::Runtime {
-        &self.runtime
     }
 }
 

@@ -40,16 +40,6 @@ impl Host {
         })
     }
 
-    /// The same namespace once more.
-    pub fn again(&self) -> Host {
-        Host(self.0.try_clone().unwrap())
-    }
-
-    /// Moves the calling thread into this namespace.
-    pub fn enter(&self) {
-        setns(&self.0, CloneFlags::CLONE_NEWNET).expect("enter the namespace");
-    }
-
     /// Runs `f` in this namespace, on a thread of its own.
     pub fn run<T: Send>(&self, f: impl FnOnce() -> T + Send) -> T {
         on_a_thread(|| {
