@@ -23,6 +23,7 @@ pub mod fencing;
 mod follow_kernel;
 pub mod forwarding;
 mod gate_keeper;
+mod holding;
 pub mod hub;
 pub mod interfaces;
 pub mod journal;

@@ -279,6 +279,7 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         strays: true,
         link_changed: BootTime::default(),
         beats_on,
+        holds: Vec::new(),
     })
 }
 
