@@ -41,6 +41,15 @@ pub struct Parked {
     pub mute: Arc<Mute>,
 }
 
+impl Parked {
+    /// From now on nothing is said with the VIP as sender; tried until it is so.
+    pub(super) fn fall_silent(&self, peer: usize, shared: &Shared) {
+        self.mute.want(true);
+        let _slow = shared.slow.enter();
+        self.mute.look_after(peer, &shared.tx);
+    }
+}
+
 /// The mute of one peer's VIP. The last order counts, in whatever order the tasks come to run; what is wanted is looked
 /// at each second, put in place again where somebody took it away, and tried until it succeeds.
 pub struct Mute {

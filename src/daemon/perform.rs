@@ -69,7 +69,7 @@ pub struct Hands {
     pub serving: usize,
     /// ICMP echo to the VIP.
     pub pinger: Option<Arc<IcmpProbe>>,
-    /// The keeper of the VIP; none with port takeover, where the operating system has it.
+    /// The keeper of the VIP; none with port takeover.
     pub keeper: Option<Arc<Keeper>>,
     /// The VIP is on one of our interfaces though we do not own it: whatever is asked by IP is answered by ourselves.
     pub vip_is_here: bool,
@@ -199,9 +199,7 @@ impl Hands {
                 self.open_gate(shared);
                 match &self.parked {
                     Some(parked) => {
-                        parked.mute.want(true);
-                        let _slow = shared.slow.enter();
-                        parked.mute.look_after(self.me, &shared.tx);
+                        parked.fall_silent(self.me, shared);
                     }
                     None => self.drop_address(&interfaces[self.serving], shared),
                 }
@@ -286,10 +284,10 @@ impl Hands {
             Step::Rewire | Step::Park => self.move_own_port(&run, ticket, interface, shared),
             Step::Forward => self.await_forwarding(&run, shared),
             Step::Claim => {
+                // A task on the fast path's own runtime: netlink answers in microseconds.
                 let Some((keeper, number)) = self.order_address(run.lifetime, interface) else {
                     return;
                 };
-                // A task on the fast path's own runtime: netlink answers in microseconds.
                 self.tasks
                     .spawn(&Handle::current(), step, attempt, async move {
                         durable(ticket).await;
