@@ -45,6 +45,9 @@ pub struct Kept {
     /// The other node's hold binds this one.
     #[serde(default)]
     pub peer_hold: bool,
+    /// We gave way to the peer twice, and no person has looked yet.
+    #[serde(default)]
+    pub flapping: bool,
     /// The ports the fence writes: recovery never fences another.
     pub fence: Vec<PortRef>,
     /// Those of them that it moves, with the VLAN to which they go back.
@@ -114,6 +117,7 @@ impl Kept {
             hold: machine.hold(),
             hold_here: machine.hold() && !machine.flags().hold,
             peer_hold: machine.held_by_peer(),
+            flapping: machine.looks().flapping(),
             fence: fence.to_vec(),
             quarantined: Vec::new(),
             found: found.to_vec(),
@@ -167,6 +171,7 @@ pub fn recovered(kept: Option<(Kept, bool)>, seen: Seen, now: BootTime) -> Recov
         hold: kept.hold,
         hold_here: kept.hold_here,
         peer_hold: kept.peer_hold,
+        flapping: kept.flapping,
         ..fresh
     }
 }
@@ -189,6 +194,7 @@ mod tests {
             hold: false,
             hold_here: false,
             peer_hold: false,
+            flapping: false,
             fence: Vec::new(),
             quarantined: Vec::new(),
             found: Vec::new(),
