@@ -69,6 +69,17 @@ impl Machine {
         self.become_state(State::Standby, "the VIP's lifetime passed unrenewed");
     }
 
+    /// How the fence stands for all that we know, as `status` says it.
+    pub fn fence_words(&self) -> Option<&'static str> {
+        match self.own.as_ref()?.grounds {
+            Grounds::Fenced | Grounds::Unfenced if self.fence_lost => Some("lost"),
+            Grounds::Fenced if self.looks.stale() => Some("stale"),
+            Grounds::Fenced => Some("proven"),
+            Grounds::Unfenced => Some("unclear"),
+            Grounds::Yielded | Grounds::Vacant => None,
+        }
+    }
+
     /// Another machine claims the VIP that we own.
     pub(super) fn foreign_claim(&mut self, now: BootTime, mac: MacAddr) {
         if matches!(self.state, State::Releasing(_)) {

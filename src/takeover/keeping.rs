@@ -118,17 +118,6 @@ impl Machine {
         &self.looks
     }
 
-    /// How the fence stands for all that we know, as `status` says it.
-    pub fn fence_words(&self) -> Option<&'static str> {
-        match self.own.as_ref()?.grounds {
-            Grounds::Fenced | Grounds::Unfenced if self.fence_lost => Some("lost"),
-            Grounds::Fenced if self.looks.stale() => Some("stale"),
-            Grounds::Fenced => Some("proven"),
-            Grounds::Unfenced => Some("unclear"),
-            Grounds::Yielded | Grounds::Vacant => None,
-        }
-    }
-
     /// Once a second while we own the VIP.
     pub(super) fn keep_looking(&mut self, now: BootTime) {
         if self.own.is_none() || self.looks.ask > now {
