@@ -165,7 +165,7 @@ impl Hands {
         let interface = &mut interfaces[self.listening];
         match action {
             Action::ArpProbe { to } => {
-                self.ask_vip(now, to, interface);
+                self.ask_peer(now, to, interface);
             }
             Action::Ping => {
                 if let (Some(pinger), false) = (&self.pinger, self.vip_is_here) {

@@ -21,7 +21,7 @@ pub struct Questions {
 
 impl Hands {
     /// Asks who has the VIP, from our own address.
-    pub(super) fn ask_vip(
+    pub(super) fn ask_peer(
         &mut self,
         now: BootTime,
         to: Option<MacAddr>,
