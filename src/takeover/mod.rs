@@ -13,6 +13,7 @@ pub mod course;
 pub mod event;
 pub mod evidence;
 pub mod flow;
+pub mod keeping;
 pub mod left;
 mod observed;
 mod orders;
@@ -89,6 +90,9 @@ pub struct Machine {
     /// What a takeover without ownership has left at the switch.
     #[serde(default)]
     left: left::Left,
+    /// What the owner looks at.
+    #[serde(default)]
+    looks: keeping::Looks,
     /// Cameras: expected, back.
     cameras: (u32, u32),
     /// The `now` of the last call.
@@ -174,6 +178,7 @@ impl Machine {
             refused: None,
             alarms: alarm::Alarms::default(),
             left: left::Left::default(),
+            looks: keeping::Looks::default(),
             cameras: (0, 0),
             seen: now,
             last_flow: None,
@@ -258,6 +263,7 @@ impl Machine {
             Event::VipSeen { mac } => self.vip_seen(now, mac),
             Event::Pong => self.pong(now),
             Event::Service { ok, fault } => self.service_probed(now, ok, fault),
+            Event::ServiceNotAsked { why } => self.service_not_asked(now, &why),
             Event::PeerPort { up } => self.port_read(now, up),
             Event::SwitchSilent => self.switch_silent(now),
             Event::PortHint => self.port_hinted(now),
@@ -271,6 +277,8 @@ impl Machine {
             Event::FenceSet { attempt } => self.fence_set(now, attempt),
             Event::FenceRead(read) => self.fence_read(now, read),
             Event::ReadBack(ports) => self.read_back(now, ports),
+            Event::Located { mac, place } => self.located(mac, place),
+            Event::PeerServes { mac, ok, .. } => self.peer_asked(now, mac, ok),
             Event::StepEnded {
                 step,
                 attempt,
@@ -329,6 +337,7 @@ impl Machine {
         due.extend(self.left_due());
         if let Some(own) = &self.own {
             due.extend([own.renew, own.fence_check].into_iter().flatten());
+            due.push(self.looks.due());
         }
         due.into_iter().min()
     }
