@@ -20,7 +20,7 @@ use crate::net::netlink::Netlink;
 use crate::switch::Switch;
 use crate::switch::unfence::{Lift, unfence};
 use crate::takeover::event::Outcome;
-use crate::types::PortRef;
+use crate::types::{PortName, PortRef};
 
 /// The port has this long to read back up.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -98,7 +98,7 @@ fn journaled(config: &Config, peer: &Peer, at: &PortRef) -> Option<Quarantine> {
         .filter_map(|file| journal::read(&file).ok())
         .find_map(|said| record::last(&said.records, &peer.name, ""))?
         .0;
-    let moved = kept.quarantined.into_iter().find(|q| q.port == *at)?;
+    let moved = kept.quarantined.into_iter().find(|q| q.port.is_same(at))?;
     Some(Quarantine {
         production: moved.production,
         quarantine: moved.quarantine,
@@ -135,7 +135,8 @@ async fn leave_quarantine(
 /// True if the fence may have shut this port. Which one an automatic fence has shut, only its daemon knows: the port's
 /// mark says whether it did.
 fn writes(fence: &Fence, at: &PortRef) -> bool {
-    fence.switch == at.switch && (fence.auto || fence.ports.contains(&at.port))
+    fence.switch == at.switch
+        && (fence.auto || PortName::position(&fence.ports, &at.port).is_some())
 }
 
 /// The peers whose fence may have shut this port; at least one.
@@ -144,7 +145,7 @@ fn find<'a>(config: &'a Config, port: &PortRef) -> Result<Vec<&'a Peer>, String>
     let auto = |p: &&Peer| p.fence.iter().any(|f| writes(f, port));
     let never = config.switches.get(&port.switch).is_some_and(|s| {
         let mut ports = s.uplinks.iter().chain(&s.own_ports);
-        ports.any(|p| *p == port.port)
+        ports.any(|p| PortName::same(p, &port.port))
     });
     for peers in [
         config.peers.values().filter(named).collect::<Vec<_>>(),

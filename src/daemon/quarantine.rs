@@ -9,7 +9,7 @@ use super::moving::{self, Where, Whose};
 use crate::config::{self, Quarantine};
 use crate::switch::{PortIdentity, Switch};
 use crate::takeover::event::{FenceRead, Outcome};
-use crate::types::{MacAddr, PortRef};
+use crate::types::{MacAddr, PortName, PortRef};
 
 /// Gap between two looks for the peer in the production VLAN.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -71,7 +71,7 @@ async fn absent(
             Ok(places) => {
                 let elsewhere = places.iter().find(|p| {
                     let name = p.if_name.as_ref();
-                    !name.is_some_and(|n| level.ports.contains(n))
+                    !name.is_some_and(|n| PortName::position(&level.ports, n).is_some())
                 });
                 match elsewhere {
                     None => return Ok(()),

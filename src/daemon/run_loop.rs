@@ -213,7 +213,12 @@ impl Loop {
                 }
             }
             Input::Resync => self.look_again(),
-            Input::Raise { peer, key, level, text } => self.raise(peer, key, level, text),
+            Input::Raise {
+                peer,
+                key,
+                level,
+                text,
+            } => self.raise(peer, key, level, text),
             Input::Settle { peer, key, text } => self.settle(peer, key, text),
             Input::Ask(ask) => self.ask(ask),
             Input::Reload(new) => super::reload::reload(self, &new.0, &new.1),

@@ -73,8 +73,7 @@ pub async fn fence(switch: &Switch, request: FenceRequest) -> Result<FenceProof,
         port,
         guard,
     };
-    guard::by_name(&names, &switch.target().uplinks, &switch.target().own_ports)
-        .map_err(guarded)?;
+    guard::by_name(switch.target(), &names).map_err(guarded)?;
 
     let in_time = async {
         let writer = switch.writer().await;
@@ -95,6 +94,9 @@ pub async fn fence(switch: &Switch, request: FenceRequest) -> Result<FenceProof,
                 switch: switch.target().name.clone(),
                 within: request.within,
             })??;
+    // Once more by the names that the switch itself gives to these ports.
+    let own_names: Vec<&str> = before.ports.iter().map(|p| p.if_name.as_str()).collect();
+    guard::by_name(switch.target(), &own_names).map_err(guarded)?;
     check(switch, &request, &before, &learned).map_err(guarded)?;
 
     let resolved_after = start.elapsed();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::credentials::SwitchTarget;
 use super::profile::{FdbPort, Profile};
 use super::value::{Oid, Value, mac_index};
 use crate::types::{MacAddr, VlanId};
@@ -43,10 +44,18 @@ impl Map {
         self.names.is_empty()
     }
 
-    /// The ifIndexes that have this name.
-    pub fn if_indexes(&self, name: &str) -> Vec<u32> {
-        let named = self.names.iter().filter(|(_, n)| *n == name);
-        named.map(|(i, _)| *i).collect()
+    /// The ifIndexes that have this name: exactly, or else in another spelling of it.
+    pub fn if_indexes(&self, target: &SwitchTarget, name: &str) -> Vec<u32> {
+        let of = |same: &dyn Fn(&str) -> bool| -> Vec<u32> {
+            let named = self.names.iter().filter(|(_, n)| same(n));
+            named.map(|(i, _)| *i).collect()
+        };
+        let exact = of(&|n| n == name);
+        if exact.is_empty() {
+            of(&|n| target.same_port(n, name))
+        } else {
+            exact
+        }
     }
 
     /// The name of an ifIndex.

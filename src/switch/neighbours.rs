@@ -128,7 +128,7 @@ async fn over_snmp(switch: &Switch) -> Result<Vec<Neighbour>, SwitchError> {
         let texts = [local_ids.get(&vec![local]), local_texts.get(&vec![local])];
         let texts = texts.into_iter().flatten().filter_map(Value::text);
         for text in texts {
-            if let [one] = map.if_indexes(&text).as_slice() {
+            if let [one] = map.if_indexes(switch.target(), &text).as_slice() {
                 return map.name(*one).map(str::to_owned);
             }
         }

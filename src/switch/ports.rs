@@ -98,7 +98,18 @@ impl Switch {
             }
         }
         let table = self.port_table().await?;
-        Ok(table.into_iter().find(|r| r.if_name == name))
+        let row = self.rows_named(&table, name).first().map(|r| (*r).clone());
+        Ok(row)
+    }
+
+    /// The rows of the port with this name: exactly, or else in another spelling of it.
+    pub fn rows_named<'a>(&self, table: &'a [PortRow], name: &str) -> Vec<&'a PortRow> {
+        let exact: Vec<&PortRow> = table.iter().filter(|r| r.if_name == name).collect();
+        if !exact.is_empty() {
+            return exact;
+        }
+        let same = |r: &&PortRow| self.target().same_port(&r.if_name, name);
+        table.iter().filter(same).collect()
     }
 
     async fn port_table_over_snmp(&self) -> Result<Vec<PortRow>, SwitchError> {

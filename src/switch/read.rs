@@ -61,7 +61,11 @@ impl Switch {
             map = self.learn_map().await?;
         }
         loop {
-            if !fresh && ports.iter().any(|p| map.if_indexes(p).len() != 1) {
+            if !fresh
+                && ports
+                    .iter()
+                    .any(|p| map.if_indexes(self.target(), p).len() != 1)
+            {
                 map = self.learn_map().await?;
                 fresh = true;
             }
@@ -136,7 +140,7 @@ impl Switch {
     /// What to ask about one port: its status objects, and whether the map is right about its bridge port.
     fn ask<'a>(&self, map: &Map, port: &'a str) -> Result<(Ask<'a>, Vec<Oid>), SwitchError> {
         let switch = || self.target().name.clone();
-        let if_index = match map.if_indexes(port).as_slice() {
+        let if_index = match map.if_indexes(self.target(), port).as_slice() {
             [one] => *one,
             [] => {
                 return Err(SwitchError::NoSuchPort {
@@ -171,6 +175,7 @@ impl Switch {
         Ok((
             Ask {
                 port,
+                name: map.name(if_index).unwrap_or(port).to_owned(),
                 if_index,
                 base,
             },
@@ -198,7 +203,7 @@ impl Switch {
             came_back: value.to_string(),
         };
         let name = find("name").and_then(|(_, v)| v.text());
-        if name.as_deref() != Some(ask.port) {
+        if name.as_deref() != Some(ask.name.as_str()) {
             return Err(SwitchError::Moving {
                 switch: self.target().name.clone(),
                 port: ask.port.to_owned(),
@@ -216,7 +221,7 @@ impl Switch {
             at.and_then(|at| small(values.get(at)?)) == Some(ask.if_index)
         });
         Ok(PortState {
-            if_name: ask.port.to_owned(),
+            if_name: ask.name.clone(),
             if_index: IfIndex(ask.if_index),
             bridge_port: base.map(BridgePort),
             if_alias: None,
@@ -225,7 +230,7 @@ impl Switch {
             oper: Oper::from(status("oper")?),
             last_change_cs: find("last_change").and_then(|(_, v)| small(v)),
             sys_uptime_cs: uptime,
-            place: self.place_number(ask.port, ask.if_index, base),
+            place: self.place_number(&ask.name, ask.if_index, base),
             alias_octets: None,
         }
         .with_alias(find("alias").and_then(|(_, v)| Some(v.bytes()?.to_vec()))))
@@ -233,7 +238,10 @@ impl Switch {
 }
 
 struct Ask<'a> {
+    /// As it was asked for.
     port: &'a str,
+    /// As the switch spells it.
+    name: String,
     if_index: u32,
     base: Option<u32>,
 }

@@ -54,7 +54,7 @@ pub async fn run(args: &TryArgs, json: bool) -> Result<ExitCode, ExitCode> {
     }
     let mut plans = Vec::new();
     if let Some(name) = &args.port {
-        let Some(row) = rows.iter().find(|r| r.if_name == *name) else {
+        let Some(row) = switch.rows_named(&rows, name).first().copied() else {
             let there: Vec<&str> = rows.iter().map(|r| r.if_name.as_str()).collect();
             let told = format!(
                 "there is no port named `{name}`; there are: {}",

@@ -55,10 +55,9 @@ pub(super) async fn look(
         Some(port) => switch.macs_of(port).await.ok(),
         None => None,
     };
-    let target = switch.target();
+    let listed = super::run::listed(switch, request, &shown.before);
     let around = Around {
-        uplinks: &target.uplinks,
-        own_ports: &target.own_ports,
+        listed,
         macs: macs.as_deref(),
         needs: &op.need,
     };

@@ -1,5 +1,6 @@
 //! What must hold before a change. Pure: a wrong port changed is worse than none.
 
+use super::super::credentials::Listed;
 use super::super::guard::{Guard, HOST_MACS};
 use super::super::op::Operation;
 use super::super::profile::Need;
@@ -9,10 +10,8 @@ use crate::types::MacAddr;
 
 /// What is known of the port besides what [`Before`] says.
 pub(super) struct Around<'a> {
-    /// ifNames that lead to other switches.
-    pub uplinks: &'a [String],
-    /// ifNames that lead to this machine.
-    pub own_ports: &'a [String],
+    /// Which list of the configuration the port is in.
+    pub listed: Option<Listed>,
     /// MAC addresses learned on the port; `None` where the switch does not tell.
     pub macs: Option<&'a [MacAddr]>,
     /// What the profile wants.
@@ -34,13 +33,7 @@ pub(super) fn refusals(
 fn by_port(request: &ChangeRequest, before: &Before, around: &Around<'_>) -> Vec<Guard> {
     let mut all = Vec::new();
     let Some(port) = &before.port else { return all };
-    let named = |list: &[String]| list.contains(&port.if_name);
-    if named(around.uplinks) {
-        all.push(Guard::Uplink);
-    }
-    if named(around.own_ports) {
-        all.push(Guard::OwnPort);
-    }
+    all.extend(around.listed.map(Guard::from));
     let macs = around.macs.unwrap_or_default();
     if let Some(mac) = request.own_macs.iter().find(|m| macs.contains(m)) {
         all.push(Guard::OwnMac { mac: *mac });

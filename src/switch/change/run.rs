@@ -102,19 +102,29 @@ pub(super) async fn look(
         Some(port) => switch.macs_of(port).await.ok(),
         None => None,
     };
-    let target = switch.target();
+    let listed = listed(switch, request, &before);
     let needs: &[Need] = switch
         .profile()
         .snmp_op(request.operation.name())
         .map_or(&[], |op| op.need.as_slice());
     let around = Around {
-        uplinks: &target.uplinks,
-        own_ports: &target.own_ports,
+        listed,
         macs: macs.as_deref(),
         needs,
     };
     let refusals = guards::refusals(request, &before, &around);
     Ok((before, refusals))
+}
+
+/// Which list of the configuration has the port, by the name that was asked for or the one that the switch gives it.
+pub(super) fn listed(
+    switch: &Switch,
+    request: &ChangeRequest,
+    before: &Before,
+) -> Option<super::super::credentials::Listed> {
+    let named = request.port.iter().map(String::as_str);
+    let mut names = named.chain(before.port.iter().map(|p| p.if_name.as_str()));
+    names.find_map(|name| switch.target().listed(name))
 }
 
 pub(super) struct Run<'a> {
