@@ -80,6 +80,7 @@ async fn a_real_agents_port_is_fenced_proven_read_and_lifted() {
         peer_mac: var("_PEER_MAC").map(|m| m.parse().unwrap()),
         vlan: var("_VLAN").map(|v| VlanId(v.parse().unwrap())),
         own_macs: Vec::new(),
+        aggregates: Vec::new(),
         tag: FenceTag {
             node: "b".into(),
             epoch: Epoch(1),

@@ -7,9 +7,9 @@ use tokio::time::{Instant, sleep};
 
 use super::moving::{self, Where, Whose};
 use crate::config::{self, Quarantine};
-use crate::switch::{PortIdentity, Switch};
+use crate::switch::{FdbEntry, PortIdentity, Switch};
 use crate::takeover::event::{FenceRead, Outcome};
-use crate::types::{MacAddr, PortName, PortRef};
+use crate::types::{MacAddr, PortRef};
 
 /// Gap between two looks for the peer in the production VLAN.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -69,10 +69,9 @@ async fn absent(
         let why = match switch.where_is(mac, Some(vlans.production)).await {
             Err(e) => e.to_string(),
             Ok(places) => {
-                let elsewhere = places.iter().find(|p| {
-                    let name = p.if_name.as_ref();
-                    !name.is_some_and(|n| PortName::position(&level.ports, n).is_some())
-                });
+                // Number 0 is "the switch itself" or "not known": no place that a frame can come from.
+                let on_it = |p: &FdbEntry| level.ports.iter().any(|at| switch.is_on(p, at));
+                let elsewhere = places.iter().find(|p| p.port_number != 0 && !on_it(p));
                 match elsewhere {
                     None => return Ok(()),
                     Some(place) => format!(

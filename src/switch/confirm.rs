@@ -164,7 +164,8 @@ pub enum PeerSeen {
     Absent,
     /// Only behind fenced ports: the entry has not aged yet.
     OnFencedPort,
-    /// Behind another port, as before the SET: old news, but worth saying.
+    /// Behind another port, as before the SET. It may be old news, but only the switch's ageing can tell: a machine that
+    /// hangs says nothing either. Refutes for as long as the entry is there.
     ElsewhereAsBefore {
         /// The bridge port, or ifIndex.
         port: u32,
@@ -174,6 +175,22 @@ pub enum PeerSeen {
         /// The bridge port, or ifIndex.
         port: u32,
     },
+}
+
+impl PeerSeen {
+    /// True if the peer's MAC address is behind a port that is not fenced: then nothing is proven, however down the
+    /// fenced ports are.
+    pub fn refutes(&self) -> bool {
+        self.elsewhere().is_some()
+    }
+
+    /// The number of the port that is not fenced, where its MAC address is.
+    pub fn elsewhere(&self) -> Option<u32> {
+        match self {
+            PeerSeen::ElsewhereAsBefore { port } | PeerSeen::MovedElsewhere { port } => Some(*port),
+            PeerSeen::NotAsked | PeerSeen::Absent | PeerSeen::OnFencedPort => None,
+        }
+    }
 }
 
 /// Judges where the peer's MAC is, given the fenced ports' own places and what was there before the SET.

@@ -51,6 +51,9 @@ pub struct FenceRequest {
     pub vlan: Option<VlanId>,
     /// This machine's MAC addresses: a port that has one of them is not the peer's.
     pub own_macs: Vec<MacAddr>,
+    /// Aggregates (ifName) that were seen to consist of these ports alone, while all was healthy: the forwarding table
+    /// names them, not their members.
+    pub aggregates: Vec<String>,
     /// What marks the fence as ours.
     pub tag: FenceTag,
     /// The whole time that it may take. Where the port may be down already before the SET (the cable was cut), less
@@ -85,9 +88,14 @@ pub async fn fence(switch: &Switch, request: FenceRequest) -> Result<FenceProof,
             .collect();
         let before = switch.read(&names, &macs, request.vlan).await?;
         let learned = learned(switch, &request, &before).await;
-        Ok::<_, SwitchError>((writer, before, learned))
+        // Before the SET: members that are down leave their aggregate.
+        let aggregate = match request.peer_mac {
+            Some(_) => switch.aggregate_at(&names, &before, 0).await,
+            None => None,
+        };
+        Ok::<_, SwitchError>((writer, before, learned, aggregate))
     };
-    let (writer, before, learned) =
+    let (writer, before, learned, aggregate) =
         timeout_at(deadline, in_time)
             .await
             .map_err(|_| FenceError::TooLate {
@@ -114,7 +122,8 @@ pub async fn fence(switch: &Switch, request: FenceRequest) -> Result<FenceProof,
     let set_after = start.elapsed();
 
     let mut tags = None;
-    let known = known(switch, &request, start, &before, &names, deadline);
+    let mut known = known(switch, &request, start, &before, &names, deadline);
+    known.aggregates.extend(aggregate);
     let result = prove(switch, &known, sets, &before.ports, || {
         tags.get_or_insert_with(|| {
             tagging::start(
@@ -214,6 +223,7 @@ fn known<'a>(
         names,
         peer: request.peer_mac,
         vlan: request.vlan,
+        aggregates: request.aggregates.clone(),
         expect: Expect {
             admin: down(profile, "admin", &[Admin::Down]),
             oper: down(

@@ -158,6 +158,60 @@ mod tests {
         }
     }
 
+    /// A number is a maker's, often of the chip; the family is in the words.
+    #[test]
+    fn a_family_is_not_recognised_by_a_number_that_other_families_have_too() {
+        let all = all(None);
+        let broadcom = "1.3.6.1.4.1.4413.1.1";
+        let extreme = "1.3.6.1.4.1.1916.2.302";
+        for (id, descr, profile) in [
+            (
+                broadcom,
+                "EdgeSwitch 24-Port 250W, 1.9.2.5322630, Linux 3.6.5",
+                "ubiquiti-edgeswitch",
+            ),
+            (
+                broadcom,
+                "SONiC Software Version: SONiC.4.4.1 - HwSku: DellEMC-E3248P",
+                "generic-qbridge",
+            ),
+            (broadcom, "UISP OLT", "generic-qbridge"),
+            (
+                broadcom,
+                "USW-24P-250, 3.9.54.9373, Linux 3.6.5",
+                "generic-qbridge",
+            ),
+            (
+                extreme,
+                "ExtremeXOS (X460G2-24t-10G4) version 22.5.1.7",
+                "extreme-exos",
+            ),
+            (
+                extreme,
+                "Switch Engine (5520-24T-SwitchEngine) version 32.1.1.6",
+                "extreme-exos",
+            ),
+            (extreme, "VSP-7432CQ (8.10.1.0)", "generic-qbridge"),
+            (
+                extreme,
+                "Extreme SLX9150-48Y Switch, SLX-OS version 20.2.2",
+                "generic-qbridge",
+            ),
+            (
+                "1.3.6.1.4.1.2636.1.1.1.2.43",
+                "Juniper Networks, Inc. ex2200-24t-4g Ethernet Switch, kernel JUNOS 12.3",
+                "juniper-junos",
+            ),
+            (
+                "1.3.6.1.4.1.2636.1.1.1.2.39",
+                "Juniper Networks, Inc. srx300 internet router, kernel JUNOS 15.1",
+                "generic-qbridge",
+            ),
+        ] {
+            assert_eq!(choose(&all, &system(id, descr)).profile, profile, "{descr}");
+        }
+    }
+
     #[test]
     fn the_longest_prefix_wins_and_a_pattern_decides_between_families_that_share_one() {
         let all = [

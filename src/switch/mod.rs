@@ -9,6 +9,7 @@
 //!
 //! Neither a SET's reply nor an accepted command is ever evidence here, only a read-back that began after it.
 
+mod aggregate;
 pub mod auto;
 pub mod change;
 pub mod client;

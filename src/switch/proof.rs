@@ -100,6 +100,8 @@ pub struct Unproven {
     pub ports: Vec<PortSeen>,
     /// What the forwarding table said about the peer.
     pub peer: PeerSeen,
+    /// Behind which port that is not fenced its MAC address is, in words.
+    pub peer_at: Option<String>,
     /// How long it was tried.
     pub after: Duration,
     /// How many read-backs were answered.
@@ -115,11 +117,17 @@ impl std::fmt::Display for Unproven {
             "the fence on switch {} is not proven after {:?} and {} read-backs",
             self.switch, self.after, self.reads
         )?;
-        if let PeerSeen::MovedElsewhere { port } = &self.peer {
-            write!(
+        let at = self.peer_at.as_deref().unwrap_or("another port");
+        match &self.peer {
+            PeerSeen::MovedElsewhere { .. } => write!(
                 f,
-                "; the peer's MAC address was learned behind another port (number {port}) after the SET: it is still on the network"
-            )?;
+                "; the peer's MAC address was learned behind {at} after the SET: it is still on the network"
+            )?,
+            PeerSeen::ElsewhereAsBefore { .. } => write!(
+                f,
+                "; the peer's MAC address is learned behind {at}, which is not fenced, and was before the SET: it may hang there and come back. Nothing is proven until that entry has aged out; if the machine is there, the fence names the wrong port; if it is not, clear the entry at the switch"
+            )?,
+            PeerSeen::NotAsked | PeerSeen::Absent | PeerSeen::OnFencedPort => {}
         }
         for p in &self.ports {
             write!(f, "; port {}: ", p.port)?;

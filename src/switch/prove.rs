@@ -30,6 +30,8 @@ pub(crate) struct Known<'a> {
     pub before: Vec<Sample>,
     /// Where the peer's MAC was.
     pub places_before: Vec<Place>,
+    /// Aggregates all of whose members are fenced, by name.
+    pub aggregates: Vec<String>,
     /// The fenced ports' own numbers: some switches take a port that is down out of the bridge.
     pub fenced_before: Vec<u32>,
 }
@@ -80,7 +82,9 @@ pub(crate) async fn prove(
                 if matches!(peer, PeerSeen::MovedElsewhere { .. }) {
                     break;
                 }
-                if let Some(proven) = all_proven(&ports) {
+                // An entry behind another port, however old, may be of a machine that hangs there. It is not flushed:
+                // that would destroy what it says. It ages out in time, or the fence is not proven.
+                if let Some(proven) = all_proven(&ports).filter(|_| !peer.refutes()) {
                     return Ok(Proven {
                         ports: proven,
                         sets,
@@ -114,6 +118,7 @@ pub(crate) async fn prove(
     Err(Box::new(Unproven {
         switch: switch.target().name.clone(),
         ports: seen(known, sets, ports),
+        peer_at: peer.elsewhere().map(|place| switch.words_of_place(place)),
         peer,
         after: known.start.elapsed(),
         reads,
@@ -146,13 +151,20 @@ fn where_peer_is(switch: &Switch, known: &Known<'_>, reading: &Reading) -> PeerS
     if known.peer.is_none() {
         return PeerSeen::NotAsked;
     }
+    let places = &reading.places[0];
     let now = reading.ports.iter().filter_map(|p| switch.place_of(p));
-    let fenced: Vec<u32> = now.chain(known.fenced_before.iter().copied()).collect();
-    if fenced.is_empty() {
-        // Without the ports' own numbers every entry would look like another port's.
+    let mut fenced: Vec<u32> = now.chain(known.fenced_before.iter().copied()).collect();
+    let named = |place: u32| switch.name_of_port_at(reading.over, place);
+    // An aggregate of the fenced ports, by its name; and a port that left the bridge when it went down.
+    fenced.extend(places.iter().map(|(_, place)| *place).filter(|place| {
+        named(*place)
+            .is_some_and(|n| known.names.contains(&n.as_str()) || known.aggregates.contains(&n))
+    }));
+    if fenced.is_empty() && places.iter().all(|(_, place)| named(*place).is_none()) {
+        // Neither the fenced ports' numbers are known nor whose number the entry has: nobody can tell.
         return PeerSeen::NotAsked;
     }
-    judge_peer(&fenced, &known.places_before, &reading.places[0])
+    judge_peer(&fenced, &known.places_before, places)
 }
 
 /// All ports by one and the same reading.

@@ -48,6 +48,7 @@ pub fn the_fence(site: &Site) {
             peer_mac: Some(mac(1)),
             vlan: None,
             own_macs: vec![mac(9)],
+            aggregates: Vec::new(),
             tag: FenceTag {
                 node: "standby".into(),
                 epoch: Epoch(1),

@@ -142,6 +142,9 @@ enum What {
     UnfencedByHand,
     ThirdAppears,
     ThirdGoes,
+    /// The two machines do not hear each other any more; everybody else hears both.
+    Parted,
+    Joined,
     UnhealthyForRelease,
     /// The named step takes `ms` until it does something.
     Slow,
@@ -287,6 +290,8 @@ impl Do {
             What::UnfencedByHand => w.unfence(i),
             What::ThirdAppears => w.third = true,
             What::ThirdGoes => w.third = false,
+            What::Parted => w.parted = true,
+            What::Joined => w.parted = false,
             What::UnhealthyForRelease => w.hosts[i].healthy_for_release = false,
             What::Slow => {
                 w.latency.insert(self.step.expect("step is set"), ms() * MS);

@@ -50,6 +50,7 @@ fn request(ports: &[&str]) -> FenceRequest {
         peer_mac: Some(mac(1)),
         vlan: Some(VlanId(10)),
         own_macs: vec![mac(9)],
+        aggregates: Vec::new(),
         tag: tag(),
         within: MS(5000),
         progress: None,

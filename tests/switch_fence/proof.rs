@@ -132,11 +132,50 @@ async fn a_peer_that_is_learned_elsewhere_after_the_set_refutes_the_fence() {
     let (text, _, peer) = unproven(&switch(&fake), request(&["ge1"])).await;
     assert_eq!(peer, PeerSeen::MovedElsewhere { port: 3 });
     assert!(text.contains("still on the network"), "{text}");
+}
 
+/// It used to pass: two machines owned the address for good (findings, S2).
+#[tokio::test]
+async fn a_peer_that_is_learned_on_another_port_refutes_until_its_entry_has_aged_out() {
     let fake = Fake::start().await;
     fake.with(|s| s.fdb = vec![(1, mac(1), 3)]);
-    let proof = fence(&switch(&fake), request(&["ge1"])).await.unwrap();
-    assert_eq!(proof.peer, PeerSeen::ElsewhereAsBefore { port: 3 });
+    let req = request_within(&["ge1"], MS(600));
+    let (text, ports, peer) = unproven(&switch(&fake), req).await;
+    assert_eq!(peer, PeerSeen::ElsewhereAsBefore { port: 3 });
+    assert!(ports[0].proven, "the port alone is down");
+    assert!(
+        text.contains("learned behind core1:ge3, which is not fenced"),
+        "{text}"
+    );
+
+    // The same, and it ages out within the fence's time.
+    let fake = Fake::start().await;
+    fake.with(|s| s.fdb = vec![(1, mac(1), 3)]);
+    let (asked, aged) = (switch(&fake), MS(400));
+    let aging = async {
+        tokio::time::sleep(aged).await;
+        fake.with(|s| s.fdb.clear());
+    };
+    let (proof, ()) = tokio::join!(fence(&asked, request(&["ge1"])), aging);
+    let proof = proof.unwrap();
+    assert_eq!(proof.peer, PeerSeen::Absent);
+    assert!(proof.proven_after >= aged, "{:?}", proof.proven_after);
+}
+
+/// An uplink is a port that is not fenced: the machine is behind another switch.
+#[tokio::test]
+async fn a_peer_behind_an_uplink_of_the_fences_own_switch_refutes() {
+    let fake = Fake::start().await;
+    fake.with(|s| s.fdb = vec![(1, mac(1), 3)]);
+    let switch = Switch::new(SwitchTarget {
+        uplinks: vec!["ge3".into()],
+        ..target(fake.address, v2c(COMMUNITY))
+    });
+    let (text, ..) = unproven(&switch, request_within(&["ge1"], MS(600))).await;
+    assert!(
+        text.contains("core1:ge3 (an uplink: it is behind another switch)"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -147,12 +186,14 @@ async fn a_port_that_leaves_the_bridge_when_it_is_shut_is_still_the_fenced_one()
         .await
         .unwrap();
     assert_eq!(proof.peer, PeerSeen::OnFencedPort);
-    fake.with(|s| s.fdb = vec![(1, mac(1), 3)]);
-    let again = fence(&switch(&fake), request(&["ge1", "ge2"]))
-        .await
-        .unwrap();
-    // Nobody can tell any more which number the ports had: said, not guessed.
+    // Nobody can tell any more which number the ports had, and whose this one is.
+    let req = request_within(&["ge1", "ge2"], MS(600));
+    let again = fence(&switch(&fake), req.clone()).await.unwrap();
     assert_eq!(again.peer, PeerSeen::NotAsked);
+    // But a number that leads to another port's name refutes all the same. (It used to pass as not asked.)
+    fake.with(|s| s.fdb = vec![(1, mac(1), 3)]);
+    let (_, _, peer) = unproven(&switch(&fake), req).await;
+    assert_eq!(peer, PeerSeen::ElsewhereAsBefore { port: 3 });
 }
 
 #[tokio::test]
