@@ -13,6 +13,7 @@ pub use super::confirm::{Doubt, Freshness};
 use super::confirm::{Expect, Sample};
 use super::error::SwitchError;
 use super::guard::{self, Facts, Guard};
+use super::learned::Learned;
 use super::port::{Admin, Oper, PortIdentity, PortState};
 use super::profile::{Profile, Transport};
 pub use super::proof::{FenceError, FenceProgress, FenceProof, PortProof, PortSeen, Unproven};
@@ -170,7 +171,15 @@ async fn learned(switch: &Switch, request: &FenceRequest, before: &Reading) -> V
         out.push(match &asked.expected_identity {
             Some(identity) => identity.macs.clone(),
             // A switch that does not show its table must not stop a fence that was ordered.
-            None => switch.macs_of(state).await.unwrap_or_default(),
+            None => match switch.learned_on(state).await {
+                Ok(Learned::These(macs)) => macs,
+                Ok(Learned::Unreadable(why)) => {
+                    let switch = &switch.target().name;
+                    tracing::warn!(%switch, port = %state.if_name, "what is behind the port that is shut cannot be read: {why}");
+                    Vec::new()
+                }
+                Err(_) => Vec::new(),
+            },
         });
     }
     out

@@ -47,6 +47,14 @@ pub enum Guard {
         /// Which.
         mac: MacAddr,
     },
+    /// What is behind it is not known.
+    #[error(
+        "what is learned on it cannot be read: {why}. Whether several machines, or this one, are behind it is not known: look at the switch's own table"
+    )]
+    MacsUnread {
+        /// Why.
+        why: String,
+    },
     /// Too many MACs behind it.
     #[error(
         "{count} MAC addresses are learned on it, more than the {HOST_MACS} of one host: it leads to another switch or to several machines"
@@ -112,6 +120,7 @@ impl Guard {
             Guard::OwnPort => "own-port",
             Guard::Alias { .. } => "alias",
             Guard::OwnMac { .. } => "own-mac",
+            Guard::MacsUnread { .. } => "macs-unread",
             Guard::TooManyMacs { .. } => "too-many-macs",
             Guard::OtherPort { .. } => "other-port",
             Guard::OtherHost { .. } => "other-host",
@@ -135,6 +144,7 @@ impl Guard {
             Guard::OwnPort
             | Guard::Alias { .. }
             | Guard::OwnMac { .. }
+            | Guard::MacsUnread { .. }
             | Guard::TooManyMacs { .. }
             | Guard::OtherHost { .. }
             | Guard::IsTrunk

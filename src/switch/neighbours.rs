@@ -134,7 +134,11 @@ async fn over_snmp(switch: &Switch) -> Result<Vec<Neighbour>, SwitchError> {
         }
         // LLDP-MIB: the number is the bridge port where there is one; many agents use ifIndex.
         let profile = switch.profile();
-        let at = map.if_index_at(profile, local).unwrap_or(local);
+        let at = match profile.is_fdb_per_vlan() {
+            true => map.if_index_of(local),
+            false => map.if_index_at(profile, local),
+        };
+        let at = at.unwrap_or(local);
         map.name(at).map(str::to_owned)
     };
     Ok(chassis

@@ -7,7 +7,7 @@ use super::confirm::Place;
 use super::error::SwitchError;
 use super::map::Map;
 use super::port::{Admin, Oper, PortState};
-use super::profile::Transport;
+use super::profile::{Object, Transport};
 use super::value::{Oid, Value};
 use crate::types::{BridgePort, IfIndex, MacAddr, VlanId};
 
@@ -81,11 +81,17 @@ impl Switch {
 
     /// True if the map has a bridge port for one of the ports and the switch just said that it is another's.
     fn is_base_outdated(&self, map: &Map, reading: &Reading) -> bool {
-        self.profile().object("bridge_port").is_some()
+        self.base_object().is_some()
             && reading
                 .ports
                 .iter()
                 .any(|p| p.bridge_port.is_none() && map.bridge_port(p.if_index.0).is_some())
+    }
+
+    /// dot1dBasePortIfIndex, where one table has it for all VLANs.
+    fn base_object(&self) -> Option<&Object> {
+        let object = self.profile().object("bridge_port")?;
+        Some(object).filter(|o| !o.per_vlan)
     }
 
     async fn read_by(
@@ -113,13 +119,17 @@ impl Switch {
         }
         let started = Instant::now();
         let values = self.snmp().get(&oids).await?;
+        let in_vlans = match self.is_per_vlan() {
+            true => self.places_in_vlans(macs, vlan).await?,
+            false => Vec::new(),
+        };
         let ended = Instant::now();
         let uptime = small(&values[0]);
         let ports = asked
             .iter()
             .map(|(ask, at)| self.answered(ask, &oids[*at..], &values[*at..], uptime))
             .collect::<Result<_, _>>()?;
-        let places = tables
+        let mut places: Vec<Vec<Place>> = tables
             .into_iter()
             .map(|(at, ids)| {
                 ids.into_iter()
@@ -128,6 +138,9 @@ impl Switch {
                     .collect()
             })
             .collect();
+        for (places, more) in places.iter_mut().zip(in_vlans) {
+            places.extend(more);
+        }
         Ok(Reading {
             started,
             ended,
@@ -169,7 +182,7 @@ impl Switch {
             .filter_map(|name| Some(profile.object(name)?.oid.at(&[if_index])))
             .collect();
         let base = map.bridge_port(if_index);
-        if let (Some(base), Some(object)) = (base, profile.object("bridge_port")) {
+        if let (Some(base), Some(object)) = (base, self.base_object()) {
             oids.push(object.oid.at(&[base]));
         }
         Ok((
@@ -215,7 +228,12 @@ impl Switch {
                 find(what).ok_or_else(|| missing(what.to_owned(), &Value::Absent))?;
             value.number().ok_or_else(|| missing(oid.named(), value))
         };
+        // Where every VLAN has a table of its own, nothing rests on the bridge port, and no one row says it.
+        let unchecked = self.base_object().is_none() && profile.object("bridge_port").is_some();
         let base = ask.base.filter(|base| {
+            if unchecked {
+                return true;
+            }
             let oid = profile.object("bridge_port").map(|o| o.oid.at(&[*base]));
             let at = oids.iter().position(|o| Some(o) == oid.as_ref());
             at.and_then(|at| small(values.get(at)?)) == Some(ask.if_index)

@@ -83,6 +83,23 @@ impl PortName {
         a == b || PortName::new(a) == PortName::new(b)
     }
 
+    /// True if it is the name of several ports bundled into one, as most families call them.
+    pub fn is_aggregate(&self) -> bool {
+        const NAMES: [&str; 10] = [
+            "portchannel",
+            "bridgeaggregation",
+            "ethtrunk",
+            "lag",
+            "lg",
+            "trk",
+            "bond",
+            "bonding",
+            "ae",
+            "ag",
+        ];
+        NAMES.contains(&self.kind.as_str())
+    }
+
     /// The first of `names` that can be the same port as `name`.
     pub fn position(names: &[String], name: &str) -> Option<usize> {
         names.iter().position(|n| PortName::same(n, name))

@@ -6,6 +6,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::super::client::Switch;
 use super::super::error::SwitchError;
+use super::super::learned::Learned;
 use super::super::op::Operation;
 use super::super::profile::{Need, Transport};
 use super::super::render::{Expected, Proof, Rendered, Renderer, SetVar};
@@ -98,8 +99,10 @@ pub(super) async fn look(
 ) -> Result<(Before, Vec<super::super::guard::Guard>), ChangeError> {
     let before = scene::read(switch, request).await?;
     let macs = match &before.port {
-        // A switch that does not show its table must not stop what was ordered.
-        Some(port) => switch.macs_of(port).await.ok(),
+        Some(port) => Some(match switch.learned_on(port).await {
+            Ok(learned) => learned,
+            Err(e) => Learned::Unreadable(e.to_string()),
+        }),
         None => None,
     };
     let listed = listed(switch, request, &before);
@@ -109,7 +112,7 @@ pub(super) async fn look(
         .map_or(&[], |op| op.need.as_slice());
     let around = Around {
         listed,
-        macs: macs.as_deref(),
+        macs: macs.as_ref(),
         needs,
     };
     let refusals = guards::refusals(request, &before, &around);

@@ -187,8 +187,11 @@ fn identity(switch: &Switch, ask: &Ask, asked: &PortAsk, row: &PortRow, lines: &
         lines.add(
             "macs",
             Verdict::NotKnown,
-            "the switch does not tell what is learned on it",
-            "look at its MAC address table by hand: is it the right machine, and only that?",
+            format!(
+                "what is learned on it cannot be read: {}",
+                row.macs_unread.as_deref().unwrap_or("the switch does not tell")
+            ),
+            "look at its MAC address table by hand: is it the right machine, and only that? `standin switch apply` refuses it without --override macs-unread",
         );
         return;
     };

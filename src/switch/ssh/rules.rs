@@ -205,6 +205,8 @@ pub struct CliRules {
     pub channel: ChannelKind,
     /// What ends a line.
     pub eol: String,
+    /// What a port's name is put between where it has more in it than letters, digits and `.-_/`.
+    pub quote: Option<char>,
     /// How a MAC address is written.
     pub mac: MacFormat,
     /// The user name that is sent, `{user}` to be filled in.
