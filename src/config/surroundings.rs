@@ -18,6 +18,8 @@ pub struct Surroundings {
     pub static_addresses: Vec<(Ipv4Addr, PathBuf)>,
     /// Files with secrets are looked at: missing, unreadable or open to others is an error.
     pub examine_secrets: bool,
+    /// A file without any `[peer.NAME]` will do: whoever asks only talks to switches.
+    pub without_peers: bool,
 }
 
 /// What the checks must know of a switch profile.

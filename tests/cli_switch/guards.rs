@@ -80,3 +80,55 @@ async fn an_entry_that_names_no_port_fails_check_and_preflight() {
     }
     assert!(!check.out.contains("`Gi1/0/48`"), "{check:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_switch_commands_need_no_peer() {
+    let site = Site::new().await;
+    let text = std::fs::read_to_string(site.path("standin.toml")).unwrap();
+    let text = &text[..text.find("[peer.cctv]").unwrap()];
+    std::fs::write(site.path("standin.toml"), text).unwrap();
+    let plan = site
+        .ok(&["switch", "plan", "core1", "port-off", "ge3"])
+        .await;
+    assert!(plan.out.contains("ifAdminStatus"), "{plan:?}");
+    for words in [
+        &["switch", "list"][..],
+        &["switch", "ports", "core1"],
+        &["switch", "backup", "core1"],
+        &["switch", "preflight", "core1", "--no-write"],
+        &["switch", "apply", "core1", "port-off", "ge3", "--yes"],
+    ] {
+        site.ok(words).await;
+    }
+    // To run without anybody to stand in for makes no sense.
+    let check = site.run(&["check", "--offline"]).await;
+    assert!(
+        check.code == 78 && check.err.contains("nobody to stand in for"),
+        "{check:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recordings_of_others_are_tried_as_far_as_they_go() {
+    let site = Site::new().await;
+    let rows = "1.3.6.1.2.1.1.5.0|4|core\n1.3.6.1.2.1.1.3.0|67|<private>\n1.3.6.1.2.1.31.1.1.1.1.1|4|ge1\n\
+                1.3.6.1.2.1.31.1.1.1.1.2|2:numeric|rate=1\n1.3.6.1.2.1.2.2.1.7.1|2|1\n1.3.6.1.2.1.2.2.1.8.1|2|1\n1.3.6.1.4.1.9.1|68x|9f78\n";
+    let file = site.path("theirs.snmprec");
+    std::fs::write(&file, rows).unwrap();
+    let file = file.display().to_string();
+    let said = site.ok(&["profile", "try", "generic-qbridge", &file]).await;
+    assert!(said.out.contains("ge1"), "{said:?}");
+    for line in ["theirs.snmprec:2", "theirs.snmprec:4", "theirs.snmprec:7"] {
+        assert!(said.err.contains(line), "{line}: {said:?}");
+    }
+    for (magic, name) in [
+        (&b"BZh91AY&SY"[..], "bunzip2"),
+        (b"\x1f\x8b\x08\x00", "gunzip"),
+    ] {
+        std::fs::write(&file, magic).unwrap();
+        let said = site
+            .run(&["profile", "try", "generic-qbridge", &file])
+            .await;
+        assert!(said.code != 0 && said.err.contains(name), "{said:?}");
+    }
+}

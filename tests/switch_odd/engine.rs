@@ -29,14 +29,11 @@ impl Snmpd {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name).display().to_string();
         let conf = format!(
-            "agentaddress udp:127.0.0.1:{port}\nexactEngineID 0x{engine}\nrouser ops priv\n"
+            "agentaddress udp:127.0.0.1:{port}\noldEngineID 0x{engine}\nexactEngineID 0x{engine}\nengineBoots {boots}\n\
+             createUser ops SHA-256 \"auth password\" AES \"priv password\"\nrouser ops priv\n"
         );
         std::fs::write(path("snmpd.conf"), conf).unwrap();
         std::fs::create_dir(path("kept")).unwrap();
-        let kept = format!(
-            "createUser ops SHA-256 \"auth password\" AES \"priv password\"\nengineBoots {boots}\noldEngineID 0x{engine}\n"
-        );
-        std::fs::write(path("kept/snmpd.conf"), kept).unwrap();
         let child = Command::new("/usr/sbin/snmpd")
             .args([
                 "-f",

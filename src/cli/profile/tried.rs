@@ -1,5 +1,6 @@
 //! `standin profile try`: what a profile makes of a recording or of a live switch. Writes nothing.
 
+use std::io::Write;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::daemon::switches::PROFILES;
 use crate::switch::change::plan_change;
 use crate::switch::ports::PortRow;
 use crate::switch::profile::Transport;
-use crate::switch::recording::{LONGEST, Recording};
+use crate::switch::recording::{LONGEST, Recording, compressed};
 use crate::switch::{ChangeRequest, Operation, Profile, Switch};
 use crate::types::{MacAddr, VlanId};
 
@@ -108,10 +109,16 @@ fn recorded(file: &Path, profile: Profile, json: bool) -> Result<Switch, ExitCod
         return Err(unread(format!("it is longer than {LONGEST} bytes")));
     }
     let octets = std::fs::read(file).map_err(|e| unread(e.to_string()))?;
+    if let Some(why) = compressed(&octets) {
+        return Err(unread(why.to_owned()));
+    }
     // Old recordings have texts in other encodings than UTF-8; what matters here is in ASCII.
     let text = String::from_utf8_lossy(&octets);
     let recording = Recording::parse(&shown, &text)
         .map_err(|e| refuse(ExitCode::BadData, &e.to_string(), json))?;
+    for note in &recording.notes {
+        let _ = writeln!(std::io::stderr(), "note: {note}");
+    }
     let name = file.file_stem().and_then(|s| s.to_str());
     Ok(recording.switch(name.unwrap_or("recording"), profile))
 }
