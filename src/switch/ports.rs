@@ -190,17 +190,20 @@ impl Switch {
 
     /// The VLANs of the ports, and whether they are found by bridge port (else by ifIndex).
     async fn pvids(&self) -> Result<Option<(bool, BTreeMap<u32, u32>)>, SwitchError> {
-        let Some(object) = self.profile().object("pvid") else {
-            return Ok(None);
-        };
-        let rows = self.walk("pvid").await?;
-        if rows.is_empty() {
-            return Ok(None);
+        // Some models of a family answer the standard's object (dot1qPvid) and not the vendor's.
+        for name in ["pvid", "pvid_std"] {
+            let Some(object) = self.profile().object(name) else {
+                continue;
+            };
+            let rows = self.walk(name).await?;
+            if !rows.is_empty() {
+                let found = rows
+                    .into_iter()
+                    .filter_map(|(i, v)| Some((*i.first()?, small(&v)?)));
+                return Ok(Some((object.index == [Index::BasePort], found.collect())));
+            }
         }
-        let found = rows
-            .into_iter()
-            .filter_map(|(i, v)| Some((*i.first()?, small(&v)?)));
-        Ok(Some((object.index == [Index::BasePort], found.collect())))
+        Ok(None)
     }
 
     /// The members of every VLAN: as they are in force where the switch tells, else as configured.

@@ -11,7 +11,7 @@ use crate::agent::{Agent, Bulk, int};
 use crate::{BASE, FDB_1D, Rows, VTP, interfaces, mac, one_view, plain, row, sorted, switch, with};
 
 /// A Catalyst: VLANs 1, 10 and 20; each has its own bridge ports and forwarding table. VLAN 30 has no instance.
-fn catalyst() -> Agent {
+pub fn catalyst() -> Agent {
     let ports = [
         (10101, "Gi1/0/1"),
         (10102, "Gi1/0/2"),
