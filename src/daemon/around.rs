@@ -39,6 +39,7 @@ pub async fn surroundings(examine_secrets: bool, config: &Path) -> Surroundings 
             .collect(),
         examine_secrets,
         without_peers: false,
+        vip_may_be_here: true,
     }
 }
 
