@@ -54,14 +54,17 @@ impl Hands {
 
     /// One RTMP handshake to S0 with the machine at `mac`, in raw frames: our kernel would connect to ourselves.
     pub(super) fn ask_serves(&self, mac: MacAddr, interface: &Interface, shared: &Shared) {
+        let (tx, me) = (shared.tx.clone(), self.me);
         let Some(our_address) = interface.own else {
-            let fault = "this machine has no address of its own to ask from".to_owned();
-            let event = Event::PeerServes {
-                mac,
-                ok: false,
-                fault,
-            };
-            let _ = shared.tx.send(Input::Event(self.me, event));
+            let fault = "we have no address of our own to ask from".to_owned();
+            let _ = tx.send(Input::Event(
+                me,
+                Event::PeerServes {
+                    mac,
+                    ok: false,
+                    fault,
+                },
+            ));
             return;
         };
         let ask = AtMac {
@@ -71,7 +74,6 @@ impl Hands {
             mac,
             at: self.service_at(self.vip().addr),
         };
-        let (tx, me) = (shared.tx.clone(), self.me);
         shared.slow.spawn(async move {
             let fault = match first_answer(ask, &rtmp::c0_c1(), HANDSHAKE).await {
                 Ok(said) if said.first() == Some(&rtmp::VERSION) => String::new(),
