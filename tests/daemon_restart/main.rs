@@ -8,5 +8,7 @@
 #[path = "../switch_agent/mod.rs"]
 mod switch_agent;
 
+mod disk;
+mod log;
 mod reload;
 mod site;

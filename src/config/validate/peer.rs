@@ -65,10 +65,10 @@ pub(super) fn peer(
     let moved = moved.map(|t| port_takeover::port_takeover(&at, t, peer, file, around, check));
     let cameras = check.origin.resolve(&peer.verify.cameras);
     if !cameras.is_file() {
-        check.error(
+        check.error_for_now(
             &key("verify.cameras"),
             format!("there is no camera inventory at {}", cameras.display()),
-            "a CSV file: name,address,mac,stream",
+            "a CSV file: name,address,mac,stream".to_owned(),
         );
     }
     Some(Peer {
