@@ -59,10 +59,16 @@ pub fn run(path: &Path) -> ExitCode {
         Ok(limits) => limits,
         Err(e) => return fail(ExitCode::NoPermission, &e.to_string()),
     };
-    if config.node.realtime && limits.is_empty() {
-        // Only what is used is locked: plain mlockall would pin every stack whole.
-        if let Err(e) = sys::lock_memory() {
-            limits.push(format!("memory is not locked: {e}"));
+    if let Err(e) = sys::keep_memory_private() {
+        limits.push(format!("a crash may leave secrets in a core dump: {e}"));
+    }
+    if config.node.realtime {
+        // Only what is used is locked: plain mlockall would pin every stack whole. Whatever else is missing, and without
+        // CAP_IPC_LOCK too: RLIMIT_MEMLOCK may allow it.
+        match sys::lock_memory() {
+            Ok(()) => limits.retain(|l| !l.contains("CAP_IPC_LOCK")),
+            Err(_) if limits.iter().any(|l| l.contains("CAP_IPC_LOCK")) => {}
+            Err(e) => limits.push(format!("memory is not locked: {e}")),
         }
     }
     for limit in &limits {

@@ -2,8 +2,10 @@
 //! address that is renewed.
 
 use super::claim;
+use super::fencing::Unread;
 use super::hub::Input;
 use super::interfaces::Interface;
+use super::owed::Owed;
 use super::parked;
 use super::perform::{Hands, Shared};
 use super::steps::Way;
@@ -12,6 +14,10 @@ use crate::net::gate;
 use crate::takeover::event::{Event, Outcome};
 use crate::types::IfIndex;
 use std::time::Duration;
+
+/// Why something could not be asked where our own task panicked.
+const FAULT: &str =
+    "a fault of standin (the log has a line that begins with `panic at`: please report it)";
 
 impl Hands {
     /// Removes the gate of a takeover that is over, if one was closed.
@@ -45,8 +51,14 @@ impl Hands {
     pub(super) fn probe_service(&self, interface: &Interface, shared: &Shared) {
         let (way, me, tx) = (self.way(interface, shared), self.me, shared.tx.clone());
         let within = self.peer.detect.service_timeout;
+        let event = Event::Service {
+            ok: false,
+            fault: FAULT.to_owned(),
+        };
+        let owed = Owed::new(&tx, [Input::Event(me, event)]);
         shared.slow.spawn(async move {
             let result = way.ask(within).await;
+            owed.paid();
             let event = Event::Service {
                 ok: result.is_ok(),
                 fault: result.err().unwrap_or_default(),
@@ -57,8 +69,15 @@ impl Hands {
 
     pub(super) fn poll_port(&self, shared: &Shared) {
         let (fencing, me, tx) = (self.fencing.clone(), self.me, shared.tx.clone());
+        let silent = [
+            Input::Switch(me, Err(Unread::Fault(FAULT.to_owned()))),
+            Input::Event(me, Event::SwitchSilent),
+        ];
+        let owed = Owed::new(&tx, silent);
         shared.slow.spawn(async move {
-            let event = match fencing.poll().await {
+            let polled = fencing.poll().await;
+            owed.paid();
+            let event = match polled {
                 Ok(read) => {
                     let _ = tx.send(Input::Switch(me, Ok(read.sys_uptime_cs)));
                     Event::PeerPort { up: read.up }

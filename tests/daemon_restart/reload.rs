@@ -163,6 +163,8 @@ fn a_reload_says_of_each_key_from_when_on_it_is_in_force() {
             .reload(|text| text.replace("agentless", "agentles"))
             .await;
         assert!(said.contains("NOT in force"), "{said}");
+        // The commands find the daemon by the file.
+        site.write(edit);
         let status = site.status().await;
         assert!(alarm(&status, "reload").is_some(), "{status}");
         let said = site.reload(edit).await;

@@ -108,6 +108,16 @@ fn the_address(
     check: &mut Check<'_>,
 ) {
     let addr = vip.addr;
+    if vip.prefix == 32 {
+        check.error(
+            key,
+            format!(
+                "{vip} is a network of one address: nobody is asked in it, and no camera is in it"
+            ),
+            "the address with the prefix length of the cameras' network, such as /24",
+        );
+        return;
+    }
     let host_bits = u32::MAX.checked_shr(u32::from(vip.prefix)).unwrap_or(0);
     let host = u32::from(addr) & host_bits;
     if addr.is_loopback() || addr.is_multicast() || addr.is_unspecified() || addr.is_broadcast() {
@@ -137,13 +147,14 @@ fn the_address(
             continue;
         }
         if interface.addresses.iter().any(|(own, _)| *own == addr) {
-            check.error(
+            // Whoever put it there may take it away again: a daemon that is restarted then must not stay down for it.
+            check.error_for_now(
                 key,
                 format!(
                     "{addr} is this machine's own address, on {}",
                     interface.name
                 ),
-                "the address of the machine to stand in for; take it off this one",
+                "the address of the machine to stand in for; take it off this one".to_owned(),
             );
         }
     }
@@ -179,7 +190,10 @@ fn the_leg(
         check.warn(
             &key,
             format!("this machine has no interface `{interface}` now"),
-            format!("it has {}", names.join(", ")),
+            format!(
+                "it has {}; without this one the daemon does not start",
+                names.join(", ")
+            ),
         );
         return;
     };
@@ -187,7 +201,7 @@ fn the_leg(
         check.warn(
             &key,
             format!("`{interface}` has no address of its own in the network of {vip}"),
-            "witnesses are asked from our own address: without one there is no automatic takeover",
+            "witnesses are asked from our own address: without one the daemon does not start (`standin check` fails then)",
         );
     }
     if peer.mac.is_some() && peer.mac == leg.mac {
