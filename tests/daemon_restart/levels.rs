@@ -81,7 +81,7 @@ async fn a_dead_switch_whose_level_was_never_set_does_not_make_a_release_fail() 
         panic!("{outcome:?}")
     };
     assert!(
-        said.contains("core:ge1 admin up") && !said.contains("NOT"),
+        said.contains("core1:ge1 admin up") && !said.contains("NOT"),
         "{said}"
     );
     assert!(!Two::shut(&two.fake));
@@ -108,7 +108,7 @@ async fn a_level_that_was_set_and_whose_switch_is_dead_now_is_named_with_its_com
     let Outcome::Done(said) = outcome else {
         panic!("{outcome:?}")
     };
-    assert!(said.contains("core:ge1 admin up"), "{said}");
+    assert!(said.contains("core1:ge1 admin up"), "{said}");
     assert!(
         said.contains("NOT lifted") && said.contains("standin unfence edge:ge1"),
         "{said}"
