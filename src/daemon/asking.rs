@@ -11,7 +11,7 @@ use super::perform::{Hands, Shared};
 use super::steps::Way;
 use crate::detect::rtmp::From;
 use crate::net::gate;
-use crate::takeover::event::{Event, Outcome};
+use crate::takeover::event::{Event, FenceRead, Outcome};
 use crate::types::IfIndex;
 use std::time::Duration;
 
@@ -64,6 +64,17 @@ impl Hands {
                 fault: result.err().unwrap_or_default(),
             };
             let _ = tx.send(Input::Event(me, event));
+        });
+    }
+
+    pub(super) fn read_fence(&self, shared: &Shared) {
+        let (fencing, tx, me) = (self.fencing.clone(), shared.tx.clone(), self.me);
+        let unread = Input::Event(me, Event::FenceRead(FenceRead::Unknown));
+        let owed = Owed::new(&tx, [unread]);
+        shared.slow.spawn(async move {
+            let read = fencing.read().await;
+            owed.paid();
+            let _ = tx.send(Input::Event(me, Event::FenceRead(read)));
         });
     }
 

@@ -3,6 +3,7 @@
 mod lift;
 mod locating;
 mod ports;
+mod read_each;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

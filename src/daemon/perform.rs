@@ -14,7 +14,6 @@ use super::fencing::Fencing;
 use super::hub::{Input, Tx};
 use super::interfaces::Interface;
 use super::journal::Ticket;
-use super::owed::Owed;
 use super::parked::{self, Leg, Parked, step_leg};
 use super::tasks::Tasks;
 use super::watch::Watch;
@@ -28,7 +27,7 @@ use crate::net::netlink::Netlink;
 use crate::switch::PortIdentity;
 use crate::switch::unfence::Lift;
 use crate::takeover::action::{Action, Run};
-use crate::takeover::event::{Event, FenceRead, Outcome};
+use crate::takeover::event::{Event, Outcome};
 use crate::takeover::step::Step;
 use crate::types::{BootTime, PortRef, Vip};
 use crate::verify::Inventory;
@@ -205,16 +204,7 @@ impl Hands {
             }
             // One at a time: the answer to the one under way is as new.
             Action::ReadFence if std::mem::replace(&mut self.reading_fence, true) => {}
-            Action::ReadFence => {
-                let (fencing, tx, me) = (self.fencing.clone(), shared.tx.clone(), self.me);
-                let unread = Input::Event(me, Event::FenceRead(FenceRead::Unknown));
-                let owed = Owed::new(&tx, [unread]);
-                shared.slow.spawn(async move {
-                    let read = fencing.read().await;
-                    owed.paid();
-                    let _ = tx.send(Input::Event(me, Event::FenceRead(read)));
-                });
-            }
+            Action::ReadFence => self.read_fence(shared),
             Action::Defend => {
                 let interface = &mut interfaces[self.serving];
                 let frame = ArpFrame::announce_request(interface.mac, self.vip().addr);

@@ -41,6 +41,12 @@ pub struct Kept {
     pub boot_started: BootTime,
     /// Operator hold.
     pub hold: bool,
+    /// It binds this node only.
+    #[serde(default)]
+    pub hold_here: bool,
+    /// The other node's hold binds this one.
+    #[serde(default)]
+    pub peer_hold: bool,
     /// The ports the fence writes: recovery never fences another.
     pub fence: Vec<PortRef>,
     /// Those of them that it moves, with the VLAN to which they go back.
@@ -91,6 +97,8 @@ impl Default for Kept {
             healthy: false,
             boot_started: BootTime(0),
             hold: false,
+            hold_here: false,
+            peer_hold: false,
             fence: Vec::new(),
             quarantined: Vec::new(),
             found: Vec::new(),
@@ -115,7 +123,7 @@ impl Kept {
                 Ok(_) => read = with,
                 Err(_) => {
                     unread.push(key.clone());
-                    if key == "hold" {
+                    if ["hold", "hold_here", "peer_hold"].contains(&key.as_str()) {
                         read[key] = Value::Bool(true);
                     }
                 }
@@ -158,6 +166,8 @@ impl Kept {
             healthy: machine.evidence().healthy,
             boot_started: machine.evidence().grace_from,
             hold: machine.hold(),
+            hold_here: machine.hold() && !machine.flags().hold,
+            peer_hold: machine.held_by_peer(),
             fence: fence.to_vec(),
             quarantined: Vec::new(),
             found: found.to_vec(),
@@ -234,6 +244,8 @@ pub fn recovered(kept: Option<(Kept, bool)>, seen: Seen, now: BootTime) -> Recov
         healthy: kept.healthy && same_boot,
         boot_started: if same_boot { kept.boot_started } else { now },
         hold: kept.hold,
+        hold_here: kept.hold_here,
+        peer_hold: kept.peer_hold,
         ..fresh
     }
 }
@@ -254,6 +266,8 @@ mod tests {
             healthy: true,
             boot_started: BootTime(5),
             hold: false,
+            hold_here: false,
+            peer_hold: false,
             fence: Vec::new(),
             quarantined: Vec::new(),
             found: Vec::new(),

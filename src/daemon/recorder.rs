@@ -161,6 +161,7 @@ impl Recorder {
                 | Action::Restore { .. }
                 | Action::DropAddress
                 | Action::ReadFence
+                | Action::ReadBack
                 | Action::Defend => {}
             }
         }

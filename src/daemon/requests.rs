@@ -22,13 +22,19 @@ const DURABLE: Duration = Duration::from_secs(2);
 impl Loop {
     pub(super) fn ask(&mut self, ask: Ask) {
         let peer = self.find(ask.peer.as_deref().unwrap_or_default());
-        let on = ask.args["on"].as_bool().unwrap_or(true);
+        if ask.command == "hold"
+            && let Ok(i) = peer
+        {
+            let arg = |name: &str| ask.args[name].as_bool();
+            let what = (arg("on").unwrap_or(true), arg("here").unwrap_or(false));
+            return self.hold(i, what, ask.reply);
+        }
         let answer = match ask.command.as_str() {
             "status" => Ok(status::status(self)),
             "report" => peer.map(|i| json!(self.report(i))),
             "takeover" => peer.and_then(|i| self.order(i, Order::Takeover)),
             "release" => peer.and_then(|i| self.order(i, Order::Release)),
-            "hold" => peer.and_then(|i| self.order(i, Order::Hold(on))),
+            "hold" => peer.map(|_| json!({})),
             "peer-reset" => peer.map(|i| {
                 if let Some(beats) = &mut self.beats {
                     beats.forget(i);
@@ -40,15 +46,12 @@ impl Loop {
                 format!("`{other}` is not a command of this daemon"),
             )),
         };
-        match answer {
-            Ok(said) if ask.command == "hold" => self.answer_when_durable(said, ask.reply),
-            // The client may have gone away.
-            answer => drop(ask.reply.send(answer)),
-        }
+        // The client may have gone away.
+        let _ = ask.reply.send(answer);
     }
 
     /// A hold that a restart would not know of is said to be none: the answer waits for the disk, and tells.
-    fn answer_when_durable(
+    pub(super) fn answer_when_durable(
         &self,
         mut said: Value,
         reply: oneshot::Sender<Result<Value, (ExitCode, String)>>,
@@ -77,7 +80,7 @@ impl Loop {
     fn order(&mut self, peer: usize, order: Order) -> Result<Value, (ExitCode, String)> {
         let label = self.peers[peer].machine.label();
         let fits = match (order, self.peers[peer].machine.state()) {
-            (Order::Hold(_), _) => true,
+            (Order::Hold(_) | Order::HoldHere(_), _) => true,
             (
                 Order::Takeover,
                 State::Standby | State::Suspect(_) | State::Confirming(_) | State::Halted { .. },

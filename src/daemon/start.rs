@@ -245,6 +245,7 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         started: config.clone(),
         config,
         alarms,
+        holds: Vec::new(),
     })
 }
 
