@@ -42,6 +42,9 @@ pub fn run(path: &Path) -> ExitCode {
         Ok(runtime) => runtime,
         Err(e) => return fail(ExitCode::Internal, &format!("cannot start: {e}")),
     };
+    // Before anything may refuse the start: a gate that a crash left behind locks the cameras out. Where a daemon runs
+    // already, it closes its own again.
+    let left = slow.block_on(gate::clean_all());
     let (config, secrets) = match load(&slow, path) {
         Ok(loaded) => loaded,
         Err(e) if e.may_pass() => {
@@ -55,6 +58,11 @@ pub fn run(path: &Path) -> ExitCode {
         Err(e) => return fail(ExitCode::Internal, &format!("cannot start the log: {e}")),
     }
     log_panics();
+    match left {
+        Ok(0) => {}
+        Ok(n) => tracing::warn!("{n} gates were left closed by an earlier run: opened"),
+        Err(e) => tracing::warn!("gates cannot be looked for: {e}"),
+    }
     let mut limits = match privilege::check() {
         Ok(limits) => limits,
         Err(e) => return fail(ExitCode::NoPermission, &e.to_string()),
@@ -74,7 +82,7 @@ pub fn run(path: &Path) -> ExitCode {
     for limit in &limits {
         tracing::warn!("{limit}");
     }
-    let parts = match prepare(&slow, config, secrets, limits) {
+    let parts = match prepare(config, secrets, limits) {
         Ok(parts) => parts,
         Err((ExitCode::Unavailable, e)) => {
             fail(ExitCode::Unavailable, &e);
@@ -167,7 +175,6 @@ fn load(slow: &Runtime, path: &Path) -> Result<(Config, Secrets), ConfigErrors> 
 }
 
 fn prepare(
-    slow: &Runtime,
     config: Config,
     secrets: Secrets,
     limits: Vec<String>,
@@ -198,12 +205,6 @@ fn prepare(
         if let Err(e) = address::promote_secondaries(&peer.interface) {
             tracing::warn!("{e}");
         }
-    }
-    // A gate that a crash left behind would lock the cameras out for ever.
-    match slow.block_on(gate::clean_all()) {
-        Ok(0) => {}
-        Ok(n) => tracing::warn!("{n} gates were left closed by an earlier run: opened"),
-        Err(e) => tracing::warn!("gates cannot be looked for: {e}"),
     }
     Ok(Parts {
         config,

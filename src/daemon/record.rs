@@ -12,7 +12,7 @@ use crate::takeover::Machine;
 use crate::takeover::event::{FenceRead, Recovered};
 use crate::takeover::state::{Grounds, Phase, State};
 use crate::takeover::verdict::Verified;
-use crate::types::{BootTime, Epoch, MacAddr, PortRef, VlanId};
+use crate::types::{BootTime, Epoch, MacAddr, PortRef, Vip, VlanId};
 
 /// Kind of the journal record that holds a [`Kept`].
 pub const STATE: &str = "state";
@@ -49,6 +49,12 @@ pub struct Kept {
     pub peer_hold: bool,
     /// The ports the fence writes: recovery never fences another.
     pub fence: Vec<PortRef>,
+    /// The VIP that this is about, which may have been edited since.
+    #[serde(default)]
+    pub vip: Option<Vip>,
+    /// The interface that has it, as configured then.
+    #[serde(default)]
+    pub interface: Option<String>,
     /// Those of them that it moves, with the VLAN to which they go back.
     #[serde(default)]
     pub quarantined: Vec<Quarantined>,
@@ -102,6 +108,8 @@ impl Default for Kept {
             fence: Vec::new(),
             quarantined: Vec::new(),
             found: Vec::new(),
+            vip: None,
+            interface: None,
             standing: None,
         }
     }
@@ -140,6 +148,26 @@ pub fn peers(records: &[Record]) -> BTreeSet<String> {
 }
 
 impl Kept {
+    /// What was edited of this peer while a takeover was in place, in words.
+    pub fn edited(&self, vip: Vip, interface: &str) -> Option<String> {
+        if matches!(self.phase, Phase::Standby) {
+            return None;
+        }
+        let mut edited = Vec::new();
+        if let Some(was) = self.vip.filter(|v| *v != vip) {
+            edited.push(format!("vip was {was} and is {vip} now"));
+        }
+        if let Some(was) = self.interface.as_deref().filter(|i| *i != interface) {
+            edited.push(format!("interface was {was} and is {interface} now"));
+        }
+        (!edited.is_empty()).then(|| {
+            format!(
+                "the configuration was edited while a takeover was in place: {}; what the old one had set is taken away",
+                edited.join(", ")
+            )
+        })
+    }
+
     /// What is to be kept of `machine` now.
     pub fn of(
         machine: &Machine,
@@ -169,6 +197,8 @@ impl Kept {
             hold_here: machine.hold() && !machine.flags().hold,
             peer_hold: machine.held_by_peer(),
             fence: fence.to_vec(),
+            vip: Some(machine.policy().vip),
+            interface: None,
             quarantined: Vec::new(),
             found: found.to_vec(),
             standing: None,
@@ -269,6 +299,8 @@ mod tests {
             hold_here: false,
             peer_hold: false,
             fence: Vec::new(),
+            vip: None,
+            interface: None,
             quarantined: Vec::new(),
             found: Vec::new(),
             standing: None,

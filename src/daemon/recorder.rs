@@ -39,6 +39,7 @@ pub struct Recorder {
     journal: Journal,
     fence: Vec<PortRef>,
     quarantined: Vec<Quarantined>,
+    interface: Option<String>,
     found: Vec<auto::Kept>,
     standing: Standing,
     marks: Marks,
@@ -55,6 +56,7 @@ impl Recorder {
             journal,
             fence: Vec::new(),
             quarantined: Vec::new(),
+            interface: None,
             found: Vec::new(),
             standing: Standing::default(),
             marks: Marks::default(),
@@ -81,6 +83,11 @@ impl Recorder {
         self.found = fencing.found();
         self.standing = fencing.standing();
         self.marks = fencing.marks.clone();
+    }
+
+    /// The interface that has the VIP, as configured.
+    pub fn set_interface(&mut self, interface: &str) {
+        self.interface = Some(interface.to_owned());
     }
 
     /// Ports that were found rather than named, as the journal has them.
@@ -170,6 +177,7 @@ impl Recorder {
         }
         let mut kept = Kept::of(machine, (&self.fence, &self.found), self.claimed);
         kept.quarantined.clone_from(&self.quarantined);
+        kept.interface.clone_from(&self.interface);
         kept.standing = Some(self.standing.marked(&self.marks));
         if self.last.as_ref() != Some(&kept) {
             ticket = self.put(now, record::STATE, kept.clone());

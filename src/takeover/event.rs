@@ -33,6 +33,11 @@ pub enum Event {
         /// What went wrong, in words; empty if `ok`.
         fault: String,
     },
+    /// The peer's service was not asked, for a reason on our own side: nothing is known of the peer.
+    ServiceNotAsked {
+        /// Why, in words.
+        why: String,
+    },
     /// The peer's switch port was read.
     PeerPort {
         /// True if at least one listed port reads `ifOperStatus` up; false if every one reads down.

@@ -260,6 +260,7 @@ impl Machine {
             Event::VipSeen { mac } => self.vip_seen(now, mac),
             Event::Pong => self.pong(now),
             Event::Service { ok, fault } => self.service_probed(now, ok, fault),
+            Event::ServiceNotAsked { why } => self.service_not_asked(now, &why),
             Event::PeerPort { up } => self.port_read(now, up),
             Event::SwitchSilent => self.switch_silent(now),
             Event::PortHint => self.port_hinted(now),
