@@ -169,6 +169,9 @@ impl Recorder {
                 | Action::DropAddress
                 | Action::ReadFence
                 | Action::ReadBack
+                | Action::AskVip { .. }
+                | Action::AskServes { .. }
+                | Action::Locate { .. }
                 | Action::Defend => {}
             }
         }
