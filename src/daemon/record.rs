@@ -113,6 +113,7 @@ impl Default for Kept {
             found: Vec::new(),
             vip: None,
             interface: None,
+            flapping: Default::default(),
             standing: None,
         }
     }
