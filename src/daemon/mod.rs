@@ -39,7 +39,7 @@ mod opening;
 mod owed;
 pub mod parked;
 mod perform;
-mod policy;
+pub mod policy;
 pub mod privilege;
 pub mod quarantine;
 pub mod record;
