@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::left::PortLeft;
 use super::state::{Grounds, Phase};
 use super::step::Step;
 use super::verdict::Verified;
@@ -32,6 +33,11 @@ pub enum Event {
         /// What went wrong, in words; empty if `ok`.
         fault: String,
     },
+    /// The peer's service was not asked, for a reason on our own side: nothing is known of the peer.
+    ServiceNotAsked {
+        /// Why, in words.
+        why: String,
+    },
     /// The peer's switch port was read.
     PeerPort {
         /// True if at least one listed port reads `ifOperStatus` up; false if every one reads down.
@@ -48,6 +54,8 @@ pub enum Event {
     Beat(Beat),
     /// A witness answered our ARP request.
     Witness(Witness),
+    /// What became of the questions that the last actions asked for.
+    Asked(Asked),
     /// Carrier of our interface on the VIP's network.
     Carrier {
         /// True if there is carrier.
@@ -62,6 +70,24 @@ pub enum Event {
     },
     /// The fence was read again.
     FenceRead(FenceRead),
+    /// The ports of a fence that was left in place were read, each.
+    ReadBack(Vec<PortLeft>),
+    /// Where a machine hangs that answers for the VIP which we own.
+    Located {
+        /// Its MAC address.
+        mac: MacAddr,
+        /// Switch, port and LLDP name; `None`: no switch knows it.
+        place: Option<String>,
+    },
+    /// The machine at this MAC address completed an RTMP handshake on the VIP, which we own too, or did not.
+    PeerServes {
+        /// Its MAC address.
+        mac: MacAddr,
+        /// True if S0 arrived.
+        ok: bool,
+        /// What went wrong, in words; empty if `ok`.
+        fault: String,
+    },
     /// A step's task has ended.
     StepEnded {
         /// Which step.
@@ -137,6 +163,29 @@ pub struct Beat {
     pub fence_timeout: Option<Duration>,
 }
 
+/// What of our questions left, and what did not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The ARP request for the VIP; absent where none was wanted. A ping beside it is part of the same round.
+    #[serde(default)]
+    pub vip: Option<Sent>,
+    /// The witnesses to which a question left, of those that answered lately.
+    #[serde(default)]
+    pub witnesses: Vec<Witness>,
+}
+
+/// What became of one question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sent {
+    /// It left.
+    Left,
+    /// The budget of the interface had no room for it.
+    Refused,
+    /// Our own side could not send it: no carrier, no address of our own, an error of the socket.
+    Failed,
+}
+
 /// Who answered as a witness that our side of the network works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -173,6 +222,8 @@ pub enum Order {
     Release,
     /// Operator hold: no automatic action.
     Hold(bool),
+    /// The same for this node of a pair only; off: the other node's hold does not bind this one.
+    HoldHere(bool),
 }
 
 /// What journal, kernel and switch say at the start of the daemon.
@@ -202,6 +253,15 @@ pub struct Recovered {
     pub boot_started: BootTime,
     /// Operator hold.
     pub hold: bool,
+    /// It binds this node only.
+    #[serde(default)]
+    pub hold_here: bool,
+    /// The other node of the pair had said that it was told to hold.
+    #[serde(default)]
+    pub peer_hold: bool,
+    /// We gave way to the peer twice, and no person has looked yet.
+    #[serde(default)]
+    pub flapping: bool,
     /// Carrier of our interface now.
     pub carrier: bool,
 }
@@ -222,6 +282,9 @@ impl Recovered {
             healthy: false,
             boot_started: now,
             hold: false,
+            hold_here: false,
+            peer_hold: false,
+            flapping: false,
             carrier: true,
         }
     }

@@ -9,29 +9,38 @@
 pub mod action;
 mod active;
 pub mod alarm;
+pub mod course;
 pub mod event;
 pub mod evidence;
 pub mod flow;
+pub mod keeping;
+pub mod left;
+pub mod loss;
+pub mod notice;
 mod observed;
+mod orders;
 mod outcome;
 mod parking;
 pub mod policy;
 mod probing;
+pub mod questions;
 mod recover;
 mod releasing;
-mod silence;
+pub mod silence;
 mod standby;
 pub mod state;
 pub mod step;
+mod stopping;
 mod taking;
 pub mod timeline;
 pub mod verdict;
+mod weighing;
 
 use serde::{Deserialize, Serialize};
 
 use crate::types::{Attempt, BootTime, Epoch};
 use action::{Action, Alert, Level};
-use event::{Event, Order};
+use event::Event;
 use evidence::Evidence;
 use policy::Policy;
 use state::{Ownership, State, Why};
@@ -49,7 +58,13 @@ pub struct Machine {
     /// Set while the VIP is on our interface (and it is our doing).
     own: Option<Ownership>,
     hold: bool,
+    /// Whom it binds, and what the other node of a pair was told.
+    #[serde(default)]
+    bound: orders::Bound,
     planned: bool,
+    /// The taking that begins next goes on with what a hold that is on did not end.
+    #[serde(default)]
+    goes_on: bool,
     attempt: u32,
     /// Tasks that still owe their answer; no second attempt of the same step starts before.
     owed: Vec<(Step, Attempt)>,
@@ -76,6 +91,12 @@ pub struct Machine {
     /// What a person must know, until it is over.
     #[serde(default)]
     alarms: alarm::Alarms,
+    /// What a takeover without ownership has left at the switch.
+    #[serde(default)]
+    left: left::Left,
+    /// What the owner looks at.
+    #[serde(default)]
+    looks: keeping::Looks,
     /// Cameras: expected, back.
     cameras: (u32, u32),
     /// The `now` of the last call.
@@ -143,7 +164,9 @@ impl Machine {
             epoch: Epoch(0),
             own: None,
             hold: false,
+            bound: orders::Bound::default(),
             planned: false,
+            goes_on: false,
             attempt: 0,
             owed: Vec::new(),
             timers,
@@ -158,6 +181,8 @@ impl Machine {
             told: None,
             refused: None,
             alarms: alarm::Alarms::default(),
+            left: left::Left::default(),
+            looks: keeping::Looks::default(),
             cameras: (0, 0),
             seen: now,
             last_flow: None,
@@ -173,7 +198,7 @@ impl Machine {
     /// The state as `status` prints it: `held` where the operator's hold keeps it from acting.
     pub fn label(&self) -> String {
         match &self.state {
-            State::Standby | State::Suspect(_) if self.hold => "held".to_owned(),
+            State::Standby | State::Suspect(_) if self.held() => "held".to_owned(),
             s => s.to_string(),
         }
     }
@@ -185,6 +210,9 @@ impl Machine {
 
     /// Replaces the policy (SIGHUP); the state stays.
     pub fn set_policy(&mut self, policy: Policy) {
+        if policy.peer_mac.is_some() && policy.peer_mac != self.policy.peer_mac {
+            self.evidence.pinned = policy.peer_mac;
+        }
         self.policy = policy;
     }
 
@@ -203,11 +231,6 @@ impl Machine {
         self.epoch
     }
 
-    /// True if the operator's hold is on.
-    pub fn hold(&self) -> bool {
-        self.hold
-    }
-
     /// True if the takeover under way, or the last one, was ordered by a person.
     pub fn planned(&self) -> bool {
         self.planned
@@ -223,19 +246,6 @@ impl Machine {
         self.cameras
     }
 
-    /// The steps of the takeover or release under way, or else of the last one.
-    pub fn flow(&self) -> Option<&flow::Flow> {
-        match &self.state {
-            State::Taking(t) => Some(&t.flow),
-            State::Releasing(r) => Some(&r.flow),
-            State::Standby
-            | State::Suspect(_)
-            | State::Confirming(_)
-            | State::Active { .. }
-            | State::Halted { .. } => self.last_flow.as_ref(),
-        }
-    }
-
     /// What our heartbeats say.
     pub fn flags(&self) -> Flags {
         Flags {
@@ -244,7 +254,7 @@ impl Machine {
             wants_yield: self.wants_yield,
             yielded: self.yielded,
             grants: self.grants,
-            hold: self.hold,
+            hold: self.hold && !self.bound.here_only,
         }
     }
 
@@ -260,18 +270,21 @@ impl Machine {
             Event::VipSeen { mac } => self.vip_seen(now, mac),
             Event::Pong => self.pong(now),
             Event::Service { ok, fault } => self.service_probed(now, ok, fault),
+            Event::ServiceNotAsked { why } => self.service_not_asked(now, &why),
             Event::PeerPort { up } => self.port_read(now, up),
             Event::SwitchSilent => self.switch_silent(now),
             Event::PortHint => self.port_hinted(now),
             Event::SwitchRebooted => self.switch_rebooted(now),
             Event::Beat(beat) => self.beat(now, beat),
-            Event::Witness(w) => {
-                self.evidence.witnesses.insert(w);
-            }
+            Event::Witness(w) => self.evidence.witness(w),
+            Event::Asked(asked) => self.asked(now, &asked),
             Event::Carrier { up } => self.carrier(now, up),
             Event::AddressLost => self.address_lost(now),
             Event::FenceSet { attempt } => self.fence_set(now, attempt),
             Event::FenceRead(read) => self.fence_read(now, read),
+            Event::ReadBack(ports) => self.read_back(now, ports),
+            Event::Located { mac, place } => self.located(mac, place),
+            Event::PeerServes { mac, ok, .. } => self.peer_asked(now, mac, ok),
             Event::StepEnded {
                 step,
                 attempt,
@@ -313,7 +326,12 @@ impl Machine {
                         .filter(|_| self.silence_open(t))
                         .map(|s| s.next),
                 );
-                due.extend([t.yield_until, t.refence_until].into_iter().flatten());
+                due.extend(
+                    [t.yield_until, t.refence_until, self.order_due()]
+                        .into_iter()
+                        .flatten(),
+                );
+                due.extend(self.service_matters().then(|| self.service_due()));
             }
             State::Active { .. } | State::Halted { .. } => {}
             State::Releasing(r) => {
@@ -322,8 +340,10 @@ impl Machine {
             }
         }
         due.extend(self.park_due());
+        due.extend(self.left_due());
         if let Some(own) = &self.own {
             due.extend([own.renew, own.fence_check].into_iter().flatten());
+            due.push(self.looks.due());
         }
         due.into_iter().min()
     }
@@ -346,15 +366,8 @@ impl Machine {
             }
         }
         self.park_timers(now);
+        self.left_timers(now);
         self.watch(now);
-    }
-
-    fn order(&mut self, now: BootTime, order: Order) {
-        match order {
-            Order::Takeover => self.order_takeover(now),
-            Order::Release => self.order_release(now),
-            Order::Hold(on) => self.order_hold(on),
-        }
     }
 
     fn alert(&mut self, level: Level, text: impl Into<String>) {
@@ -373,6 +386,9 @@ impl Machine {
         }
         if matches!(state, State::Standby | State::Taking(_)) {
             self.told = None;
+        }
+        if state == State::Standby {
+            self.evidence.suspicion_over();
         }
         self.state = state;
         let to = self.label();

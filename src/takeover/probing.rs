@@ -71,6 +71,18 @@ impl Machine {
         self.timers.poll = self.timers.poll.min(soonest);
     }
 
+    /// From one probe to the next. On a lossy link a suspicion needs more rounds: a silence that is long enough for one
+    /// is looked at more closely.
+    fn probe_gap(&self, now: BootTime) -> Duration {
+        let detect = &self.policy.detect;
+        let silent = now >= self.evidence.life() + detect.suspect_after;
+        if silent && matches!(self.state, State::Standby) && self.evidence.rounds.doubtful() {
+            detect.confirm_interval.min(detect.probe_interval)
+        } else {
+            detect.probe_interval
+        }
+    }
+
     /// Probes that are due.
     pub(super) fn watch(&mut self, now: BootTime) {
         if self.poll_due() <= now {
@@ -80,6 +92,9 @@ impl Machine {
             self.out.push(Action::PollPort);
         }
         if !self.watching() {
+            if self.service_matters() && self.service_due() <= now {
+                self.ask_service(now);
+            }
             return;
         }
         if self.timers.probe <= now {
@@ -90,15 +105,20 @@ impl Machine {
                 self.evidence.pinned
             };
             self.timers.probes_sent += 1;
-            self.timers.probe = now + self.policy.detect.probe_interval;
+            self.timers.probe = now + self.probe_gap(now);
             self.out.push(Action::ArpProbe { to });
             self.out.push(Action::Ping);
+            self.look_at_loss(now);
         }
         if self.service_due() <= now {
-            self.timers.service_pending = true;
-            self.timers.service = now + self.policy.detect.service_interval;
-            self.out.push(Action::ProbeService);
+            self.ask_service(now);
         }
+    }
+
+    fn ask_service(&mut self, now: BootTime) {
+        self.timers.service_pending = true;
+        self.timers.service = now + self.policy.detect.service_interval;
+        self.out.push(Action::ProbeService);
     }
 
     /// A deadline that is noticed late because our own process stalled is no evidence.

@@ -6,6 +6,7 @@ use super::policy::React;
 use super::state::{Confirming, State, Suspect, Why};
 use super::timeline::Mark;
 use super::verdict::{Cause, Verdict};
+use super::weighing::Weighed;
 use crate::types::BootTime;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ const PREFERRED_GRACE: Duration = Duration::from_secs(30);
 impl Machine {
     pub(super) fn standby_timers(&mut self, now: BootTime) {
         self.tell_service_dead();
+        self.tell_flapping();
         if let Some(cause) = self.suspicion(now) {
             self.suspect(now, cause);
         }
@@ -35,6 +37,9 @@ impl Machine {
             // The preferred node claims what nobody holds without a fence, but not before it has waited a little.
             let young = preferred && self.evidence.peer_disclaims(now);
             return (!young).then_some(Cause::Dead);
+        }
+        if self.blind(now) {
+            return Some(Cause::Dead);
         }
         if self.service_gone() && self.policy.service_dead == React::Takeover {
             return Some(Cause::ServiceDead);
@@ -148,8 +153,10 @@ impl Machine {
             None
         } else if !self.evidence.carrier {
             Some(Why::NoCarrier)
-        } else if self.hold {
+        } else if self.held() {
             Some(Why::OperatorHold)
+        } else if self.looks.flapping() {
+            Some(Why::Flapping)
         } else if cause == Cause::Vacant && !self.policy.preferred {
             Some(Why::Vacated)
         } else if !self.policy.auto {
@@ -187,11 +194,15 @@ impl Machine {
         }
         let level = match why {
             Why::OperatorHold | Why::NoCarrier => Level::Warning,
+            // An alarm of its own says so, with the figure.
+            Why::Lossy => return,
             Why::Grace
             | Why::Manual
             | Why::Isolated
+            | Why::Unasked
             | Why::Conflict
             | Why::AlertOnly
+            | Why::Flapping
             | Why::Vacated => Level::Critical,
         };
         self.alert(
@@ -208,19 +219,19 @@ impl Machine {
             return;
         }
         c.next = now + self.policy.detect.confirm_interval;
-        // A port that went down starts the burst at once; a cable that is back within `suspect_after` ends it.
-        let early = c.cause == Cause::Dead && now < self.evidence.suspect_at(&self.policy);
-        if c.sent < self.policy.detect.confirm_probes || early {
-            if c.sent.is_multiple_of(2) {
-                self.out.push(Action::AskWitnesses);
+        let (cause, since, sent) = (c.cause, c.since, c.sent);
+        match self.weigh_silence(now, cause, since, sent) {
+            Weighed::Proven => {
+                self.loss_reckoned_with();
+                self.confirmed(now, cause, since);
             }
-            c.sent += 1;
-            self.out.push(Action::ArpProbe { to: None });
-            self.out.push(Action::Ping);
-            return;
+            Weighed::AskOn => {
+                self.out.push(Action::AskWitnesses);
+                self.out.push(Action::ArpProbe { to: None });
+                self.out.push(Action::Ping);
+            }
+            Weighed::Stopped(why) => self.stay_suspect(now, cause, why),
         }
-        let (cause, since) = (c.cause, c.since);
-        self.confirmed(now, cause, since);
     }
 
     /// The burst is over and nothing cancelled it.
@@ -231,7 +242,7 @@ impl Machine {
         if self.evidence.in_conflict(now) {
             return self.stay_suspect(now, cause, Why::Conflict);
         }
-        if !self.evidence.witnessed(&self.policy.detect) {
+        if !self.evidence.witnessed(now, &self.policy.detect) {
             return self.stay_suspect(now, cause, Why::Isolated);
         }
         let beating = self.evidence.beat_at.is_some_and(|at| at > since);
@@ -245,42 +256,5 @@ impl Machine {
         }
         self.timeline.mark(Mark::Confirmed, now);
         self.take(now, cause, false);
-    }
-
-    pub(super) fn order_takeover(&mut self, now: BootTime) {
-        match &self.state {
-            State::Standby | State::Suspect(_) | State::Confirming(_) | State::Halted { .. } => {
-                self.suspect(now, Cause::Planned);
-                self.timeline.mark(Mark::Ordered, now);
-            }
-            State::Taking(_) | State::Active { .. } | State::Releasing(_) => {
-                let label = self.label();
-                self.alert(
-                    Level::Warning,
-                    format!("takeover ordered, but the state is {label}: nothing is done"),
-                );
-            }
-        }
-    }
-
-    pub(super) fn order_hold(&mut self, on: bool) {
-        if self.hold == on {
-            return;
-        }
-        let from = self.label();
-        self.hold = on;
-        let why = if on {
-            "operator's hold on"
-        } else {
-            "operator's hold off"
-        };
-        self.out.push(Action::Changed {
-            from,
-            to: self.label(),
-            why: why.to_owned(),
-        });
-        if on && self.unproven() {
-            self.abort("operator's hold, and the fence is not proven");
-        }
     }
 }

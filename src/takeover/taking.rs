@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::Machine;
 use super::action::{Action, Level, Run};
-use super::flow::{Flow, Progress};
+use super::course::{self, Course};
+use super::flow::Progress;
 use super::state::{Grounds, State, Taking};
-use super::step::{self, By, Step, TAKEOVER};
+use super::step::{self, By, Step};
 use super::verdict::Cause;
 use crate::types::{Attempt, BootTime, Epoch};
 
@@ -22,30 +23,15 @@ impl Machine {
         self.planned = cause == Cause::Planned || (keep && self.planned);
         (self.yielded, self.grants, self.wants_yield) = (None, None, None);
         self.returned_hold = false;
-        let mut flow = Flow::new(&TAKEOVER);
-        let beats = self.policy.pair && self.evidence.beats(now);
-        let asks =
-            beats && self.own.is_none() && matches!(cause, Cause::Planned | Cause::AliveElsewhere);
-        let by_consent =
-            matches!(cause, Cause::Vacant | Cause::Granted) || (cause == Cause::Planned && asks);
-        if !asks {
-            flow.skip(Step::Yield);
-        }
-        if by_consent || !self.policy.fence {
-            flow.skip(Step::Fence);
-        }
-        if !self.policy.rewire {
-            flow.skip(Step::Rewire);
-        }
-        if !self.policy.rewire || self.policy.forward_within.is_zero() {
-            flow.skip(Step::Forward);
-        }
+        let course = Course {
+            cause,
+            beats: self.policy.pair && self.evidence.beats(now),
+            owns: self.own.is_some(),
+        };
+        let (asks, by_consent) = (course.asks(), course.by_consent());
+        let mut flow = course.flow(&self.policy);
         // Where the port is now does not matter: `rewire` reads it first.
         self.timers.park = None;
-        // Nobody can be asked to be silent about an address that we answer for ourselves.
-        if self.own.is_some() {
-            flow.skip(Step::Silence);
-        }
         let yield_until = asks.then(|| now + step::timeout(Step::Yield, &self.policy));
         if asks {
             self.wants_yield = Some(self.epoch);
@@ -58,6 +44,15 @@ impl Machine {
         }
         let refence_until =
             (self.own.is_some() && self.fence_lost).then(|| now + self.policy.refence_within);
+        self.nothing_left("the fence is gone on with");
+        // What continues an ownership, and what was ordered or allowed under a hold, is not ended by that hold: a later one does.
+        let allowed = std::mem::take(&mut self.goes_on);
+        let permitted = self.held()
+            && match cause {
+                Cause::Planned | Cause::ReleaseFailed | Cause::Suspended | Cause::Granted => true,
+                Cause::Resumed => self.own.is_some() || self.planned || allowed,
+                Cause::Dead | Cause::ServiceDead | Cause::AliveElsewhere | Cause::Vacant => false,
+            };
         let taking = Taking {
             cause,
             flow,
@@ -67,6 +62,11 @@ impl Machine {
             told_unproven: false,
             told_waiting: false,
             told_unmoved: false,
+            permitted,
+            fence_told: false,
+            answered: false,
+            refused_since: false,
+            order_until: (cause == Cause::Planned).then(|| now + self.policy.order_timeout),
             verdict: None,
             since: now,
         };
@@ -98,8 +98,7 @@ impl Machine {
 
     /// Starts every step whose needs are met.
     pub(super) fn advance(&mut self, now: BootTime) {
-        let warm = self.policy.warm;
-        let extra = |s: Step| (s == Step::Service && !warm).then_some(Step::Claim);
+        let extra = |s: Step| course::extra_need(s, &self.policy);
         let ready = match &self.state {
             State::Taking(t) => t.flow.ready(now, extra),
             State::Releasing(r) => r.flow.ready(now, |_| None),
@@ -120,8 +119,12 @@ impl Machine {
             if step == Step::Claim && !self.may_claim(now) {
                 continue;
             }
-            if step == Step::Fence && !self.may_fence(now) {
-                continue;
+            if step == Step::Fence && !(self.may_attempt() && self.may_fence(now)) {
+                // A taking that was ended by this look starts nothing more.
+                if matches!(self.state, State::Taking(_)) {
+                    continue;
+                }
+                return;
             }
             let attempt = self.next_attempt();
             let within = step::timeout(step, &self.policy);
@@ -149,6 +152,7 @@ impl Machine {
             }
             if step == Step::Fence {
                 self.reset_silence();
+                self.new_fence_attempt();
             }
             if let (Step::Drop, Some(own)) = (step, &mut self.own) {
                 own.renew = None;
@@ -233,7 +237,10 @@ impl Machine {
         if t.yield_until.is_some_and(|at| at <= now) {
             self.yield_over(now, false);
         }
+        // What was asked in the last round had its time; the next one is asked after that.
+        self.advance(now);
         self.silence_timers(now);
+        self.order_timers(now);
         self.advance(now);
         self.refence_timers(now);
     }
@@ -248,23 +255,13 @@ impl Machine {
         }
         t.refence_until = None;
         if self.own.is_some() && !t.flow.get(Step::Fence).settled() {
-            self.alert(
-                Level::Critical,
-                "the fence of the peer was lost and cannot be proven: giving the VIP up",
-            );
-            self.stop_tasks("the fence was lost");
-            self.give_up_address();
-            self.evidence.restart(now);
-            // From standby a peer that serves is left alone, and a silent one is fenced and taken over from anew.
-            self.become_state(
-                State::Standby,
-                "the fence was lost and could not be proven again in time",
-            );
+            self.not_fenced_again(now);
         }
     }
 
     /// Leaves the takeover before anything was claimed; a fence that was set stays.
     pub(super) fn abort(&mut self, why: &str) {
+        self.leave_behind();
         self.stop_tasks(why);
         self.wants_yield = None;
         self.give_up_address();
@@ -274,6 +271,7 @@ impl Machine {
     }
 
     pub(super) fn halt(&mut self, why: &str) {
+        self.leave_behind();
         self.stop_tasks(why);
         self.wants_yield = None;
         self.become_state(

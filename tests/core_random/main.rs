@@ -8,6 +8,7 @@ mod watched;
 
 use standin::takeover::action::Action;
 use standin::takeover::event::{Beat, Event, FenceRead, Order, Recovered};
+use standin::takeover::left::PortState;
 use standin::takeover::step::Step;
 use standin::types::{BootTime, Epoch, MacAddr};
 
@@ -41,6 +42,7 @@ enum Input {
     Carrier(bool),
     AddressLost,
     FenceSet,
+    Left(PortState),
     Fence(FenceRead),
     /// The n-th task that runs answers.
     Ends(usize, Answer),
@@ -107,10 +109,11 @@ fn of_two_owners_the_higher_epoch_keeps_the_vip_then_the_smaller_name() {
             fence_timeout: None,
             mac: PEER,
         }));
-        let dropped = w
+        let beat = w
             .log
-            .last()
-            .is_some_and(|(_, _, actions)| actions.contains(&Action::DropAddress));
+            .iter()
+            .rfind(|(_, event, _)| matches!(event, Event::Beat(_)));
+        let dropped = beat.is_some_and(|(_, _, actions)| actions.contains(&Action::DropAddress));
         assert_eq!(
             dropped, gives_up,
             "epoch {epoch} of {node} against {ours} of b"

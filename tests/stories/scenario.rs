@@ -10,7 +10,7 @@ use standin::takeover::step::Step;
 
 use crate::expect::{Expect, shown};
 use crate::policies::policy;
-use crate::world::{MS, SwitchMode, World};
+use crate::world::{Losses, MS, SwitchMode, World};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,6 +46,14 @@ struct Site {
     warm: bool,
     fence: bool,
     rewire: bool,
+    /// What leaves `b` is lost, and what comes to it; at `a`'s own leg, each way: in per cent.
+    loss_out: u32,
+    loss_back: u32,
+    loss_leg: u32,
+    pings: bool,
+    /// `a` says nothing unasked.
+    chatter: bool,
+    arp_per_second: Option<u32>,
     a_starts_ms: Option<u64>,
     b_starts_ms: Option<u64>,
     two_owners_up_to_ms: u64,
@@ -65,6 +73,12 @@ impl Default for Site {
             warm: true,
             fence: true,
             rewire: false,
+            loss_out: 0,
+            loss_back: 0,
+            loss_leg: 0,
+            pings: true,
+            chatter: true,
+            arp_per_second: None,
             a_starts_ms: Some(0),
             b_starts_ms: Some(0),
             two_owners_up_to_ms: 0,
@@ -132,6 +146,10 @@ enum What {
     Stalls,
     AddressPruned,
     AddressForced,
+    /// Nothing passes `a`'s own leg for `ms`.
+    LegGap,
+    /// Nothing passes `b`'s own leg for `ms`.
+    Gap,
     /// So many cameras answer as witnesses from now on.
     Witnesses,
     CamerasBack,
@@ -140,6 +158,8 @@ enum What {
     /// A notification that nothing is behind, `n` of them a millisecond apart.
     ForgedTraps,
     UnfencedByHand,
+    /// A technician plugs it into a port that no fence names.
+    PluggedElsewhere,
     ThirdAppears,
     ThirdGoes,
     /// The two machines do not hear each other any more; everybody else hears both.
@@ -177,6 +197,16 @@ impl Scenario {
         }
     }
 
+    /// The world at the end of a story, told once.
+    pub fn played(name: &str) -> World {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/scenarios")
+            .join(format!("{name}.toml"));
+        let text = std::fs::read_to_string(&file).expect("the story can be read");
+        let story: Scenario = toml::from_str(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
+        story.play(0, 37_700)
+    }
+
     fn once(&self, name: &str, kill: u64, phase: u64) {
         let world = self.play(kill, phase);
         let mut errors = world.errors.clone();
@@ -209,6 +239,11 @@ impl Scenario {
             if let Some(ms) = site.suspect_after_ms {
                 p.detect.suspect_after = Duration::from_millis(ms);
             }
+            if let Some(rate) = site.arp_per_second {
+                // As `config::pace` has it for one peer.
+                let shared = Duration::from_secs(2) / rate;
+                p.detect.probe_interval = p.detect.probe_interval.max(shared);
+            }
             if let Some(ms) = site.switch_poll_ms {
                 p.detect.switch_poll = Duration::from_millis(ms);
             }
@@ -219,6 +254,17 @@ impl Scenario {
         };
         let mut world = World::new([self.pair.then(|| of(0)), Some(of(1))], site.cameras);
         world.traps = site.traps;
+        world.seed(phase + 1);
+        world.losses = Losses {
+            out: site.loss_out,
+            back: site.loss_back,
+            leg: site.loss_leg,
+            ..Losses::default()
+        };
+        (world.pings, world.chatter) = (site.pings, site.chatter);
+        if let Some(rate) = site.arp_per_second {
+            world.budget(rate, site.cameras);
+        }
         world.two_owners_allowed = site.two_owners_up_to_ms * MS;
         let mut plan: Vec<(u64, usize, Option<&Do>)> = Vec::new();
         for (i, at) in [site.a_starts_ms, site.b_starts_ms].iter().enumerate() {
@@ -282,12 +328,15 @@ impl Do {
             What::Stalls => w.stall(i, ms()),
             What::AddressPruned => w.prune(i),
             What::AddressForced => w.force_address(i),
+            What::LegGap => w.losses.leg_gap = w.now + ms() * MS,
+            What::Gap => w.losses.gap = w.now + ms() * MS,
             What::Witnesses => w.cameras = n() as u8,
             What::CamerasBack => w.cameras_back = n(),
             What::Switch => w.switch = self.switch.expect("switch is set"),
             What::SwitchReboots => w.switch_reboots(ms()),
             What::ForgedTraps => w.forged_traps(i, n()),
             What::UnfencedByHand => w.unfence(i),
+            What::PluggedElsewhere => w.plug_elsewhere(i),
             What::ThirdAppears => w.third = true,
             What::ThirdGoes => w.third = false,
             What::Parted => w.parted = true,

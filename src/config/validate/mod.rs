@@ -5,6 +5,7 @@ mod detect;
 mod fence;
 mod names;
 mod node;
+mod pace;
 mod peer;
 mod port_takeover;
 mod range;
@@ -36,7 +37,10 @@ pub(super) fn validate(file: File, around: &Surroundings, check: &mut Check<'_>)
         let switch = switch::switch(name, switch, around, &node.state_dir, check, &mut secrets);
         switches.extend(switch.map(|s| (name.clone(), s)));
     }
-    if file.peer.is_empty() && !check.refused.iter().any(|r| r.starts_with("peer")) {
+    if file.peer.is_empty()
+        && !around.without_peers
+        && !check.refused.iter().any(|r| r.starts_with("peer"))
+    {
         check.error(
             "peer",
             "no peer: there is nobody to stand in for",
@@ -54,6 +58,7 @@ pub(super) fn validate(file: File, around: &Surroundings, check: &mut Check<'_>)
             secret::read(check, &s.key, &s.path, s.what);
         }
     }
+    pace::notice(&peers, check);
     let complete = peers.len() == file.peer.len() && switches.len() == file.switch.len();
     complete.then(|| Config {
         node,

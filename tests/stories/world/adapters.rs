@@ -1,10 +1,9 @@
 //! The adapters' answers: what each action and each step of a machine does to the world, and when it says so.
 
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use standin::takeover::action::{Action, Run};
-use standin::takeover::event::{Event, Outcome, Witness};
+use standin::takeover::event::{Event, Outcome};
 use standin::takeover::step::Step;
 use standin::types::Attempt;
 
@@ -18,9 +17,10 @@ impl World {
             self.record.push((self.now, i, Said::Action(name)));
         }
         match action {
-            Action::ArpProbe { to } => self.arp_probe(i, to),
+            Action::ArpProbe { to } => self.ask_vip(i, to),
             Action::Ping => {
-                if self.hears(i, 1 - i) && self.answers(1 - i) {
+                let reached = self.hears(i, 1 - i) && self.answers(1 - i);
+                if reached && self.pings && self.answered() {
                     self.to(i, MS, Event::Pong);
                 }
             }
@@ -39,14 +39,7 @@ impl World {
                 let delay = if self.switch_answers() { 5 } else { 200 };
                 self.after(delay * MS, What::Poll(i, life));
             }
-            Action::AskWitnesses => {
-                if self.on_data(i) {
-                    for n in 0..self.cameras.min(8) {
-                        let camera = Ipv4Addr::new(192, 168, 1, n);
-                        self.to(i, MS, Event::Witness(Witness::Camera(camera)));
-                    }
-                }
-            }
+            Action::AskWitnesses => self.ask_witnesses(i, 8),
             Action::Run(run) => self.start(i, life, run),
             Action::Cancel { step, attempt } => {
                 let late = self.switch == SwitchMode::Late && step == Step::Fence;
@@ -62,6 +55,33 @@ impl World {
             }
             Action::DropAddress => self.hosts[i].vip = None,
             Action::ReadFence => self.after(5 * MS, What::FenceAsk(i, life)),
+            Action::AskVip { to } => {
+                self.arp_probe(i, None);
+                if to.is_some() {
+                    self.arp_probe(i, to);
+                }
+            }
+            Action::AskServes { mac } => {
+                let there =
+                    mac == self.hosts[1 - i].mac && self.hears(i, 1 - i) && self.answers(1 - i);
+                let ok = there && self.hosts[1 - i].service;
+                let fault = if ok {
+                    String::new()
+                } else {
+                    "silent".to_owned()
+                };
+                self.to(i, 2 * MS, Event::PeerServes { mac, ok, fault });
+            }
+            Action::Locate { mac } => {
+                let place = self
+                    .switch_answers()
+                    .then(|| "sw:p7, LLDP name nvr".to_owned());
+                self.to(i, 5 * MS, Event::Located { mac, place });
+            }
+            Action::ReadBack => {
+                let delay = if self.switch_answers() { 5 } else { 3000 };
+                self.after(delay * MS, What::ReadBack(i, life));
+            }
             Action::Defend => self.frame_from(i),
             Action::Alert(alert) => {
                 self.record.push((self.now, i, Said::Alert(alert.text)));
@@ -268,6 +288,10 @@ fn name_of(action: &Action) -> String {
         Action::Restore { .. } => "restore".to_owned(),
         Action::DropAddress => "drop-address".to_owned(),
         Action::ReadFence => "read-fence".to_owned(),
+        Action::AskVip { .. } => "ask-vip".to_owned(),
+        Action::AskServes { .. } => "ask-serves".to_owned(),
+        Action::Locate { .. } => "locate".to_owned(),
+        Action::ReadBack => "read-back".to_owned(),
         Action::Defend => "defend".to_owned(),
         Action::Alert(_) => "alert".to_owned(),
         Action::Changed { .. } => "changed".to_owned(),
