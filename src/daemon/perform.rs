@@ -263,7 +263,8 @@ impl Hands {
             }
             Step::Service => {
                 let service = self.peer.service.clone();
-                self.tasks.spawn(slow, step, attempt, async move {
+                let starter = steps::starter(slow);
+                self.tasks.spawn(&starter, step, attempt, async move {
                     steps::start_service(&service).await
                 });
             }
