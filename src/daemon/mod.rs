@@ -18,6 +18,7 @@ pub mod boot_counter;
 mod chores;
 pub mod claim;
 pub mod clock;
+mod conflicts;
 pub mod control;
 pub mod fencing;
 mod follow_kernel;

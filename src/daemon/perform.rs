@@ -218,6 +218,9 @@ impl Hands {
                     let _ = tx.send(Input::Event(me, Event::ReadBack(fencing.read_each().await)));
                 });
             }
+            Action::AskVip { to } => self.ask_vip(now, to, interface),
+            Action::AskServes { mac } => self.ask_serves(mac, interface, shared),
+            Action::Locate { mac } => self.locate(mac, shared),
             Action::Defend => {
                 let interface = &mut interfaces[self.serving];
                 let frame = ArpFrame::announce_request(interface.mac, self.vip().addr);

@@ -45,6 +45,9 @@ pub struct Kept {
     /// The other node's hold binds this one.
     #[serde(default)]
     pub peer_hold: bool,
+    /// We gave way to the peer twice, and no person has looked yet.
+    #[serde(default)]
+    pub flapping: bool,
     /// The ports the fence writes: recovery never fences another.
     pub fence: Vec<PortRef>,
     /// The VIP that this is about, which may have been edited since.
@@ -140,6 +143,7 @@ impl Kept {
             hold: machine.hold(),
             hold_here: machine.hold() && !machine.flags().hold,
             peer_hold: machine.held_by_peer(),
+            flapping: machine.looks().flapping(),
             fence: fence.to_vec(),
             vip: Some(machine.policy().vip),
             interface: None,
@@ -195,6 +199,7 @@ pub fn recovered(kept: Option<(Kept, bool)>, seen: Seen, now: BootTime) -> Recov
         hold: kept.hold,
         hold_here: kept.hold_here,
         peer_hold: kept.peer_hold,
+        flapping: kept.flapping,
         ..fresh
     }
 }
@@ -217,6 +222,7 @@ mod tests {
             hold: false,
             hold_here: false,
             peer_hold: false,
+            flapping: false,
             fence: Vec::new(),
             vip: None,
             interface: None,

@@ -161,6 +161,9 @@ impl Recorder {
                 | Action::DropAddress
                 | Action::ReadFence
                 | Action::ReadBack
+                | Action::AskVip { .. }
+                | Action::AskServes { .. }
+                | Action::Locate { .. }
                 | Action::Defend => {}
             }
         }

@@ -5,6 +5,7 @@ pub mod address;
 pub mod announce;
 pub mod arp;
 pub mod arp_socket;
+pub mod ask_at_mac;
 pub mod budget;
 pub mod capture;
 pub mod gate;

@@ -12,6 +12,7 @@ pub mod alarm;
 pub mod event;
 pub mod evidence;
 pub mod flow;
+pub mod keeping;
 pub mod left;
 mod observed;
 mod orders;
@@ -88,6 +89,9 @@ pub struct Machine {
     /// What a takeover without ownership has left at the switch.
     #[serde(default)]
     left: left::Left,
+    /// What the owner looks at.
+    #[serde(default)]
+    looks: keeping::Looks,
     /// Cameras: expected, back.
     cameras: (u32, u32),
     /// The `now` of the last call.
@@ -173,6 +177,7 @@ impl Machine {
             refused: None,
             alarms: alarm::Alarms::default(),
             left: left::Left::default(),
+            looks: keeping::Looks::default(),
             cameras: (0, 0),
             seen: now,
             last_flow: None,
@@ -271,6 +276,8 @@ impl Machine {
             Event::FenceSet { attempt } => self.fence_set(now, attempt),
             Event::FenceRead(read) => self.fence_read(now, read),
             Event::ReadBack(ports) => self.read_back(now, ports),
+            Event::Located { mac, place } => self.located(mac, place),
+            Event::PeerServes { mac, ok, .. } => self.peer_asked(now, mac, ok),
             Event::StepEnded {
                 step,
                 attempt,
@@ -329,6 +336,7 @@ impl Machine {
         due.extend(self.left_due());
         if let Some(own) = &self.own {
             due.extend([own.renew, own.fence_check].into_iter().flatten());
+            due.push(self.looks.due());
         }
         due.into_iter().min()
     }

@@ -18,6 +18,7 @@ impl Machine {
         self.hold = r.hold;
         self.bound.here_only = r.hold_here;
         self.bound.peer = r.peer_hold;
+        self.looks.restore_flapping(r.flapping);
         self.planned = r.planned;
         self.evidence.pinned = self.policy.peer_mac.or(r.pinned);
         self.evidence.healthy = r.healthy;
