@@ -87,7 +87,8 @@ pub struct Hands {
     pub gate: Arc<GateKeeper>,
     /// When the gate was closed, microseconds since the epoch.
     pub gate_closed: Option<u64>,
-    ping_sequence: u16,
+    /// The last sequence number of a ping, and whether it could not be sent.
+    pub(super) ping: (u16, bool),
 }
 
 /// What all peers share.
@@ -137,7 +138,7 @@ impl Hands {
             reading_fence: false,
             gate,
             gate_closed: None,
-            ping_sequence: 0,
+            ping: (0, false),
         }
     }
 
@@ -164,13 +165,7 @@ impl Hands {
                 let frame = ArpFrame::probe(interface.mac, self.vip().addr, to);
                 interface.send_within_budget(now, &frame);
             }
-            Action::Ping => {
-                if let (Some(pinger), false) = (&self.pinger, self.vip_is_here) {
-                    self.ping_sequence = self.ping_sequence.wrapping_add(1);
-                    // A ping that cannot be sent is a ping that is not answered.
-                    let _ = pinger.send(self.ping_sequence);
-                }
-            }
+            Action::Ping => self.ping(shared),
             Action::ProbeService => self.probe_service(interface, shared),
             Action::PollPort => self.poll_port(shared),
             Action::AskWitnesses => {
