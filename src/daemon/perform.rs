@@ -69,12 +69,14 @@ pub struct Hands {
     pub serving: usize,
     /// ICMP echo to the VIP.
     pub pinger: Option<Arc<IcmpProbe>>,
-    /// The keeper of the VIP; none with port takeover.
+    /// None with port takeover.
     pub keeper: Option<Arc<Keeper>>,
     /// The VIP is on one of our interfaces though we do not own it: whatever is asked by IP is answered by ourselves.
     pub vip_is_here: bool,
     /// What reads its answers, and the index of the interface on which it was opened.
     pub pings: (Option<Reader>, u32),
+    /// The interface has changed under the running verification.
+    pub watch_again: bool,
     /// The VIP was on our interface before this takeover: cameras may have connections already.
     pub adopt: bool,
     /// Our node's name, for tags.
@@ -124,6 +126,7 @@ impl Hands {
             inventory,
             announcer: None,
             watch: None,
+            watch_again: false,
             parked: None,
             announcing_on: 0,
             listening: 0,
@@ -283,7 +286,6 @@ impl Hands {
             Step::Rewire | Step::Park => self.move_own_port(&run, ticket, interface, shared),
             Step::Forward => self.await_forwarding(&run, shared),
             Step::Claim => {
-                // A task on the fast path's own runtime: netlink answers in microseconds.
                 let Some((keeper, number)) = self.order_address(run.lifetime, interface) else {
                     return;
                 };
