@@ -35,7 +35,7 @@ pub mod notify;
 mod opening;
 pub mod parked;
 mod perform;
-mod policy;
+pub mod policy;
 pub mod privilege;
 pub mod quarantine;
 pub mod record;
