@@ -206,6 +206,9 @@ impl Machine {
 
     /// Replaces the policy (SIGHUP); the state stays.
     pub fn set_policy(&mut self, policy: Policy) {
+        if policy.peer_mac.is_some() && policy.peer_mac != self.policy.peer_mac {
+            self.evidence.pinned = policy.peer_mac;
+        }
         self.policy = policy;
     }
 
