@@ -1,15 +1,19 @@
 //! One peer's fence, over all its levels: set, lift, read. Plain values in, plain outcomes out; runs off the fast path.
 
 mod locating;
+mod placing;
 mod ports;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
 pub use self::locating::Located;
+use self::placing::Urgent;
+pub use self::placing::level_name;
 use super::auto::{Auto, usable, with_found};
 use super::quarantine;
 use super::saving;
@@ -35,11 +39,19 @@ pub struct Fencing {
     pub(super) made: u64,
     /// Ports that are never found to be the peer's: our parked one.
     pub(super) never: Vec<PortRef>,
+    /// A fence is under way: looks at the switch stop after the request that is on its way.
+    pub(super) urgent: Arc<AtomicU32>,
+    /// When the port numbers of a switch were last found to be right, by its name.
+    pub(super) numbered: Arc<Mutex<BTreeMap<String, Instant>>>,
+    /// Aggregates that consist of the ports of a level alone, as last seen: by the level's name.
+    pub(super) aggregates: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 /// One level. Where its ports are found by itself, `fence.ports` has them as soon as they are known.
 #[derive(Clone)]
 pub(super) struct Level {
+    /// As the core calls it, whatever its ports are by now.
+    pub name: String,
     pub switch: Switch,
     pub fence: config::Fence,
     pub auto: Auto,
@@ -75,6 +87,7 @@ impl Fencing {
             .iter()
             .filter_map(|f| {
                 Some(Level {
+                    name: level_name(f),
                     switch: switches.get(&f.switch)?.clone(),
                     fence: f.clone(),
                     auto: Auto::new(f.auto),
@@ -87,6 +100,9 @@ impl Fencing {
             own_macs,
             made: MADE.fetch_add(1, Ordering::Relaxed),
             never: Vec::new(),
+            urgent: Arc::default(),
+            aggregates: Arc::default(),
+            numbered: Arc::default(),
         }
     }
 
@@ -99,17 +115,21 @@ impl Fencing {
         self
     }
 
-    /// Sets the fence: the first level that can be proven wins. `on_set` is called when a SET was answered.
+    /// Sets the fence: the first level that can be proven wins, of those that may be used (empty: all). `on_set` is called
+    /// when a SET was answered.
     pub async fn set(
         &self,
         epoch: Epoch,
         peer_mac: Option<MacAddr>,
         known: &BTreeMap<PortRef, PortIdentity>,
+        allowed: &[String],
         on_set: impl Fn() + Clone + Send + 'static,
     ) -> Outcome {
+        let _urgent = Urgent::begin(&self.urgent);
         let mut whys = Vec::new();
         let mut refused = !self.levels.is_empty();
-        for level in &self.levels {
+        let may = |l: &&Level| allowed.is_empty() || allowed.contains(&l.name);
+        for level in self.levels.iter().filter(may) {
             match self
                 .set_level(level, epoch, peer_mac, known, on_set.clone())
                 .await
@@ -122,7 +142,12 @@ impl Fencing {
             }
         }
         let why = if whys.is_empty() {
-            "no fence is configured".to_owned()
+            refused = false;
+            if allowed.is_empty() {
+                "no fence is configured".to_owned()
+            } else {
+                format!("none of {} is configured any more", allowed.join(", "))
+            }
         } else {
             whys.join("; ")
         };
@@ -168,7 +193,7 @@ impl Fencing {
             peer_mac,
             vlan: None,
             own_macs: self.own_macs.clone(),
-            aggregates: Vec::new(),
+            aggregates: self.aggregates_of(level),
             tag: FenceTag {
                 node: self.node.clone(),
                 epoch,

@@ -29,6 +29,7 @@ pub mod notify;
 mod opening;
 pub mod parked;
 mod perform;
+mod placing;
 mod policy;
 pub mod privilege;
 pub mod quarantine;

@@ -161,6 +161,7 @@ impl Hands {
             }
             Action::ProbeService => self.probe_service(interface, shared),
             Action::PollPort => self.poll_port(shared),
+            Action::LookForPeer { mac } => self.look_for_peer(mac, shared),
             Action::AskWitnesses => {
                 let count = self.peer.detect.witnesses as usize;
                 for frame in self
@@ -262,12 +263,13 @@ impl Hands {
             Step::Fence => {
                 let (fencing, known) = (self.fencing.clone(), self.identities.clone());
                 let (tx, me, epoch, mac) = (shared.tx.clone(), self.me, run.epoch, run.peer_mac);
+                let levels = run.levels;
                 self.tasks.spawn(slow, step, attempt, async move {
                     durable(ticket).await;
                     let told = move || {
                         let _ = tx.send(Input::Event(me, Event::FenceSet { attempt }));
                     };
-                    fencing.set(epoch, mac, &known, told).await
+                    fencing.set(epoch, mac, &known, &levels, told).await
                 });
             }
             Step::Claim if self.parked.is_some() => {

@@ -6,6 +6,7 @@ use super::auto;
 use super::journal::Record;
 use crate::takeover::Machine;
 use crate::takeover::event::{FenceRead, Recovered};
+use crate::takeover::placement::Place;
 use crate::takeover::state::{Grounds, Phase, State};
 use crate::takeover::verdict::Verified;
 use crate::types::{BootTime, Epoch, MacAddr, PortRef, VlanId};
@@ -44,6 +45,9 @@ pub struct Kept {
     /// Those of them that were found rather than named, and how.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub found: Vec<auto::Kept>,
+    /// Whether its ports were confirmed to be the peer's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<Place>,
 }
 
 /// A port that a fence moves, and between which VLANs. It is moved only out of `production`, so that is where it was.
@@ -97,6 +101,7 @@ impl Kept {
             fence: fence.to_vec(),
             quarantined: Vec::new(),
             found: found.to_vec(),
+            places: machine.placement().places().cloned().collect(),
         }
     }
 }
@@ -144,6 +149,7 @@ pub fn recovered(kept: Option<(Kept, bool)>, seen: Seen, now: BootTime) -> Recov
         healthy: kept.healthy && same_boot,
         boot_started: if same_boot { kept.boot_started } else { now },
         hold: kept.hold,
+        places: kept.places,
         ..fresh
     }
 }
@@ -167,6 +173,7 @@ mod tests {
             fence: Vec::new(),
             quarantined: Vec::new(),
             found: Vec::new(),
+            places: Vec::new(),
         }
     }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::alarms;
 use super::clock;
+use super::placing;
 use super::run_loop::Loop;
 use super::traps;
 use crate::takeover::flow::{Flow, Progress};
@@ -33,7 +34,7 @@ pub fn status(l: &Loop) -> Value {
             let m = &p.machine;
             let e = m.evidence();
             let why = match m.state() {
-                State::Suspect(s) => Some(s.why.to_string()),
+                State::Suspect(s) => Some(m.words_of(s.why)),
                 State::Halted { why } => Some(why.clone()),
                 State::Taking(t) => held_up(&t.flow, now),
                 State::Standby
@@ -65,10 +66,12 @@ pub fn status(l: &Loop) -> Value {
                 "owner": m.ownership().is_some(),
                 "grounds": m.ownership().map(|o| o.grounds),
                 "fence": match m.ownership().map(|o| o.grounds) {
+                    Some(Grounds::Fenced) if !m.fence_confirmed() => Some("shut, unconfirmed"),
                     Some(Grounds::Fenced) => Some("proven"),
                     Some(Grounds::Unfenced) => Some("unclear"),
                     Some(Grounds::Yielded | Grounds::Vacant) | None => None,
                 },
+                "placement": placing::told(m),
                 "fence_ports": p.hands.fencing.told(),
                 "fence_survives_switch_reboot": l.about.persist.get(i),
                 "verdict": verdict,

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
+use super::placement::{Place, Sight};
 use super::state::{Grounds, Phase};
 use super::step::Step;
 use super::verdict::Verified;
@@ -79,6 +80,22 @@ pub enum Event {
     },
     /// A person's order.
     Order(Order),
+    /// Where the switches of the fence have the peer, as asked by `Action::LookForPeer`.
+    PeerLookedFor {
+        /// One for each level.
+        sights: Vec<Sight>,
+        /// Seconds since 1970.
+        wall_s: u64,
+    },
+    /// A person says that a level's ports are the peer's.
+    FenceConfirmed {
+        /// The level.
+        level: String,
+        /// Who says so.
+        by: String,
+        /// Seconds since 1970.
+        wall_s: u64,
+    },
 }
 
 /// How a step's task ended.
@@ -187,6 +204,9 @@ pub struct Recovered {
     pub hold: bool,
     /// Carrier of our interface now.
     pub carrier: bool,
+    /// What was known of the fence's ports.
+    #[serde(default)]
+    pub places: Vec<Place>,
 }
 
 impl Recovered {
@@ -206,6 +226,7 @@ impl Recovered {
             boot_started: now,
             hold: false,
             carrier: true,
+            places: Vec::new(),
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod flow;
 mod observed;
 mod outcome;
 mod parking;
+pub mod placement;
 pub mod policy;
 mod probing;
 mod recover;
@@ -76,6 +77,9 @@ pub struct Machine {
     /// What a person must know, until it is over.
     #[serde(default)]
     alarms: alarm::Alarms,
+    /// Whether the fence's ports are the peer's.
+    #[serde(default)]
+    placement: placement::Placement,
     /// Cameras: expected, back.
     cameras: (u32, u32),
     /// The `now` of the last call.
@@ -156,6 +160,7 @@ impl Machine {
             told: None,
             refused: None,
             alarms: alarm::Alarms::default(),
+            placement: placement::Placement::default(),
             cameras: (0, 0),
             seen: now,
             last_flow: None,
@@ -276,6 +281,10 @@ impl Machine {
             } => self.step_ended(now, step, attempt, outcome),
             Event::Cameras { expected, back } => self.cameras_seen(now, expected, back),
             Event::Order(order) => self.order(now, order),
+            Event::PeerLookedFor { sights, wall_s } => self.places_seen(now, sights, wall_s),
+            Event::FenceConfirmed { level, by, wall_s } => {
+                self.person_confirms(&level, &by, wall_s);
+            }
         }
         self.run_timers(now);
         std::mem::take(&mut self.out)
@@ -319,6 +328,7 @@ impl Machine {
             }
         }
         due.extend(self.park_due());
+        due.extend(self.placement_due());
         if let Some(own) = &self.own {
             due.extend([own.renew, own.fence_check].into_iter().flatten());
         }
@@ -343,6 +353,7 @@ impl Machine {
             }
         }
         self.park_timers(now);
+        self.placement_timers(now);
         self.watch(now);
     }
 

@@ -16,6 +16,7 @@ impl Machine {
         // A grant for this very epoch may still be open: what it leads to has the next one.
         self.claimed_epoch = Epoch(r.epoch.0.saturating_sub(1));
         self.hold = r.hold;
+        self.recall_places(r.places.clone());
         self.planned = r.planned;
         self.evidence.pinned = self.policy.peer_mac.or(r.pinned);
         self.evidence.healthy = r.healthy;

@@ -78,6 +78,10 @@ pub enum Why {
     AlertOnly,
     /// The peer is alive and says that it does not hold the VIP.
     Vacated,
+    /// The fence's ports are not the peer's.
+    Misplaced,
+    /// Nothing has confirmed that the fence's ports are the peer's.
+    Unplaced,
 }
 
 impl fmt::Display for Why {
@@ -90,6 +94,8 @@ impl fmt::Display for Why {
             Why::Isolated => "isolated: too few witnesses answer us, so silence proves nothing",
             Why::Conflict => "conflict: another machine answers for the VIP",
             Why::AlertOnly => "the policy for this verdict is alert",
+            Why::Misplaced => "the fence is not on the peer: its port is contradicted",
+            Why::Unplaced => "nothing has confirmed that the fence's port is the peer's",
             Why::Vacated => "the peer is alive and does not hold the VIP: it is the preferred node's to claim, or `standin takeover` orders it",
         })
     }

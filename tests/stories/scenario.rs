@@ -10,7 +10,7 @@ use standin::takeover::step::Step;
 
 use crate::expect::{Expect, shown};
 use crate::policies::policy;
-use crate::world::{MS, SwitchMode, World};
+use crate::world::{LEVEL, MS, Place, SwitchMode, World};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,6 +49,9 @@ struct Site {
     a_starts_ms: Option<u64>,
     b_starts_ms: Option<u64>,
     two_owners_up_to_ms: u64,
+    /// Whether the fence's port is the peer's is looked at.
+    places: bool,
+    place: Place,
 }
 
 impl Default for Site {
@@ -68,6 +71,8 @@ impl Default for Site {
             a_starts_ms: Some(0),
             b_starts_ms: Some(0),
             two_owners_up_to_ms: 0,
+            places: false,
+            place: Place::Here,
         }
     }
 }
@@ -99,6 +104,7 @@ struct Do {
     n: Option<u32>,
     switch: Option<SwitchMode>,
     step: Option<Step>,
+    place: Option<Place>,
 }
 
 pub fn nobody() -> Who {
@@ -143,6 +149,12 @@ enum What {
     ThirdAppears,
     ThirdGoes,
     UnhealthyForRelease,
+    /// The switch has the machine there from now on.
+    Place,
+    /// The port has another number from now on.
+    Renumbered,
+    /// A person says that the fence's port is the peer's.
+    ConfirmFence,
     /// The named step takes `ms` until it does something.
     Slow,
     OrderTakeover,
@@ -203,6 +215,9 @@ impl Scenario {
             p.warm = site.warm;
             p.fence = site.fence;
             p.rewire = site.rewire;
+            if site.places {
+                p.levels = vec![LEVEL.to_owned()];
+            }
             if let Some(ms) = site.suspect_after_ms {
                 p.detect.suspect_after = Duration::from_millis(ms);
             }
@@ -216,6 +231,7 @@ impl Scenario {
         };
         let mut world = World::new([self.pair.then(|| of(0)), Some(of(1))], site.cameras);
         world.traps = site.traps;
+        world.place = site.place;
         world.two_owners_allowed = site.two_owners_up_to_ms * MS;
         let mut plan: Vec<(u64, usize, Option<&Do>)> = Vec::new();
         for (i, at) in [site.a_starts_ms, site.b_starts_ms].iter().enumerate() {
@@ -287,6 +303,9 @@ impl Do {
             What::UnfencedByHand => w.unfence(i),
             What::ThirdAppears => w.third = true,
             What::ThirdGoes => w.third = false,
+            What::Place => w.place = self.place.expect("place is set"),
+            What::Renumbered => w.identity = "ge7 (ifIndex 8)".to_owned(),
+            What::ConfirmFence => w.person_confirms(i),
             What::UnhealthyForRelease => w.hosts[i].healthy_for_release = false,
             What::Slow => {
                 w.latency.insert(self.step.expect("step is set"), ms() * MS);

@@ -3,6 +3,7 @@
 use standin::takeover::Machine;
 use standin::takeover::action::Action;
 use standin::takeover::event::{Event, Order, Recovered};
+use standin::takeover::placement::Place;
 use standin::takeover::state::{Grounds, Phase};
 use standin::takeover::step::Step;
 use standin::takeover::verdict::Verified;
@@ -21,6 +22,7 @@ pub struct Journal {
     pinned: Option<MacAddr>,
     healthy: bool,
     hold: bool,
+    places: Vec<Place>,
     boot: u32,
 }
 
@@ -56,6 +58,7 @@ impl World {
                 pinned: j.pinned,
                 healthy: j.healthy && j.boot == h.boot,
                 hold: j.hold,
+                places: j.places.clone(),
                 carrier,
                 ..fresh
             },
@@ -163,6 +166,7 @@ fn journal_of(old: Option<&Journal>, m: &Machine, actions: &[Action], boot: u32)
         pinned: m.evidence().pinned,
         healthy: m.evidence().healthy,
         hold: m.hold(),
+        places: m.placement().places().cloned().collect(),
         boot,
     }
 }

@@ -6,6 +6,7 @@ mod adapters;
 mod checks;
 mod daemon;
 mod machines;
+mod placing;
 mod switch;
 mod wire;
 
@@ -20,6 +21,7 @@ use standin::types::{Attempt, MacAddr};
 
 use crate::policies::mac_of;
 use daemon::Journal;
+pub use placing::{LEVEL, Place};
 pub use switch::SwitchMode;
 
 pub const MS: u64 = 1000;
@@ -56,6 +58,8 @@ pub struct Host {
     carrier_told: bool,
     ticks: BTreeMap<u64, u32>,
     pub healthy_for_release: bool,
+    /// When its port's link changed.
+    links: Vec<(u64, bool)>,
 }
 
 impl Host {
@@ -94,6 +98,10 @@ pub struct World {
     pub hosts: Vec<Host>,
     pub switch: SwitchMode,
     switch_up: bool,
+    /// Where the switch has the machine that is to be fenced.
+    pub place: Place,
+    /// Which port the fence's is.
+    pub identity: String,
     /// Each change of a port's link is told by a notification.
     pub traps: bool,
     pub cameras: u8,
@@ -137,6 +145,7 @@ impl World {
             carrier_told: true,
             ticks: BTreeMap::new(),
             healthy_for_release: true,
+            links: Vec::new(),
         };
         let [a, b] = policies;
         let mut world = World {
@@ -144,6 +153,8 @@ impl World {
             hosts: vec![host(0, a), host(1, b)],
             switch: SwitchMode::Ok,
             switch_up: true,
+            place: Place::Here,
+            identity: "ge7 (ifIndex 7)".to_owned(),
             traps: false,
             cameras,
             third: false,
