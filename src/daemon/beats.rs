@@ -225,6 +225,11 @@ impl Beats {
             yielded: about(beat.flags.yielded),
             grants: about(beat.flags.released),
             mac: beat.mac,
+            hold: false,
+            preferred: false,
+            confirmed: None,
+            interval: None,
+            fence_timeout: None,
         };
         Some((peer.index, event))
     }

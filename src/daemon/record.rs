@@ -1,9 +1,12 @@
 //! What the journal keeps of a peer, and what it says after a restart.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::auto;
 use super::journal::Record;
+use super::standing::Standing;
 use crate::takeover::Machine;
 use crate::takeover::event::{FenceRead, Recovered};
 use crate::takeover::placement::Place;
@@ -48,6 +51,9 @@ pub struct Kept {
     /// Whether its ports were confirmed to be the peer's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<Place>,
+    /// The same with its levels, and which of them are, or may be, in place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
 }
 
 /// A port that a fence moves, and between which VLANs. It is moved only out of `production`, so that is where it was.
@@ -69,6 +75,12 @@ pub fn last(records: &[Record], peer: &str, boot_id: &str) -> Option<(Kept, bool
         .find(|r| r.kind == STATE && r.peer == peer)?;
     let kept = serde_json::from_value::<Kept>(last.data.clone()).ok()?;
     Some((kept, last.boot_id == boot_id))
+}
+
+/// The peers of which there are state records.
+pub fn peers(records: &[Record]) -> BTreeSet<String> {
+    let states = records.iter().filter(|r| r.kind == STATE);
+    states.map(|r| r.peer.clone()).collect()
 }
 
 impl Kept {
@@ -102,6 +114,7 @@ impl Kept {
             quarantined: Vec::new(),
             found: found.to_vec(),
             places: machine.placement().places().cloned().collect(),
+            standing: None,
         }
     }
 }
@@ -174,6 +187,7 @@ mod tests {
             quarantined: Vec::new(),
             found: Vec::new(),
             places: Vec::new(),
+            standing: None,
         }
     }
 

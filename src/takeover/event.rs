@@ -1,6 +1,7 @@
 //! What the core is told. Everything is a plain value, so that a journal can be played back.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -135,6 +136,22 @@ pub struct Beat {
     pub grants: Option<Epoch>,
     /// MAC address of the sender's interface on the VIP's network.
     pub mac: MacAddr,
+    /// A person told the sender to hold, and that binds us too.
+    #[serde(default)]
+    pub hold: bool,
+    /// The sender is the preferred node of the pair.
+    #[serde(default)]
+    pub preferred: bool,
+    /// The port that the sender would fence is confirmed to be ours; `None`: it does not know, or does not say.
+    #[serde(default)]
+    pub confirmed: Option<bool>,
+    /// From one heartbeat of the sender to its next; `None` from a sender of version 1, which says neither this nor
+    /// `hold`.
+    #[serde(default)]
+    pub interval: Option<Duration>,
+    /// How long the sender's fence may take to be proven.
+    #[serde(default)]
+    pub fence_timeout: Option<Duration>,
 }
 
 /// Who answered as a witness that our side of the network works.

@@ -1,6 +1,7 @@
 //! What was last seen of the peer, of the witnesses and of ourselves.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -49,8 +50,6 @@ pub struct Evidence {
     pub witnesses_since: BootTime,
     /// The peer was seen healthy since our boot and the switch's.
     pub healthy: bool,
-    /// The peer was seen holding the VIP since our start.
-    pub peer_held: bool,
     /// When a heartbeat last said that the peer holds the VIP.
     said_held_at: Option<BootTime>,
     /// The start-up grace counts from here.
@@ -91,7 +90,6 @@ impl Evidence {
         match self.pinned {
             Some(p) if p == mac => {
                 self.vip_at = Some(now);
-                self.peer_held = true;
                 self.note_health();
                 true
             }
@@ -127,7 +125,6 @@ impl Evidence {
             }
         }
         if beat.holds {
-            self.peer_held = true;
             self.said_held_at = Some(now);
             if beat.service_ok {
                 self.service_ok = Some(now);
@@ -213,12 +210,11 @@ impl Evidence {
         .fold(self.window_from, BootTime::max)
     }
 
-    /// False if the peer says that it neither holds the VIP nor is about to, or was never seen with it.
-    pub fn peer_may_hold(&self, now: BootTime) -> bool {
-        match &self.beat {
-            Some(b) if self.beats(now) => b.holds || b.wants_yield.is_some(),
-            Some(_) | None => self.peer_held,
-        }
+    /// True if the peer says, authenticated and lately, that it neither holds the VIP nor is about to. Whoever is silent
+    /// says nothing of the kind, whatever was seen of it before.
+    pub fn peer_disclaims(&self, now: BootTime) -> bool {
+        let said = |b: &Beat| !b.holds && b.wants_yield.is_none();
+        self.beats(now) && self.beat.as_ref().is_some_and(said)
     }
 
     /// Starts to count witnesses anew.
@@ -240,8 +236,8 @@ impl Evidence {
     }
 
     /// True if an automatic takeover is not too early (start-up grace).
-    pub fn grown_up(&self, now: BootTime, detect: &Detect) -> bool {
-        self.healthy || now >= self.grace_from + detect.startup_grace
+    pub fn grown_up(&self, now: BootTime, grace: Duration) -> bool {
+        self.healthy || now >= self.grace_from + grace
     }
 
     /// Silence starts to count anew: what was missed before is no evidence.

@@ -126,6 +126,8 @@ pub struct Flags {
     pub yielded: Option<Epoch>,
     /// The peer is to claim the VIP with this epoch.
     pub grants: Option<Epoch>,
+    /// A person said here that nothing is to happen by itself, on either node.
+    pub hold: bool,
 }
 
 impl Machine {
@@ -247,6 +249,7 @@ impl Machine {
             wants_yield: self.wants_yield,
             yielded: self.yielded,
             grants: self.grants,
+            hold: self.hold,
         }
     }
 

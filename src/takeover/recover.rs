@@ -110,7 +110,9 @@ impl Machine {
     fn was_active(&mut self, now: BootTime, r: &Recovered) {
         // Whoever serves the VIP now is the owner; a person looks before we act by ourselves again.
         self.returned_hold = !r.same_boot;
-        self.look_again(now, true, "we were active before the restart, but neither the address nor a proven fence is there");
+        // In a pair both may have lost their power: the other one is given its time to boot before it is fenced.
+        let known = r.same_boot || !self.policy.pair;
+        self.look_again(now, known, "we were active before the restart, but neither the address nor a proven fence is there");
     }
 
     fn was_releasing(&mut self, now: BootTime, r: &Recovered) {

@@ -13,6 +13,9 @@ use std::time::Duration;
 const RECHECK: Duration = Duration::from_secs(1);
 /// The preferred node has this long to claim a vacant VIP before the other one calls a person.
 const PREFERRED_FIRST: Duration = Duration::from_secs(3);
+/// The preferred node fences a peer that has been silent since our boot after this: both get their power at once, and one
+/// boots faster. A fence that was too early stays until a person lifts it; nobody owns the VIP meanwhile.
+const PREFERRED_GRACE: Duration = Duration::from_secs(30);
 
 impl Machine {
     pub(super) fn standby_timers(&mut self, now: BootTime) {
@@ -30,7 +33,7 @@ impl Machine {
         }
         if now >= self.evidence.suspect_at(&self.policy) {
             // The preferred node claims what nobody holds without a fence, but not before it has waited a little.
-            let young = preferred && !self.evidence.peer_may_hold(now);
+            let young = preferred && self.evidence.peer_disclaims(now);
             return (!young).then_some(Cause::Dead);
         }
         if self.service_gone() && self.policy.service_dead == React::Takeover {
@@ -43,11 +46,22 @@ impl Machine {
         (alone && self.vacant(now, PREFERRED_FIRST)).then_some(Cause::Vacant)
     }
 
-    /// In a pair: nobody has the VIP, and that for some time. A peer that beats says so itself; of a silent one it is
-    /// believed only if it was never seen with the VIP since our boot.
-    fn vacant(&self, now: BootTime, longer: Duration) -> bool {
+    /// In a pair: nobody has the VIP, and that for some time. The peer says so itself, with a heartbeat that is fresh: a
+    /// silent one may own the VIP where we cannot see it, and is fenced first.
+    pub(super) fn vacant(&self, now: BootTime, longer: Duration) -> bool {
         let quiet = now >= self.evidence.held_until() + self.policy.detect.vacant_after + longer;
-        quiet && !self.evidence.peer_may_hold(now)
+        quiet && self.evidence.peer_disclaims(now)
+    }
+
+    /// How long we wait after a boot for a peer that was not seen healthy since. The preferred node of a pair, and the one
+    /// that had the VIP before its reboot, wait no longer than another machine needs that got its power at the same time.
+    fn grace(&self) -> Duration {
+        let grace = self.policy.detect.startup_grace;
+        if self.policy.pair && (self.policy.preferred || self.returned_hold) {
+            grace.min(PREFERRED_GRACE)
+        } else {
+            grace
+        }
     }
 
     /// The peer itself says that it holds the VIP on an interface without carrier, and nothing says otherwise.
@@ -145,7 +159,7 @@ impl Machine {
             Some(Why::Vacated)
         } else if !self.policy.auto {
             Some(Why::Manual)
-        } else if cause != Cause::Vacant && !self.evidence.grown_up(now, &self.policy.detect) {
+        } else if cause != Cause::Vacant && !self.evidence.grown_up(now, self.grace()) {
             Some(Why::Grace)
         } else {
             unplaced

@@ -216,7 +216,22 @@ impl Machine {
             self.reset_silence();
             self.open_silence(now);
         }
+        if self.consent_is_stale(now) {
+            self.abort("the peer fell silent before the claim: whether it still holds nothing is not known any more");
+            return false;
+        }
         self.evidence.carrier && !old
+    }
+
+    /// A claim of what the peer said to be vacant, and it does not say so any more.
+    fn consent_is_stale(&self, now: BootTime) -> bool {
+        let State::Taking(t) = &self.state else {
+            return false;
+        };
+        t.cause == Cause::Vacant
+            && *t.flow.get(Step::Fence) == Progress::Skipped
+            && !matches!(t.flow.get(Step::Yield), Progress::Done { .. })
+            && !self.evidence.peer_disclaims(now)
     }
 
     pub(super) fn taking_timers(&mut self, now: BootTime) {

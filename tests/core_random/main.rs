@@ -100,6 +100,11 @@ fn of_two_owners_the_higher_epoch_keeps_the_vip_then_the_smaller_name() {
             wants_yield: None,
             yielded: None,
             grants: None,
+            hold: false,
+            preferred: false,
+            confirmed: None,
+            interval: None,
+            fence_timeout: None,
             mac: PEER,
         }));
         let dropped = w

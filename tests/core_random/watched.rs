@@ -57,6 +57,11 @@ impl Watched {
             wants_yield: None,
             yielded: None,
             grants: None,
+            hold: false,
+            preferred: false,
+            confirmed: None,
+            interval: None,
+            fence_timeout: None,
             mac: PEER,
         };
         match input {

@@ -148,6 +148,9 @@ enum What {
     UnfencedByHand,
     ThirdAppears,
     ThirdGoes,
+    /// The two machines do not hear each other any more; everybody else hears both.
+    Parted,
+    Joined,
     UnhealthyForRelease,
     /// The switch has the machine there from now on.
     Place,
@@ -306,6 +309,8 @@ impl Do {
             What::Place => w.place = self.place.expect("place is set"),
             What::Renumbered => w.identity = "ge7 (ifIndex 8)".to_owned(),
             What::ConfirmFence => w.person_confirms(i),
+            What::Parted => w.parted = true,
+            What::Joined => w.parted = false,
             What::UnhealthyForRelease => w.hosts[i].healthy_for_release = false,
             What::Slow => {
                 w.latency.insert(self.step.expect("step is set"), ms() * MS);

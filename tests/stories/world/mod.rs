@@ -106,6 +106,8 @@ pub struct World {
     pub traps: bool,
     pub cameras: u8,
     pub third: bool,
+    /// The two machines do not hear each other, on whatever path; each hears everybody else.
+    pub parted: bool,
     pub cameras_back: u32,
     pub service_start: u64,
     pub latency: BTreeMap<Step, u64>,
@@ -158,6 +160,7 @@ impl World {
             traps: false,
             cameras,
             third: false,
+            parted: false,
             cameras_back: u32::from(cameras),
             service_start: 300 * MS,
             latency: BTreeMap::new(),

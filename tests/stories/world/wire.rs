@@ -1,9 +1,11 @@
 //! The wire: whose frames reach whom, and what the machines say on it unasked.
 
+use std::time::Duration;
+
 use standin::takeover::event::{Beat, Event};
 use standin::types::MacAddr;
 
-use super::{MS, World};
+use super::{BEAT_EVERY, MS, World};
 
 const A_THIRD_MACHINE: MacAddr = MacAddr([2, 0, 0, 0, 0, 0x99]);
 
@@ -20,7 +22,7 @@ impl World {
     }
 
     pub(super) fn hears(&self, i: usize, j: usize) -> bool {
-        i != j && self.on_data(i) && self.on_data(j)
+        i != j && !self.parted && self.on_data(i) && self.on_data(j)
     }
 
     pub(super) fn answers(&self, i: usize) -> bool {
@@ -78,11 +80,17 @@ impl World {
                 yielded: flags.yielded,
                 grants: flags.grants,
                 mac: h.mac,
+                hold: flags.hold,
+                preferred: m.policy().preferred,
+                confirmed: None,
+                interval: Some(Duration::from_micros(BEAT_EVERY)),
+                fence_timeout: Some(m.policy().fence_timeout),
             };
             if self.hears(i, 1 - i) {
                 self.to(1 - i, MS, Event::Beat(beat.clone()));
             }
-            if self.hosts[i].mgmt && self.hosts[1 - i].mgmt && self.hosts[1 - i].up {
+            let mgmt = self.hosts[i].mgmt && self.hosts[1 - i].mgmt && !self.parted;
+            if mgmt && self.hosts[1 - i].up {
                 let data_path = false;
                 self.to(1 - i, MS, Event::Beat(Beat { data_path, ..beat }));
             }
