@@ -79,6 +79,14 @@ impl Switch {
     /// # Errors
     /// The switch does not answer.
     pub async fn numbering(&self) -> Result<Option<String>, SwitchError> {
+        let map = if self.map().is_empty() {
+            self.learn_map().await?
+        } else {
+            self.map()
+        };
+        if map.is_numbered_alike() {
+            return Ok(None);
+        }
         let rows = self.port_table().await?;
         // Without LLDP there is less to compare.
         let around = neighbours(self).await.unwrap_or_default();

@@ -12,10 +12,12 @@ pub mod alarm;
 pub mod event;
 pub mod evidence;
 pub mod flow;
+mod newcomer;
 mod observed;
 mod outcome;
 mod parking;
 pub mod placement;
+mod placing;
 pub mod policy;
 mod probing;
 mod recover;
@@ -31,7 +33,7 @@ pub mod verdict;
 use serde::{Deserialize, Serialize};
 
 use crate::types::{Attempt, BootTime, Epoch};
-use action::{Action, Alert, Level};
+use action::Action;
 use event::{Event, Order};
 use evidence::Evidence;
 use policy::Policy;
@@ -366,15 +368,6 @@ impl Machine {
             Order::Release => self.order_release(now),
             Order::Hold(on) => self.order_hold(on),
         }
-    }
-
-    fn alert(&mut self, level: Level, text: impl Into<String>) {
-        self.out.push(Action::Alert(Alert {
-            level,
-            text: text.into(),
-            key: None,
-            resolved: false,
-        }));
     }
 
     fn become_state(&mut self, state: State, why: impl Into<String>) {
