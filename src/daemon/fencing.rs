@@ -21,8 +21,8 @@ use super::saving;
 use super::standing::{Marks, StandingLevel};
 use crate::config;
 use crate::switch::{
-    Admin, FenceError, FencePort, FenceProgress, FenceRequest, FenceTag, Oper, PortIdentity,
-    Switch, fence, read_fence,
+    FenceError, FencePort, FenceProgress, FenceRequest, FenceTag, Oper, PortIdentity, Switch,
+    fence, read_fence,
 };
 use crate::takeover::event::{FenceRead, Outcome};
 use crate::types::{Epoch, MacAddr, PortRef};
@@ -139,7 +139,7 @@ impl Fencing {
         epoch: Epoch,
         peer_mac: Option<MacAddr>,
         known: &BTreeMap<PortRef, PortIdentity>,
-        allowed: &[String],
+        (allowed, in_spite_of): (&[String], &[String]),
         on_set: impl Fn() + Clone + Send + 'static,
     ) -> Outcome {
         let _urgent = Urgent::begin(&self.urgent);
@@ -150,7 +150,13 @@ impl Fencing {
         let may = |l: &Level| ours || allowed.contains(&l.name);
         for (i, level) in self.levels.iter().enumerate().filter(|(_, l)| may(l)) {
             match self
-                .set_level((i, level), epoch, peer_mac, known, on_set.clone())
+                .set_level(
+                    (i, level),
+                    epoch,
+                    peer_mac,
+                    (known, in_spite_of),
+                    on_set.clone(),
+                )
                 .await
             {
                 Ok(how) => return Outcome::Done(how),
@@ -177,13 +183,17 @@ impl Fencing {
         (i, level): (usize, &Level),
         epoch: Epoch,
         peer_mac: Option<MacAddr>,
-        known: &BTreeMap<PortRef, PortIdentity>,
+        (known, in_spite_of): (&BTreeMap<PortRef, PortIdentity>, &[String]),
         on_set: impl Fn() + Send + 'static,
     ) -> Result<String, (String, bool)> {
         let known = &with_found(level, known);
         usable(level, peer_mac).await.map_err(|why| (why, false))?;
         if let Some(vlans) = level.fence.quarantine {
-            let (who, on) = ((peer_mac, self.own_macs.as_slice()), &level.switch);
+            let counted = self.counted_as_fenced(level, in_spite_of);
+            let (who, on) = (
+                (peer_mac, self.own_macs.as_slice(), counted.as_slice()),
+                &level.switch,
+            );
             let on_set = || {
                 self.marks.set(i);
                 on_set();
@@ -211,7 +221,7 @@ impl Fencing {
             peer_mac,
             vlan: None,
             own_macs: self.own_macs.clone(),
-            aggregates: self.aggregates_of(level),
+            aggregates: self.counted_as_fenced(level, in_spite_of),
             tag: FenceTag {
                 node: self.node.clone(),
                 epoch,
@@ -353,30 +363,6 @@ impl Fencing {
                 .or(sum);
         }
         sum
-    }
-
-    /// Who is on each port while all is healthy; ports that cannot be read are left out.
-    pub async fn identities(&self) -> BTreeMap<PortRef, PortIdentity> {
-        let mut out = BTreeMap::new();
-        for level in &self.levels {
-            for port in &level.fence.ports {
-                // Only a port that is in use shows who is on it.
-                let Ok(state) = level.switch.port(port).await else {
-                    continue;
-                };
-                if state.admin != Admin::Up || state.oper != Oper::Up {
-                    continue;
-                }
-                if let Ok(identity) = level.switch.identity(port).await {
-                    let at = PortRef {
-                        switch: level.fence.switch.clone(),
-                        port: port.clone(),
-                    };
-                    out.insert(at, identity);
-                }
-            }
-        }
-        out
     }
 
     /// True if a switch has learned `mac` on one of the fence's ports.

@@ -263,13 +263,15 @@ impl Hands {
             Step::Fence => {
                 let (fencing, known) = (self.fencing.clone(), self.identities.clone());
                 let (tx, me, epoch, mac) = (shared.tx.clone(), self.me, run.epoch, run.peer_mac);
-                let levels = run.levels;
+                let (levels, spite) = (run.levels, run.in_spite_of);
                 self.tasks.spawn(slow, step, attempt, async move {
                     durable(ticket).await;
                     let told = move || {
                         let _ = tx.send(Input::Event(me, Event::FenceSet { attempt }));
                     };
-                    fencing.set(epoch, mac, &known, &levels, told).await
+                    fencing
+                        .set(epoch, mac, &known, (&levels, &spite), told)
+                        .await
                 });
             }
             Step::Claim if self.parked.is_some() => {

@@ -88,6 +88,9 @@ pub struct Run {
     /// For [`Step::Fence`]: the levels that may be used; empty: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub levels: Vec<String>,
+    /// For [`Step::Fence`]: where the tables have the peer, and a person said that they are wrong.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub in_spite_of: Vec<String>,
 }
 
 /// A message for a person; the daemon sends it to the log, the journal and the alert sinks.

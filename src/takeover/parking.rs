@@ -57,6 +57,7 @@ impl Machine {
             peer_mac: self.evidence.pinned,
             within: step::timeout(Step::Park, &self.policy),
             levels: Vec::new(),
+            in_spite_of: Vec::new(),
         }));
     }
 

@@ -142,6 +142,15 @@ impl Placement {
         self.places.get(level).map_or(UNKNOWN, |p| &p.standing)
     }
 
+    /// Where the tables have the peer in spite of which a person confirmed these levels.
+    pub(super) fn in_spite_of(&self, levels: &[String]) -> Vec<String> {
+        let tables = levels.iter().filter_map(|l| match self.standing(l) {
+            Standing::Confirmed(c) => c.tables.clone(),
+            Standing::Unknown | Standing::Misplaced { .. } | Standing::Unconfirmed => None,
+        });
+        tables.collect()
+    }
+
     pub(super) fn recall(&mut self, places: Vec<Place>) {
         self.places = places.into_iter().map(|p| (p.level.clone(), p)).collect();
     }

@@ -104,6 +104,12 @@ impl Machine {
         .filter(|at| *at > self.seen)
     }
 
+    /// When it last showed life on the data path by its own MAC address: in a pair the one that does not have the VIP, too.
+    fn answered_at(&self) -> Option<BootTime> {
+        let beat = self.evidence.beat_data_at.filter(|_| self.policy.pair);
+        self.evidence.vip_at.max(beat)
+    }
+
     fn looks_at_places(&self) -> bool {
         matches!(self.state, State::Standby)
             && self.own.is_none()
@@ -120,7 +126,7 @@ impl Machine {
             }
             return;
         }
-        let life = self.evidence.vip_at;
+        let life = self.answered_at();
         if let Some(w) = &self.placement.waiting {
             if life.is_some_and(|at| at >= w.ended + SETTLES) {
                 let sights = self.placement.waiting.take().map(|w| w.sights);

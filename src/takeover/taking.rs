@@ -144,6 +144,7 @@ impl Machine {
                 lifetime: grounds.and_then(|g| self.lifetime(g)),
                 peer_mac: self.evidence.pinned,
                 within,
+                in_spite_of: self.placement.in_spite_of(&levels),
                 levels,
             };
             // The adapter has the deadline too; ours comes later, for an adapter that hangs.

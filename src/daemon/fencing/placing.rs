@@ -126,12 +126,23 @@ impl Fencing {
         };
     }
 
-    pub(super) fn aggregates_of(&self, level: &Level) -> Vec<String> {
+    /// Ports of the level's switch that are no others than the fenced ones, whatever their names: an aggregate of them, and
+    /// where the tables have the peer although a person says that it is here.
+    pub(super) fn counted_as_fenced(&self, level: &Level, in_spite_of: &[String]) -> Vec<String> {
         let all = self
             .aggregates
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        all.get(&level.name).cloned().into_iter().collect()
+        let switch = format!("{}:", level.fence.switch);
+        let wrong = in_spite_of.iter().filter_map(|at| {
+            let port = at.strip_prefix(&switch)?;
+            Some(port.split(" (").next().unwrap_or(port).to_owned())
+        });
+        all.get(&level.name)
+            .cloned()
+            .into_iter()
+            .chain(wrong)
+            .collect()
     }
 
     /// The levels' names, in their order.
