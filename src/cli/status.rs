@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::common::{ask, fail, say, say_json, socket_of};
 use super::exit::ExitCode;
+use super::orders::left_lines;
 
 /// Prints the status of the daemon.
 pub fn run(config: &Path, only: Option<&str>, as_json: bool) -> ExitCode {
@@ -115,6 +116,9 @@ fn peer_lines(p: &Value) {
         };
         say(&format!("  fence     {fence} ({survives})"));
     }
+    for line in left_lines(&p["left"]) {
+        say(&format!("  left      {line}"));
+    }
     let cameras = &p["cameras"];
     if cameras["expected"].as_u64().unwrap_or(0) > 0 {
         let verdict = p["verdict"].as_str().unwrap_or("under way");
@@ -215,6 +219,9 @@ fn advice(p: &Value) -> String {
             "the fence would shut the wrong port, so nothing is taken over: correct the ports of peer.{name}.fence or the cable, or, if they are right, `standin fence confirm {name}`"
         ),
         "standby" => "nothing to do".to_owned(),
+        "held" if p["hold_of"].as_str() == Some("the other node") => format!(
+            "the hold was given at the other node: `standin hold {name} off` there lets both act again"
+        ),
         "held" => format!("`standin hold {name} off` lets it act again"),
         "suspect" => format!("look at the peer; `standin takeover {name}` takes over now"),
         "confirming" => "wait a second".to_owned(),

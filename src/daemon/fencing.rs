@@ -4,6 +4,7 @@ mod lift;
 mod locating;
 mod placing;
 mod ports;
+mod read_each;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};

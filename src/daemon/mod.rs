@@ -21,6 +21,7 @@ pub mod clock;
 pub mod control;
 pub mod fencing;
 pub mod forwarding;
+mod holding;
 pub mod hub;
 mod interfaces;
 pub mod journal;

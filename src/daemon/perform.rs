@@ -211,6 +211,12 @@ impl Hands {
                     let _ = tx.send(Input::Event(me, Event::FenceRead(fencing.read().await)));
                 });
             }
+            Action::ReadBack => {
+                let (fencing, tx, me) = (self.fencing.clone(), shared.tx.clone(), self.me);
+                shared.slow.spawn(async move {
+                    let _ = tx.send(Input::Event(me, Event::ReadBack(fencing.read_each().await)));
+                });
+            }
             Action::Defend => {
                 let interface = &mut interfaces[self.serving];
                 let frame = ArpFrame::announce_request(interface.mac, self.vip().addr);

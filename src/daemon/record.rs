@@ -40,6 +40,12 @@ pub struct Kept {
     pub boot_started: BootTime,
     /// Operator hold.
     pub hold: bool,
+    /// It binds this node only.
+    #[serde(default)]
+    pub hold_here: bool,
+    /// The other node's hold binds this one.
+    #[serde(default)]
+    pub peer_hold: bool,
     /// The ports the fence writes: recovery never fences another.
     pub fence: Vec<PortRef>,
     /// Those of them that it moves, with the VLAN to which they go back.
@@ -110,6 +116,8 @@ impl Kept {
             healthy: machine.evidence().healthy,
             boot_started: machine.evidence().grace_from,
             hold: machine.hold(),
+            hold_here: machine.hold() && !machine.flags().hold,
+            peer_hold: machine.held_by_peer(),
             fence: fence.to_vec(),
             quarantined: Vec::new(),
             found: found.to_vec(),
@@ -163,6 +171,8 @@ pub fn recovered(kept: Option<(Kept, bool)>, seen: Seen, now: BootTime) -> Recov
         boot_started: if same_boot { kept.boot_started } else { now },
         hold: kept.hold,
         places: kept.places,
+        hold_here: kept.hold_here,
+        peer_hold: kept.peer_hold,
         ..fresh
     }
 }
@@ -183,6 +193,8 @@ mod tests {
             healthy: true,
             boot_started: BootTime(5),
             hold: false,
+            hold_here: false,
+            peer_hold: false,
             fence: Vec::new(),
             quarantined: Vec::new(),
             found: Vec::new(),

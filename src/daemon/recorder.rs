@@ -154,6 +154,7 @@ impl Recorder {
                 | Action::Restore { .. }
                 | Action::DropAddress
                 | Action::ReadFence
+                | Action::ReadBack
                 | Action::Defend => {}
             }
         }

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use super::beats::Beats;
 use super::clock;
 use super::fencing::Fencing;
+use super::holding::HoldAsked;
 use super::hub::Input;
 use super::interfaces::Interface;
 use super::journal::Journal;
@@ -81,6 +82,8 @@ pub struct Loop {
     pub journal: Journal,
     /// What a person must know of this machine.
     pub alarms: Alarms,
+    /// Those who ordered a hold and wait for what it stopped.
+    pub holds: Vec<HoldAsked>,
     /// Where reports go.
     pub reports: std::path::PathBuf,
 }
@@ -127,7 +130,11 @@ impl Loop {
             .iter()
             .filter_map(|p| p.hands.announcer.as_ref()?.due());
         let beats = self.beats.as_ref().map(Beats::due);
-        let first = machines.chain(announcers).chain(beats).min();
+        let first = machines
+            .chain(announcers)
+            .chain(beats)
+            .chain(self.holds_due())
+            .min();
         // A budget that is used up would make a due announcement spin.
         first.map_or(BootTime(u64::MAX), |d| {
             d.max(clock::now() + Duration::from_micros(200))
@@ -147,6 +154,7 @@ impl Loop {
             let p = &mut self.peers[i];
             p.hands.pump(now, &mut self.interfaces);
         }
+        self.answer_holds();
         self.beat(now);
     }
 

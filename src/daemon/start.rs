@@ -240,6 +240,7 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         about,
         reports,
         alarms,
+        holds: Vec::new(),
     })
 }
 

@@ -4,9 +4,11 @@ use serde_json::{Value, json};
 
 use super::alarms;
 use super::clock;
+use super::holding;
 use super::placing;
 use super::run_loop::Loop;
 use super::traps;
+use crate::takeover::Machine;
 use crate::takeover::flow::{Flow, Progress};
 use crate::takeover::state::{Grounds, State};
 use crate::takeover::step::Step;
@@ -75,7 +77,9 @@ pub fn status(l: &Loop) -> Value {
                 "fence_ports": p.hands.fencing.told(),
                 "fence_survives_switch_reboot": l.about.persist.get(i),
                 "verdict": verdict,
-                "hold": m.hold(),
+                "hold": m.held(),
+                "hold_of": hold_of(m),
+                "left": holding::left(m.left()),
                 "alarms": alarms::shown([m.alarms(), &p.alarms], now),
                 "cameras": { "expected": expected, "back": back },
                 "peer": {
@@ -100,6 +104,15 @@ pub fn status(l: &Loop) -> Value {
         "traps": l.traps.as_ref().map(|t| traps(t, now)),
         "peers": peers,
     })
+}
+
+/// Whose hold it is.
+fn hold_of(m: &Machine) -> Option<&'static str> {
+    match (m.hold(), m.held_by_peer()) {
+        (true, _) => Some("this node"),
+        (false, true) => Some("the other node"),
+        (false, false) => None,
+    }
 }
 
 fn traps(service: &traps::Service, now: BootTime) -> Value {

@@ -53,6 +53,8 @@ pub enum Action {
     DropAddress,
     /// Read the fence; answered by `FenceRead`.
     ReadFence,
+    /// Read each port of the fence once, to say how it is; answered by `ReadBack`. Only while no task of the fence runs.
+    ReadBack,
     /// Answer a foreign claim of the VIP (RFC 5227 section 2.4, rate-limited by the core).
     Defend,
     /// Tell a person.

@@ -147,6 +147,7 @@ impl Machine {
             // A takeover that was suspended goes on when the carrier is back: its fence stands.
             (State::Taking(t), false) if matches!(t.cause, Cause::Resumed | Cause::Suspended) => {
                 let cause = t.cause;
+                self.goes_on = t.permitted;
                 self.stop_tasks("our own interface lost its carrier");
                 self.give_up_address();
                 self.take(now, cause, true);
@@ -286,6 +287,7 @@ impl Machine {
         );
         if self.own.is_some()
             || !free
+            // A grant comes of an order that a person gave there; a hold there is not in its way.
             || self.hold
             || !self.evidence.carrier
             || epoch <= self.claimed_epoch

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::left::PortLeft;
 use super::placement::{Place, Sight};
 use super::state::{Grounds, Phase};
 use super::step::Step;
@@ -63,6 +64,8 @@ pub enum Event {
     },
     /// The fence was read again.
     FenceRead(FenceRead),
+    /// The ports of a fence that was left in place were read, each.
+    ReadBack(Vec<PortLeft>),
     /// A step's task has ended.
     StepEnded {
         /// Which step.
@@ -190,6 +193,8 @@ pub enum Order {
     Release,
     /// Operator hold: no automatic action.
     Hold(bool),
+    /// The same for this node of a pair only; off: the other node's hold does not bind this one.
+    HoldHere(bool),
 }
 
 /// What journal, kernel and switch say at the start of the daemon.
@@ -219,6 +224,12 @@ pub struct Recovered {
     pub boot_started: BootTime,
     /// Operator hold.
     pub hold: bool,
+    /// It binds this node only.
+    #[serde(default)]
+    pub hold_here: bool,
+    /// The other node of the pair had said that it was told to hold.
+    #[serde(default)]
+    pub peer_hold: bool,
     /// Carrier of our interface now.
     pub carrier: bool,
     /// What was known of the fence's ports.
@@ -242,6 +253,8 @@ impl Recovered {
             healthy: false,
             boot_started: now,
             hold: false,
+            hold_here: false,
+            peer_hold: false,
             carrier: true,
             places: Vec::new(),
         }

@@ -12,8 +12,10 @@ pub mod alarm;
 pub mod event;
 pub mod evidence;
 pub mod flow;
+pub mod left;
 mod newcomer;
 mod observed;
+mod orders;
 mod outcome;
 mod parking;
 pub mod placement;
@@ -26,6 +28,7 @@ mod silence;
 mod standby;
 pub mod state;
 pub mod step;
+mod stopping;
 mod taking;
 pub mod timeline;
 pub mod verdict;
@@ -34,7 +37,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::types::{Attempt, BootTime, Epoch};
 use action::Action;
-use event::{Event, Order};
+use event::Event;
 use evidence::Evidence;
 use policy::Policy;
 use state::{Ownership, State, Why};
@@ -52,7 +55,13 @@ pub struct Machine {
     /// Set while the VIP is on our interface (and it is our doing).
     own: Option<Ownership>,
     hold: bool,
+    /// Whom it binds, and what the other node of a pair was told.
+    #[serde(default)]
+    bound: orders::Bound,
     planned: bool,
+    /// The taking that begins next goes on with what a hold that is on did not end.
+    #[serde(default)]
+    goes_on: bool,
     attempt: u32,
     /// Tasks that still owe their answer; no second attempt of the same step starts before.
     owed: Vec<(Step, Attempt)>,
@@ -82,6 +91,9 @@ pub struct Machine {
     /// Whether the fence's ports are the peer's.
     #[serde(default)]
     placement: placement::Placement,
+    /// What a takeover without ownership has left at the switch.
+    #[serde(default)]
+    left: left::Left,
     /// Cameras: expected, back.
     cameras: (u32, u32),
     /// The `now` of the last call.
@@ -149,7 +161,9 @@ impl Machine {
             epoch: Epoch(0),
             own: None,
             hold: false,
+            bound: orders::Bound::default(),
             planned: false,
+            goes_on: false,
             attempt: 0,
             owed: Vec::new(),
             timers,
@@ -165,6 +179,7 @@ impl Machine {
             refused: None,
             alarms: alarm::Alarms::default(),
             placement: placement::Placement::default(),
+            left: left::Left::default(),
             cameras: (0, 0),
             seen: now,
             last_flow: None,
@@ -180,7 +195,7 @@ impl Machine {
     /// The state as `status` prints it: `held` where the operator's hold keeps it from acting.
     pub fn label(&self) -> String {
         match &self.state {
-            State::Standby | State::Suspect(_) if self.hold => "held".to_owned(),
+            State::Standby | State::Suspect(_) if self.held() => "held".to_owned(),
             s => s.to_string(),
         }
     }
@@ -210,11 +225,6 @@ impl Machine {
         self.epoch
     }
 
-    /// True if the operator's hold is on.
-    pub fn hold(&self) -> bool {
-        self.hold
-    }
-
     /// True if the takeover under way, or the last one, was ordered by a person.
     pub fn planned(&self) -> bool {
         self.planned
@@ -230,19 +240,6 @@ impl Machine {
         self.cameras
     }
 
-    /// The steps of the takeover or release under way, or else of the last one.
-    pub fn flow(&self) -> Option<&flow::Flow> {
-        match &self.state {
-            State::Taking(t) => Some(&t.flow),
-            State::Releasing(r) => Some(&r.flow),
-            State::Standby
-            | State::Suspect(_)
-            | State::Confirming(_)
-            | State::Active { .. }
-            | State::Halted { .. } => self.last_flow.as_ref(),
-        }
-    }
-
     /// What our heartbeats say.
     pub fn flags(&self) -> Flags {
         Flags {
@@ -251,7 +248,7 @@ impl Machine {
             wants_yield: self.wants_yield,
             yielded: self.yielded,
             grants: self.grants,
-            hold: self.hold,
+            hold: self.hold && !self.bound.here_only,
         }
     }
 
@@ -279,6 +276,7 @@ impl Machine {
             Event::AddressLost => self.address_lost(now),
             Event::FenceSet { attempt } => self.fence_set(now, attempt),
             Event::FenceRead(read) => self.fence_read(now, read),
+            Event::ReadBack(ports) => self.read_back(now, ports),
             Event::StepEnded {
                 step,
                 attempt,
@@ -324,7 +322,12 @@ impl Machine {
                         .filter(|_| self.silence_open(t))
                         .map(|s| s.next),
                 );
-                due.extend([t.yield_until, t.refence_until].into_iter().flatten());
+                due.extend(
+                    [t.yield_until, t.refence_until, self.order_due()]
+                        .into_iter()
+                        .flatten(),
+                );
+                due.extend(self.service_matters().then(|| self.service_due()));
             }
             State::Active { .. } | State::Halted { .. } => {}
             State::Releasing(r) => {
@@ -334,6 +337,7 @@ impl Machine {
         }
         due.extend(self.park_due());
         due.extend(self.placement_due());
+        due.extend(self.left_due());
         if let Some(own) = &self.own {
             due.extend([own.renew, own.fence_check].into_iter().flatten());
         }
@@ -359,15 +363,8 @@ impl Machine {
         }
         self.park_timers(now);
         self.placement_timers(now);
+        self.left_timers(now);
         self.watch(now);
-    }
-
-    fn order(&mut self, now: BootTime, order: Order) {
-        match order {
-            Order::Takeover => self.order_takeover(now),
-            Order::Release => self.order_release(now),
-            Order::Hold(on) => self.order_hold(on),
-        }
     }
 
     fn become_state(&mut self, state: State, why: impl Into<String>) {

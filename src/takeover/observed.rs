@@ -92,12 +92,13 @@ impl Machine {
             );
         }
         self.silence_broken(now);
-        self.peer_returned(mac);
+        self.peer_answered(Some(mac));
     }
 
     pub(super) fn pong(&mut self, now: BootTime) {
         if self.own.is_none() && self.evidence.pong(now) {
             self.life_seen(now, Sign::Path, "it answers ICMP");
+            self.peer_answered(None);
         }
     }
 
@@ -111,6 +112,7 @@ impl Machine {
             if now < self.evidence.life() + self.policy.detect.suspect_after {
                 self.evidence.service_failed(fault);
             }
+            self.peer_did_not_serve();
             return;
         }
         self.evidence.service_completed(now);
@@ -128,6 +130,7 @@ impl Machine {
             let why = "the peer's service completes handshakes again";
             self.become_state(State::Standby, why);
         }
+        self.peer_served();
     }
 
     pub(super) fn port_read(&mut self, now: BootTime, up: bool) {
@@ -167,6 +170,10 @@ impl Machine {
         }
         self.epoch = self.epoch.max(beat.epoch);
         let (wants, grants, holds) = (beat.wants_yield, beat.grants, beat.holds);
+        // A sender of version 1 does not say.
+        if beat.interval.is_some() {
+            self.peer_says_hold(now, beat.hold);
+        }
         let theirs = (beat.epoch, beat.node.clone());
         let data = self.evidence.beat(now, beat);
         if let Some(epoch) = wants {
@@ -178,6 +185,7 @@ impl Machine {
         if data && self.own.is_none() {
             let what = "its heartbeats arrive on the data path";
             self.life_seen(now, Sign::Path, what);
+            self.peer_answered(None);
         }
         if let Some(epoch) = grants {
             self.granted(now, epoch);

@@ -17,6 +17,8 @@ impl Machine {
         self.claimed_epoch = Epoch(r.epoch.0.saturating_sub(1));
         self.hold = r.hold;
         self.recall_places(r.places.clone());
+        self.bound.here_only = r.hold_here;
+        self.bound.peer = r.peer_hold;
         self.planned = r.planned;
         self.evidence.pinned = self.policy.peer_mac.or(r.pinned);
         self.evidence.healthy = r.healthy;
@@ -45,6 +47,7 @@ impl Machine {
                 self.drop_stray(&r);
             }
             Phase::Standby if r.fence == FenceRead::Present => {
+                self.leave_behind();
                 self.alert(Level::Critical, "the peer's port is shut and tagged as ours, but the journal knows of no takeover: `standin takeover` or `standin unfence` decides");
                 self.drop_stray(&r);
             }
@@ -104,6 +107,7 @@ impl Machine {
             self.own = Some(self.ownership_on(now, grounds));
             self.fence_lost = r.fence == FenceRead::Absent && grounds == Grounds::Fenced;
         }
+        self.goes_on = r.phase == Phase::Active;
         self.take(now, Cause::Resumed, true);
     }
 
@@ -126,7 +130,12 @@ impl Machine {
                 Level::Warning,
                 "restarted in the middle of a release: going on with it",
             );
-            return self.release(now, r.verdict.unwrap_or(Verified::Degraded));
+            self.release(now, r.verdict.unwrap_or(Verified::Degraded));
+            // Which of the two came first is not known: nothing is taken back by itself under a hold.
+            if let State::Releasing(release) = &mut self.state {
+                release.held_since = self.hold;
+            }
+            return;
         }
         self.look_again(now, r.same_boot, "restarted at the end of a release");
     }

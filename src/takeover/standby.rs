@@ -153,7 +153,7 @@ impl Machine {
             unplaced
         } else if !self.evidence.carrier {
             Some(Why::NoCarrier)
-        } else if self.hold {
+        } else if self.held() {
             Some(Why::OperatorHold)
         } else if cause == Cause::Vacant && !self.policy.preferred {
             Some(Why::Vacated)
@@ -273,42 +273,5 @@ impl Machine {
         }
         self.timeline.mark(Mark::Confirmed, now);
         self.take(now, cause, false);
-    }
-
-    pub(super) fn order_takeover(&mut self, now: BootTime) {
-        match &self.state {
-            State::Standby | State::Suspect(_) | State::Confirming(_) | State::Halted { .. } => {
-                self.suspect(now, Cause::Planned);
-                self.timeline.mark(Mark::Ordered, now);
-            }
-            State::Taking(_) | State::Active { .. } | State::Releasing(_) => {
-                let label = self.label();
-                self.alert(
-                    Level::Warning,
-                    format!("takeover ordered, but the state is {label}: nothing is done"),
-                );
-            }
-        }
-    }
-
-    pub(super) fn order_hold(&mut self, on: bool) {
-        if self.hold == on {
-            return;
-        }
-        let from = self.label();
-        self.hold = on;
-        let why = if on {
-            "operator's hold on"
-        } else {
-            "operator's hold off"
-        };
-        self.out.push(Action::Changed {
-            from,
-            to: self.label(),
-            why: why.to_owned(),
-        });
-        if on && self.unproven() {
-            self.abort("operator's hold, and the fence is not proven");
-        }
     }
 }

@@ -131,6 +131,21 @@ pub struct Taking {
     pub told_unproven: bool,
     /// A person was told that the VIP is not silent, or that no witnesses answer.
     pub told_waiting: bool,
+    /// A hold that is on does not end it: it was ordered after, or takes back what a release under hold gave away.
+    #[serde(default)]
+    pub permitted: bool,
+    /// The switch was told by the running attempt at the fence.
+    #[serde(default)]
+    pub fence_told: bool,
+    /// The peer was heard since.
+    #[serde(default)]
+    pub answered: bool,
+    /// A handshake with the peer has failed since the last attempt at the fence.
+    #[serde(default)]
+    pub refused_since: bool,
+    /// When the order that began it expires.
+    #[serde(default)]
+    pub order_until: Option<BootTime>,
     /// A person was told that our own port is not moved.
     #[serde(default)]
     pub told_unmoved: bool,
@@ -168,6 +183,9 @@ pub struct Releasing {
     pub since: BootTime,
     /// What verification had said, for a release that stops before anything was given away.
     pub verdict: Verified,
+    /// A hold was given since the release was ordered: nothing is taken back by itself.
+    #[serde(default)]
+    pub held_since: bool,
 }
 
 /// On what grounds the VIP is owned.

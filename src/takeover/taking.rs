@@ -58,6 +58,15 @@ impl Machine {
         }
         let refence_until =
             (self.own.is_some() && self.fence_lost).then(|| now + self.policy.refence_within);
+        self.nothing_left("the fence is gone on with");
+        // What continues an ownership, and what was ordered or allowed under a hold, is not ended by that hold: a later one does.
+        let allowed = std::mem::take(&mut self.goes_on);
+        let permitted = self.held()
+            && match cause {
+                Cause::Planned | Cause::ReleaseFailed | Cause::Suspended | Cause::Granted => true,
+                Cause::Resumed => self.own.is_some() || self.planned || allowed,
+                Cause::Dead | Cause::ServiceDead | Cause::AliveElsewhere | Cause::Vacant => false,
+            };
         let taking = Taking {
             cause,
             flow,
@@ -67,6 +76,11 @@ impl Machine {
             told_unproven: false,
             told_waiting: false,
             told_unmoved: false,
+            permitted,
+            fence_told: false,
+            answered: false,
+            refused_since: false,
+            order_until: (cause == Cause::Planned).then(|| now + self.policy.order_timeout),
             verdict: None,
             since: now,
         };
@@ -120,8 +134,12 @@ impl Machine {
             if step == Step::Claim && !self.may_claim(now) {
                 continue;
             }
-            if step == Step::Fence && !self.may_fence(now) {
-                continue;
+            if step == Step::Fence && !(self.may_attempt() && self.may_fence(now)) {
+                // A taking that was ended by this look starts nothing more.
+                if matches!(self.state, State::Taking(_)) {
+                    continue;
+                }
+                return;
             }
             let attempt = self.next_attempt();
             let within = step::timeout(step, &self.policy);
@@ -161,6 +179,7 @@ impl Machine {
             }
             if step == Step::Fence {
                 self.reset_silence();
+                self.new_fence_attempt();
             }
             if let (Step::Drop, Some(own)) = (step, &mut self.own) {
                 own.renew = None;
@@ -246,6 +265,7 @@ impl Machine {
             self.yield_over(now, false);
         }
         self.silence_timers(now);
+        self.order_timers(now);
         self.advance(now);
         self.refence_timers(now);
     }
@@ -277,6 +297,7 @@ impl Machine {
 
     /// Leaves the takeover before anything was claimed; a fence that was set stays.
     pub(super) fn abort(&mut self, why: &str) {
+        self.leave_behind();
         self.stop_tasks(why);
         self.wants_yield = None;
         self.give_up_address();
@@ -286,6 +307,7 @@ impl Machine {
     }
 
     pub(super) fn halt(&mut self, why: &str) {
+        self.leave_behind();
         self.stop_tasks(why);
         self.wants_yield = None;
         self.become_state(

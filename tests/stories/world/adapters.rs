@@ -63,6 +63,10 @@ impl World {
             }
             Action::DropAddress => self.hosts[i].vip = None,
             Action::ReadFence => self.after(5 * MS, What::FenceAsk(i, life)),
+            Action::ReadBack => {
+                let delay = if self.switch_answers() { 5 } else { 3000 };
+                self.after(delay * MS, What::ReadBack(i, life));
+            }
             Action::Defend => self.frame_from(i),
             Action::Alert(alert) => {
                 self.record.push((self.now, i, Said::Alert(alert.text)));
@@ -272,6 +276,7 @@ fn name_of(action: &Action) -> String {
         Action::Restore { .. } => "restore".to_owned(),
         Action::DropAddress => "drop-address".to_owned(),
         Action::ReadFence => "read-fence".to_owned(),
+        Action::ReadBack => "read-back".to_owned(),
         Action::Defend => "defend".to_owned(),
         Action::Alert(_) => "alert".to_owned(),
         Action::Changed { .. } => "changed".to_owned(),

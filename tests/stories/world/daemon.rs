@@ -23,6 +23,8 @@ pub struct Journal {
     healthy: bool,
     hold: bool,
     places: Vec<Place>,
+    hold_here: bool,
+    peer_hold: bool,
     boot: u32,
 }
 
@@ -59,6 +61,8 @@ impl World {
                 healthy: j.healthy && j.boot == h.boot,
                 hold: j.hold,
                 places: j.places.clone(),
+                hold_here: j.hold_here,
+                peer_hold: j.peer_hold,
                 carrier,
                 ..fresh
             },
@@ -167,6 +171,8 @@ fn journal_of(old: Option<&Journal>, m: &Machine, actions: &[Action], boot: u32)
         healthy: m.evidence().healthy,
         hold: m.hold(),
         places: m.placement().places().cloned().collect(),
+        hold_here: m.hold() && !m.flags().hold,
+        peer_hold: m.held_by_peer(),
         boot,
     }
 }

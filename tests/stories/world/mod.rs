@@ -79,6 +79,7 @@ enum What {
     Proof(usize, u32, Step, Attempt, u64),
     Poll(usize, u32),
     FenceAsk(usize, u32),
+    ReadBack(usize, u32),
     Beats,
     HoldersSpeak,
     Expire(usize, u64),
@@ -243,6 +244,10 @@ impl World {
             What::FenceAsk(i, life) => {
                 let read = self.fence_of(1 - i);
                 self.deliver(i, life, Event::FenceRead(read));
+            }
+            What::ReadBack(i, life) => {
+                let ports = vec![self.left_of(1 - i)];
+                self.deliver(i, life, Event::ReadBack(ports));
             }
             What::Beats => {
                 self.beats();

@@ -2,6 +2,9 @@
 
 use standin::takeover::event::{Event, FenceRead};
 
+use standin::takeover::left::{PortLeft, PortState};
+use standin::types::PortRef;
+
 use super::{MS, What, World};
 
 /// How the switch answers.
@@ -34,6 +37,20 @@ impl World {
             (false, _) => FenceRead::Unknown,
             (true, true) => FenceRead::Present,
             (true, false) => FenceRead::Absent,
+        }
+    }
+
+    pub(super) fn left_of(&self, i: usize) -> PortLeft {
+        PortLeft {
+            port: PortRef {
+                switch: "sw".to_owned(),
+                port: self.hosts[i].name.to_owned(),
+            },
+            state: match (self.switch_answers(), self.hosts[i].fenced) {
+                (false, _) => PortState::Unknown,
+                (true, true) => PortState::Shut,
+                (true, false) => PortState::Open,
+            },
         }
     }
 
