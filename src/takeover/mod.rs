@@ -207,6 +207,9 @@ impl Machine {
 
     /// Replaces the policy (SIGHUP); the state stays.
     pub fn set_policy(&mut self, policy: Policy) {
+        if self.policy.levels != policy.levels {
+            self.placement.look_now();
+        }
         self.policy = policy;
     }
 

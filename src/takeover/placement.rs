@@ -142,6 +142,12 @@ impl Placement {
         self.places.get(level).map_or(UNKNOWN, |p| &p.standing)
     }
 
+    /// The fence is another: what is under way is about the one before.
+    pub(super) fn look_now(&mut self) {
+        (self.asked, self.waiting, self.tries) = (None, None, 0);
+        self.due = BootTime(0);
+    }
+
     /// Where the tables have the peer in spite of which a person confirmed these levels.
     pub(super) fn in_spite_of(&self, levels: &[String]) -> Vec<String> {
         let tables = levels.iter().filter_map(|l| match self.standing(l) {

@@ -17,23 +17,32 @@ MISPLACED = 25.0  # two looks at least 10 s apart, and what the machine is slowe
 def hang(site, on):
     """The primary's kernel says nothing and hears nothing, and its link stays up."""
     if not on:
-        site.on("primary", "tc", "qdisc", "del", "dev", "eth0", "root")
-        site.on("primary", "tc", "qdisc", "del", "dev", "eth0", "ingress")
+        site.on("primary", "nft", "delete", "table", "netdev", "hang")
         return
-    for command in (("qdisc", "add", "dev", "eth0", "root", "netem", "loss", "100%"),
-                    ("qdisc", "add", "dev", "eth0", "ingress"),
-                    ("filter", "add", "dev", "eth0", "parent", "ffff:", "protocol", "all", "matchall", "action", "drop")):
-        code, out, err = site.on("primary", "tc", *command)
-        expect(code == 0, f"tc {' '.join(command)}: {out}{err}")
+    chains = "".join(f"chain {way} {{ type filter hook {way} device eth0 priority -300; policy drop; }}\n"
+                     for way in ("ingress", "egress"))
+    code, out, err = site.on("primary", "nft", f"table netdev hang {{\n{chains}}}")
+    expect(code == 0, f"nft: {out}{err}")
+
+
+def renamed(site, wrong, right):
+    """The fence's port in the standby's configuration is another from now on."""
+    path = site.info["hosts"]["standby"]["config"]
+    with open(path) as f:
+        text = f.read()
+    with open(path, "w") as f:
+        f.write(text.replace(f'ports = ["{wrong}"]', f'ports = ["{right}"]'))
+    os.kill(site.agent_pid(), signal.SIGHUP)
 
 
 def placement(site):
     return ((site.status() or {}).get("placement") or [{}])[0]
 
 
-@scenario(sets=(f'fence.ports=["{WRONG}"]',), owners="P*")
+@scenario(owners="P*")
 def wrong_port_hang(site, _quick):
     """A fence that names another port than the primary's is misplaced, said everywhere, and shuts nothing when the primary hangs."""
+    renamed(site, PORT, WRONG)
     got = site.until("the fence is misplaced", MISPLACED, lambda: (lambda p: p.get("state") == "misplaced" and p)(placement(site)))
     expect(PORT in got["detail"] or "no port of" in got["detail"], f"it does not say where the machine hangs: {got}")
     alarms = [a["key"] for a in (site.status() or {}).get("alarms", [])]
@@ -78,15 +87,11 @@ def right_port_hang(site, _quick):
     return f"{got['level']}: {got['detail']}; {len(site.owner_letters(since))} changes of owner"
 
 
-@scenario(sets=(f'fence.ports=["{WRONG}"]',), owners="P*")
+@scenario(owners="P*")
 def wrong_port_is_corrected(site, _quick):
     """A misplaced fence is confirmed again within seconds of the reload that names the right port, and then takes over."""
+    renamed(site, PORT, WRONG)
     site.until("the fence is misplaced", MISPLACED, lambda: placement(site).get("state") == "misplaced")
-    path = site.info["hosts"]["standby"]["config"]
-    with open(path) as f:
-        text = f.read()
-    with open(path, "w") as f:
-        f.write(text.replace(WRONG, PORT))
-    os.kill(site.agent_pid(), signal.SIGHUP)
+    renamed(site, WRONG, PORT)
     got = site.until("the fence is confirmed", 20, lambda: (lambda p: p.get("state") == "confirmed" and p)(placement(site)))
     return got["detail"]
