@@ -114,6 +114,12 @@ fn peer_lines(p: &Value) {
             Some(true) => "saved: it survives a reboot of the switch",
             _ => "not saved: a reboot of the switch lifts it, and it is then set again",
         };
+        let read = p["fence_read_ms_ago"].as_u64().unwrap_or(0) / 1000;
+        let fence = match fence {
+            "stale" => format!("STALE since {read} s: the switch does not answer"),
+            "lost" => "LOST: it is being set again".to_owned(),
+            other => other.to_owned(),
+        };
         say(&format!("  fence     {fence} ({survives})"));
     }
     for line in left_lines(&p["left"]) {

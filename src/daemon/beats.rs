@@ -8,7 +8,8 @@ use secrecy::{ExposeSecret, SecretSlice};
 use serde::{Deserialize, Serialize};
 
 use super::hub::{Input, Tx};
-use crate::detect::beat_socket::HeartbeatSocket;
+use super::interfaces::Reader;
+use crate::detect::beat_socket::{HeartbeatError, HeartbeatSocket};
 use crate::detect::heartbeat::{self, Flags as Bits, ReplayWindow};
 use crate::takeover;
 use crate::takeover::event::Beat;
@@ -56,6 +57,7 @@ pub struct Beats {
     sequence: u64,
     due: BootTime,
     sockets: Vec<Arc<HeartbeatSocket>>,
+    readers: Vec<Option<Reader>>,
     peers: Vec<BeatPeer>,
     windows: Vec<ReplayWindow>,
     refused: u64,
@@ -84,6 +86,7 @@ impl Beats {
             boot,
             sequence: 0,
             due: now,
+            readers: Vec::new(),
             sockets: sockets.into_iter().map(Arc::new).collect(),
             windows: windows.collect(),
             peers,
@@ -92,32 +95,57 @@ impl Beats {
     }
 
     /// Reads all sockets into the loop.
-    pub fn listen(&self, tx: &Tx) {
-        for (i, socket) in self.sockets.iter().enumerate() {
-            let (socket, tx) = (socket.clone(), tx.clone());
-            tokio::spawn(async move {
-                loop {
-                    match socket.recv().await {
-                        Ok((bytes, from)) => {
-                            if tx
-                                .send(Input::Beat {
-                                    socket: i,
-                                    from,
-                                    bytes,
-                                })
-                                .is_err()
-                            {
-                                return;
-                            }
-                        }
-                        Err(e) => {
-                            tracing::debug!(error = %e, "heartbeat receive");
-                            tokio::time::sleep(Duration::from_millis(20)).await;
+    pub fn listen(&mut self, tx: &Tx) {
+        let readers = (0..self.sockets.len()).map(|i| Some(self.read(i, tx)));
+        self.readers = readers.collect();
+    }
+
+    fn read(&self, i: usize, tx: &Tx) -> Reader {
+        let (socket, tx) = (self.sockets[i].clone(), tx.clone());
+        let task = tokio::spawn(async move {
+            loop {
+                match socket.recv().await {
+                    Ok((bytes, from)) => {
+                        let heard = Input::Beat {
+                            socket: i,
+                            from,
+                            bytes,
+                        };
+                        if tx.send(heard).is_err() {
+                            return;
                         }
                     }
+                    Err(e) => {
+                        tracing::debug!(error = %e, "heartbeat receive");
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
                 }
-            });
-        }
+            }
+        });
+        Reader(task.abort_handle())
+    }
+
+    /// Our socket on the VIP's interface, for the peer of index `index`.
+    pub fn data_socket(&self, index: usize) -> Option<usize> {
+        let peer = self.peers.iter().find(|p| p.index == index);
+        peer.map(|p| p.data_socket)
+    }
+
+    /// Opens a data socket anew: its interface was made anew, or has another address.
+    ///
+    /// # Errors
+    /// [`HeartbeatError`]; the old socket stays.
+    pub fn rebind(
+        &mut self,
+        socket: usize,
+        own: Ipv4Addr,
+        interface: &str,
+        tx: &Tx,
+    ) -> Result<(), HeartbeatError> {
+        let new = HeartbeatSocket::bind(own, self.port, Some(interface))?;
+        self.sockets[socket] = Arc::new(new);
+        self.readers[socket] = Some(self.read(socket, tx));
+        Ok(())
     }
 
     /// When the next beats are due.

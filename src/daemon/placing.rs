@@ -1,13 +1,16 @@
 //! Looks where the switches have the peer, and what a person says of it.
 
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 
 use super::clock;
 use super::hub::Input;
-use super::perform::{Hands, Shared};
+use super::journal::Ticket;
+use super::perform::{Hands, Shared, durable};
 use super::run_loop::Loop;
 use crate::cli::exit::ExitCode;
 use crate::takeover::Machine;
+use crate::takeover::action::Run;
 use crate::takeover::event::Event;
 use crate::takeover::placement::Standing;
 use crate::types::MacAddr;
@@ -23,6 +26,28 @@ impl Hands {
             let sights = fencing.sights(mac).await;
             let wall_s = wall_s();
             let _ = tx.send(Input::Event(me, Event::PeerLookedFor { sights, wall_s }));
+        });
+    }
+}
+
+impl Hands {
+    pub(super) fn set_fence(
+        &mut self,
+        run: Run,
+        ticket: Option<Ticket>,
+        slow: &Handle,
+        shared: &Shared,
+    ) {
+        let (fencing, known) = (self.fencing.clone(), self.identities.clone());
+        let (tx, me, epoch, mac) = (shared.tx.clone(), self.me, run.epoch, run.peer_mac);
+        let (levels, spite, attempt) = (run.levels, run.in_spite_of, run.attempt);
+        self.tasks.spawn(slow, run.step, attempt, async move {
+            durable(ticket).await;
+            let told = move || {
+                let _ = tx.send(Input::Event(me, Event::FenceSet { attempt }));
+            };
+            let may = (levels.as_slice(), spite.as_slice());
+            fencing.set(epoch, mac, &known, may, told).await
         });
     }
 }

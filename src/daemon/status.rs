@@ -4,13 +4,14 @@ use serde_json::{Value, json};
 
 use super::alarms;
 use super::clock;
+use super::conflicts;
 use super::holding;
 use super::placing;
 use super::run_loop::Loop;
 use super::traps;
 use crate::takeover::Machine;
 use crate::takeover::flow::{Flow, Progress};
-use crate::takeover::state::{Grounds, State};
+use crate::takeover::state::State;
 use crate::takeover::step::Step;
 use crate::types::BootTime;
 
@@ -67,12 +68,9 @@ pub fn status(l: &Loop) -> Value {
                 "epoch": m.epoch(),
                 "owner": m.ownership().is_some(),
                 "grounds": m.ownership().map(|o| o.grounds),
-                "fence": match m.ownership().map(|o| o.grounds) {
-                    Some(Grounds::Fenced) if !m.fence_confirmed() => Some("shut, unconfirmed"),
-                    Some(Grounds::Fenced) => Some("proven"),
-                    Some(Grounds::Unfenced) => Some("unclear"),
-                    Some(Grounds::Yielded | Grounds::Vacant) | None => None,
-                },
+                "fence": m.fence_words(),
+                "fence_read_ms_ago": m.ownership().and(m.looks().fence_read()).map(ago),
+                "conflict": conflicts::shown(m, now),
                 "placement": placing::told(m),
                 "fence_ports": p.hands.fencing.told(),
                 "fence_survives_switch_reboot": l.about.persist.get(i),

@@ -34,6 +34,11 @@ pub enum Event {
         /// What went wrong, in words; empty if `ok`.
         fault: String,
     },
+    /// The peer's service was not asked, for a reason on our own side: nothing is known of the peer.
+    ServiceNotAsked {
+        /// Why, in words.
+        why: String,
+    },
     /// The peer's switch port was read.
     PeerPort {
         /// True if at least one listed port reads `ifOperStatus` up; false if every one reads down.
@@ -66,6 +71,22 @@ pub enum Event {
     FenceRead(FenceRead),
     /// The ports of a fence that was left in place were read, each.
     ReadBack(Vec<PortLeft>),
+    /// Where a machine hangs that answers for the VIP which we own.
+    Located {
+        /// Its MAC address.
+        mac: MacAddr,
+        /// Switch, port and LLDP name; `None`: no switch knows it.
+        place: Option<String>,
+    },
+    /// The machine at this MAC address completed an RTMP handshake on the VIP, which we own too, or did not.
+    PeerServes {
+        /// Its MAC address.
+        mac: MacAddr,
+        /// True if S0 arrived.
+        ok: bool,
+        /// What went wrong, in words; empty if `ok`.
+        fault: String,
+    },
     /// A step's task has ended.
     StepEnded {
         /// Which step.
@@ -230,6 +251,9 @@ pub struct Recovered {
     /// The other node of the pair had said that it was told to hold.
     #[serde(default)]
     pub peer_hold: bool,
+    /// We gave way to the peer twice, and no person has looked yet.
+    #[serde(default)]
+    pub flapping: bool,
     /// Carrier of our interface now.
     pub carrier: bool,
     /// What was known of the fence's ports.
@@ -255,6 +279,7 @@ impl Recovered {
             hold: false,
             hold_here: false,
             peer_hold: false,
+            flapping: false,
             carrier: true,
             places: Vec::new(),
         }

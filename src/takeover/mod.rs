@@ -12,6 +12,7 @@ pub mod alarm;
 pub mod event;
 pub mod evidence;
 pub mod flow;
+pub mod keeping;
 pub mod left;
 mod newcomer;
 mod observed;
@@ -94,6 +95,9 @@ pub struct Machine {
     /// What a takeover without ownership has left at the switch.
     #[serde(default)]
     left: left::Left,
+    /// What the owner looks at.
+    #[serde(default)]
+    looks: keeping::Looks,
     /// Cameras: expected, back.
     cameras: (u32, u32),
     /// The `now` of the last call.
@@ -180,6 +184,7 @@ impl Machine {
             alarms: alarm::Alarms::default(),
             placement: placement::Placement::default(),
             left: left::Left::default(),
+            looks: keeping::Looks::default(),
             cameras: (0, 0),
             seen: now,
             last_flow: None,
@@ -207,9 +212,7 @@ impl Machine {
 
     /// Replaces the policy (SIGHUP); the state stays.
     pub fn set_policy(&mut self, policy: Policy) {
-        if self.policy.levels != policy.levels {
-            self.placement.look_now();
-        }
+        self.placement.look_now(self.policy.levels != policy.levels);
         self.policy = policy;
     }
 
@@ -267,6 +270,7 @@ impl Machine {
             Event::VipSeen { mac } => self.vip_seen(now, mac),
             Event::Pong => self.pong(now),
             Event::Service { ok, fault } => self.service_probed(now, ok, fault),
+            Event::ServiceNotAsked { why } => self.service_not_asked(now, &why),
             Event::PeerPort { up } => self.port_read(now, up),
             Event::SwitchSilent => self.switch_silent(now),
             Event::PortHint => self.port_hinted(now),
@@ -280,6 +284,8 @@ impl Machine {
             Event::FenceSet { attempt } => self.fence_set(now, attempt),
             Event::FenceRead(read) => self.fence_read(now, read),
             Event::ReadBack(ports) => self.read_back(now, ports),
+            Event::Located { mac, place } => self.located(mac, place),
+            Event::PeerServes { mac, ok, .. } => self.peer_asked(now, mac, ok),
             Event::StepEnded {
                 step,
                 attempt,
@@ -288,9 +294,7 @@ impl Machine {
             Event::Cameras { expected, back } => self.cameras_seen(now, expected, back),
             Event::Order(order) => self.order(now, order),
             Event::PeerLookedFor { sights, wall_s } => self.places_seen(now, sights, wall_s),
-            Event::FenceConfirmed { level, by, wall_s } => {
-                self.person_confirms(&level, &by, wall_s);
-            }
+            Event::FenceConfirmed { level, by, wall_s } => self.confirmed_by(&level, &by, wall_s),
         }
         self.run_timers(now);
         std::mem::take(&mut self.out)
@@ -343,6 +347,7 @@ impl Machine {
         due.extend(self.left_due());
         if let Some(own) = &self.own {
             due.extend([own.renew, own.fence_check].into_iter().flatten());
+            due.push(self.looks.due());
         }
         due.into_iter().min()
     }

@@ -9,6 +9,9 @@ use super::step::Step;
 use super::verdict::Cause;
 use crate::types::{BootTime, Epoch, MacAddr};
 
+/// Key of the alarm that the peer's service cannot be asked from here.
+const CANNOT_ASK: &str = "cannot-ask";
+
 /// A kind of sign of the peer's life.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sign {
@@ -104,6 +107,7 @@ impl Machine {
 
     pub(super) fn service_probed(&mut self, now: BootTime, ok: bool, fault: String) {
         self.timers.service_pending = false;
+        self.settle(CANNOT_ASK, "the peer's service can be asked again");
         if self.own.is_some() {
             return;
         }
@@ -131,6 +135,19 @@ impl Machine {
             self.become_state(State::Standby, why);
         }
         self.peer_served();
+    }
+
+    /// Our own address, route, socket or firewall: a fault of ours, and no evidence of the peer. While the machine does not
+    /// answer at all, its service is not what is missing.
+    pub(super) fn service_not_asked(&mut self, now: BootTime, why: &str) {
+        self.timers.service_pending = false;
+        let alive = now < self.evidence.life() + self.policy.detect.suspect_after;
+        if self.own.is_none() && alive {
+            let text = format!(
+                "the peer's service cannot be asked from here, so nothing is known of it: {why}"
+            );
+            self.tell(CANNOT_ASK, Level::Warning, text);
+        }
     }
 
     pub(super) fn port_read(&mut self, now: BootTime, up: bool) {

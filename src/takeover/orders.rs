@@ -47,6 +47,7 @@ impl Machine {
     }
 
     pub(super) fn order_takeover(&mut self, now: BootTime) {
+        self.flapping_over();
         match &self.state {
             State::Standby | State::Suspect(_) | State::Confirming(_) | State::Halted { .. } => {
                 self.suspect(now, Cause::Planned);
@@ -69,6 +70,7 @@ impl Machine {
         self.hold = on;
         self.bound.here_only = on && here;
         if !on {
+            self.flapping_over();
             // A peer that still says so, and was not asked, binds us no more where a person says that here.
             self.bound.peer_ignored = here && self.bound.peer;
             self.bound.peer &= self.bound.peer_ignored;

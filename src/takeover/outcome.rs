@@ -85,6 +85,7 @@ impl Machine {
                 }
                 if let Some(own) = &mut self.own {
                     own.grounds = Grounds::Fenced;
+                    self.proven_again(now);
                 }
             }
             Step::Claim => {

@@ -143,7 +143,10 @@ impl Placement {
     }
 
     /// The fence is another: what is under way is about the one before.
-    pub(super) fn look_now(&mut self) {
+    pub(super) fn look_now(&mut self, is_another: bool) {
+        if !is_another {
+            return;
+        }
         (self.asked, self.waiting, self.tries) = (None, None, 0);
         self.due = BootTime(0);
     }

@@ -293,7 +293,7 @@ impl Machine {
         self.placement.places.contains_key(level)
     }
 
-    pub(super) fn person_confirms(&mut self, level: &str, by: &str, wall_s: u64) {
+    pub(super) fn confirmed_by(&mut self, level: &str, by: &str, wall_s: u64) {
         let tables = self.placement.tables.get(level).cloned();
         let Some(place) = self.placement.places.get_mut(level) else {
             return;
@@ -333,7 +333,7 @@ impl Machine {
         let level = level.clone();
         let (wall_s, then) = self.placement.wall;
         let wall_s = wall_s + now.since(then).as_secs();
-        self.person_confirms(
+        self.confirmed_by(
             &level,
             "a planned takeover, in which it was shut and the peer fell silent,",
             wall_s,

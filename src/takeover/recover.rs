@@ -19,6 +19,7 @@ impl Machine {
         self.recall_places(r.places.clone());
         self.bound.here_only = r.hold_here;
         self.bound.peer = r.peer_hold;
+        self.looks.restore_flapping(r.flapping);
         self.planned = r.planned;
         self.evidence.pinned = self.policy.peer_mac.or(r.pinned);
         self.evidence.healthy = r.healthy;

@@ -20,6 +20,7 @@ const PREFERRED_GRACE: Duration = Duration::from_secs(30);
 impl Machine {
     pub(super) fn standby_timers(&mut self, now: BootTime) {
         self.tell_service_dead();
+        self.tell_flapping();
         if let Some(cause) = self.suspicion(now) {
             self.suspect(now, cause);
         }
@@ -155,6 +156,8 @@ impl Machine {
             Some(Why::NoCarrier)
         } else if self.held() {
             Some(Why::OperatorHold)
+        } else if self.looks.flapping() {
+            Some(Why::Flapping)
         } else if cause == Cause::Vacant && !self.policy.preferred {
             Some(Why::Vacated)
         } else if !self.policy.auto {
@@ -202,6 +205,7 @@ impl Machine {
             | Why::AlertOnly
             | Why::Misplaced
             | Why::Unplaced
+            | Why::Flapping
             | Why::Vacated => Level::Critical,
         };
         self.alert(
@@ -224,6 +228,7 @@ impl Machine {
             | Why::Isolated
             | Why::Conflict
             | Why::AlertOnly
+            | Why::Flapping
             | Why::Vacated => why.to_string(),
         }
     }

@@ -76,6 +76,8 @@ pub enum Why {
     Conflict,
     /// The policy for this verdict says alert.
     AlertOnly,
+    /// We gave way to the peer twice within ten minutes.
+    Flapping,
     /// The peer is alive and says that it does not hold the VIP.
     Vacated,
     /// The fence's ports are not the peer's.
@@ -93,6 +95,7 @@ impl fmt::Display for Why {
             Why::NoCarrier => "our own interface has no carrier",
             Why::Isolated => "isolated: too few witnesses answer us, so silence proves nothing",
             Why::Conflict => "conflict: another machine answers for the VIP",
+            Why::Flapping => "flapping: the VIP was given up twice within 10 minutes to a peer that could not be fenced; `standin takeover` orders it",
             Why::AlertOnly => "the policy for this verdict is alert",
             Why::Misplaced => "the fence is not on the peer: its port is contradicted",
             Why::Unplaced => "nothing has confirmed that the fence's port is the peer's",

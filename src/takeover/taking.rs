@@ -280,18 +280,7 @@ impl Machine {
         }
         t.refence_until = None;
         if self.own.is_some() && !t.flow.get(Step::Fence).settled() {
-            self.alert(
-                Level::Critical,
-                "the fence of the peer was lost and cannot be proven: giving the VIP up",
-            );
-            self.stop_tasks("the fence was lost");
-            self.give_up_address();
-            self.evidence.restart(now);
-            // From standby a peer that serves is left alone, and a silent one is fenced and taken over from anew.
-            self.become_state(
-                State::Standby,
-                "the fence was lost and could not be proven again in time",
-            );
+            self.not_fenced_again(now);
         }
     }
 

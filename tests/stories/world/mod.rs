@@ -45,6 +45,8 @@ pub struct Host {
     pub in_vlan: bool,
     pub mgmt: bool,
     pub service: bool,
+    /// Its cable is in a port that no fence names.
+    pub elsewhere: bool,
     /// Its port on the switch is admin down.
     pub fenced: bool,
     /// Port takeover: its own port is in the production VLAN.
@@ -138,6 +140,7 @@ impl World {
             in_vlan: true,
             mgmt: true,
             service: true,
+            elsewhere: false,
             fenced: false,
             production: false,
             vip: None,

@@ -80,6 +80,12 @@ impl World {
         self.after(ms * MS, What::SwitchUp);
     }
 
+    /// The cable is moved to a port that no fence names.
+    pub fn plug_elsewhere(&mut self, i: usize) {
+        self.hosts[i].elsewhere = true;
+        self.carriers();
+    }
+
     pub fn unfence(&mut self, i: usize) {
         self.hosts[i].fenced = false;
         self.carriers();
