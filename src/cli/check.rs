@@ -16,7 +16,7 @@ use crate::daemon::{privilege, switches, two_legs};
 use crate::net::kernel_view::KernelView;
 use crate::net::netlink::Netlink;
 use crate::net::{address, gate, link};
-use crate::switch::Switch;
+use crate::switch::{Switch, SwitchError};
 use crate::types::VlanId;
 use crate::verify::Inventory;
 
@@ -178,6 +178,24 @@ async fn reach(config: &Config, name: &str, switch: &Switch, lines: &mut Lines) 
             || "it does not tell after which time it forgets an address (dot1dTpAgingTime)".to_owned(),
             |s| format!("an address is forgotten {s} s after its last frame: for so long an entry on another port refutes a fence"),
         )));
+    }
+    let target = switch.target();
+    let lists = [
+        ("uplinks", &target.uplinks),
+        ("own-ports", &target.own_ports),
+    ];
+    for (list, port) in lists
+        .iter()
+        .flat_map(|(l, all)| all.iter().map(move |p| (l, p)))
+    {
+        let what = format!("switch.{name}.{list}");
+        match switch.port(port).await {
+            Ok(_) | Err(SwitchError::Missing { .. }) => {}
+            Err(e @ (SwitchError::NoSuchPort { .. } | SwitchError::NotShown { .. })) => {
+                lines.add(&what, Err(format!("this entry guards nothing: {e}")));
+            }
+            Err(e) => lines.add(&what, Err(e.to_string())),
+        }
     }
     for (peer, at) in config.fence_ports().filter(|(_, p)| p.switch == *name) {
         let what = format!("port {at} of {}", peer.name);

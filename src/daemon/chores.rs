@@ -7,6 +7,7 @@ use super::hub::Input;
 use super::journal::Entry;
 use super::notify;
 use super::run_loop::Loop;
+use super::switch_news;
 use super::two_legs;
 use crate::detect::rtmp::{self, From};
 use crate::takeover::state::State;
@@ -51,6 +52,7 @@ impl Loop {
                     if let Some(boots) = fencing.engine_boots().await {
                         let _ = tx.send(Input::EngineBoots(i, boots));
                     }
+                    switch_news::tell_engines(&fencing, i, &tx).await;
                 });
             }
             if self.beats.is_some() {

@@ -366,6 +366,15 @@ impl Fencing {
         sum
     }
 
+    /// What changed about the SNMPv3 engines of its switches since this was asked last.
+    pub fn engine_news(&self) -> Vec<String> {
+        let news = self.levels.iter().filter_map(|l| {
+            let news = l.switch.engine_news()?;
+            Some(format!("switch {}: {news}", l.switch.target().name))
+        });
+        news.collect()
+    }
+
     /// True if a switch has learned `mac` on one of the fence's ports.
     pub async fn learned(&self, mac: MacAddr) -> Option<bool> {
         for level in &self.levels {

@@ -36,7 +36,7 @@ mod opening;
 pub mod parked;
 mod perform;
 mod placing;
-mod policy;
+pub mod policy;
 pub mod privilege;
 pub mod quarantine;
 pub mod record;
