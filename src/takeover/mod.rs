@@ -211,12 +211,6 @@ impl Machine {
         &self.policy
     }
 
-    /// Replaces the policy (SIGHUP); the state stays.
-    pub fn set_policy(&mut self, policy: Policy) {
-        self.placement.look_now(self.policy.levels != policy.levels);
-        self.policy = policy;
-    }
-
     /// The evidence.
     pub fn evidence(&self) -> &Evidence {
         &self.evidence

@@ -5,12 +5,22 @@
 use super::Machine;
 use super::action::{Action, Level};
 use super::event::{FenceRead, Recovered};
+use super::policy::Policy;
 use super::state::{Grounds, Phase, State};
 use super::timeline::Mark;
 use super::verdict::{Cause, Verified};
 use crate::types::{BootTime, Epoch};
 
 impl Machine {
+    /// Replaces the policy (SIGHUP); the state stays.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.placement.look_now(self.policy.levels != policy.levels);
+        if policy.peer_mac.is_some() && policy.peer_mac != self.policy.peer_mac {
+            self.evidence.pinned = policy.peer_mac;
+        }
+        self.policy = policy;
+    }
+
     pub(super) fn start(&mut self, now: BootTime, r: Recovered) {
         self.epoch = r.epoch;
         // A grant for this very epoch may still be open: what it leads to has the next one.
