@@ -119,6 +119,7 @@ impl Default for Kept {
             interface: None,
             flapping: Default::default(),
             standing: None,
+            places: Vec::new(),
         }
     }
 }
