@@ -32,6 +32,7 @@ impl Loop {
                 .append(Entry::new(clock::now(), "", HEARD, heard));
         }
         self.look_for_ports();
+        self.look_for_witnesses(count);
         self.take_up_fences();
         self.look_at_the_log();
         self.look_at_the_journal();

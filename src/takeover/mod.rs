@@ -15,7 +15,9 @@ pub mod evidence;
 pub mod flow;
 pub mod keeping;
 pub mod left;
+pub mod loss;
 mod newcomer;
+pub mod notice;
 mod observed;
 mod orders;
 mod outcome;
@@ -24,6 +26,7 @@ pub mod placement;
 mod placing;
 pub mod policy;
 mod probing;
+pub mod questions;
 mod recover;
 mod releasing;
 pub mod silence;
@@ -34,6 +37,7 @@ mod stopping;
 mod taking;
 pub mod timeline;
 pub mod verdict;
+mod weighing;
 
 use serde::{Deserialize, Serialize};
 
@@ -271,9 +275,8 @@ impl Machine {
             Event::PortHint => self.port_hinted(now),
             Event::SwitchRebooted => self.switch_rebooted(now),
             Event::Beat(beat) => self.beat(now, beat),
-            Event::Witness(w) => {
-                self.evidence.witnesses.insert(w);
-            }
+            Event::Witness(w) => self.evidence.witness(w),
+            Event::Asked(asked) => self.asked(now, &asked),
             Event::Carrier { up } => self.carrier(now, up),
             Event::AddressLost => self.address_lost(now),
             Event::FenceSet { attempt } => self.fence_set(now, attempt),
@@ -377,6 +380,9 @@ impl Machine {
         }
         if matches!(state, State::Standby | State::Taking(_)) {
             self.told = None;
+        }
+        if state == State::Standby {
+            self.evidence.suspicion_over();
         }
         self.state = state;
         let to = self.label();

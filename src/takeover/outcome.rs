@@ -162,7 +162,7 @@ impl Machine {
             && now >= quiet_from + after
             && port_down
             && self.fence_confirmed()
-            && self.evidence.witnessed(&self.policy.detect)
+            && self.evidence.witnessed(now, &self.policy.detect)
     }
 
     fn step_given_up(&mut self, now: BootTime, step: Step, why: &str) {
