@@ -40,14 +40,6 @@ impl World {
                 self.after(delay * MS, What::Poll(i, life));
             }
             Action::LookForPeer { .. } => self.look_for_peer(i),
-            Action::AskWitnesses => {
-                if self.on_data(i) {
-                    for n in 0..self.cameras.min(8) {
-                        let camera = Ipv4Addr::new(192, 168, 1, n);
-                        self.to(i, MS, Event::Witness(Witness::Camera(camera)));
-                    }
-                }
-            }
             Action::AskWitnesses => self.ask_witnesses(i, 8),
             Action::Run(run) => self.start(i, life, run),
             Action::Cancel { step, attempt } => {
