@@ -22,13 +22,15 @@ use crate::net::link::LinkState;
 use crate::net::netlink::Netlink;
 use crate::net::watch::{NetEvent, Watch};
 use crate::takeover::action::Level;
-use crate::takeover::event::Event;
+use crate::takeover::event::{Event, Outcome};
+use crate::takeover::state::State;
+use crate::takeover::verdict::Verified;
 use crate::types::{BootTime, MacAddr};
 
 /// Everything is read again this often, whether the kernel said something or not.
 const EVERY: Duration = Duration::from_secs(1);
 /// Events that come together are one reason to read.
-const TOGETHER: Duration = Duration::from_millis(20);
+const TOGETHER: Duration = Duration::from_millis(50);
 /// A subscription that the kernel refuses is tried again after this.
 const RESUBSCRIBE: Duration = Duration::from_secs(1);
 
@@ -179,6 +181,22 @@ impl Loop {
         self.carrier(i, link.carrier);
     }
 
+    /// Who is not back yet is looked for again where the interface has changed.
+    fn watch_again(&mut self, interface: usize) {
+        for p in &mut self.peers {
+            let looking = match p.machine.state() {
+                State::Active { verdict } => *verdict != Verified::Verified,
+                State::Taking(_) => true,
+                State::Standby
+                | State::Suspect(_)
+                | State::Confirming(_)
+                | State::Releasing(_)
+                | State::Halted { .. } => false,
+            };
+            p.hands.watch_again |= p.hands.serving == interface && looking;
+        }
+    }
+
     /// The interface has another index: whatever was bound to the old one is deaf, and its addresses are gone.
     fn made_anew(&mut self, i: usize, link: &LinkState, key: &str) -> bool {
         self.carrier(i, false);
@@ -194,6 +212,7 @@ impl Loop {
             link.name,
             link.ifindex
         );
+        self.watch_again(i);
         let name = link.name.clone();
         self.shared.slow.spawn_blocking(move || {
             if let Err(e) = address::promote_secondaries(&name) {
@@ -209,6 +228,7 @@ impl Loop {
         let name = self.interfaces[i].name.clone();
         tracing::warn!("interface {name} has another MAC address: {mac} instead of {was}");
         self.old_macs.insert(was);
+        self.watch_again(i);
         let now = clock::now();
         for p in &mut self.peers {
             let hands = &mut p.hands;
@@ -273,13 +293,13 @@ impl Loop {
             p.hands.ping_from(&at.name, at.index, &tx);
         }
         let serving = &self.interfaces[p.hands.serving];
-        let watched = p.hands.watch.as_ref().filter(|w| w.runs());
-        if watched.is_some_and(|w| w.on() != (serving.index, serving.mac)) {
+        // A capture hears nothing of an interface that was made anew, and takes another MAC for a stranger's.
+        let owner = p.machine.ownership().is_some();
+        if owner && serving.carrier && std::mem::take(&mut p.hands.watch_again) {
             p.hands.adopt = true;
-            if let crate::takeover::event::Outcome::Failed(e) =
-                p.hands.begin_watch(serving, &self.shared)
-            {
+            if let Outcome::Failed(e) = p.hands.begin_watch(serving, &self.shared) {
                 tracing::error!(peer = %p.hands.name, "the capture could not be opened again: {e}");
+                p.hands.watch_again = true;
             }
         }
         let Some((beats, own)) = self.beats.as_mut().zip(at.own) else {

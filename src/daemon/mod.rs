@@ -39,6 +39,7 @@ mod opening;
 mod owed;
 pub mod parked;
 mod perform;
+mod placing;
 pub mod policy;
 pub mod privilege;
 pub mod quarantine;

@@ -72,12 +72,14 @@ pub struct Hands {
     pub serving: usize,
     /// ICMP echo to the VIP.
     pub pinger: Option<Arc<IcmpProbe>>,
-    /// The keeper of the VIP; none with port takeover.
+    /// None with port takeover.
     pub keeper: Option<Arc<Keeper>>,
     /// The VIP is on one of our interfaces though we do not own it: whatever is asked by IP is answered by ourselves.
     pub vip_is_here: bool,
     /// What reads its answers, and the index of the interface on which it was opened.
     pub pings: (Option<Reader>, u32),
+    /// The interface has changed under the running verification.
+    pub watch_again: bool,
     /// The VIP was on our interface before this takeover: cameras may have connections already.
     pub adopt: bool,
     /// Our node's name, for tags.
@@ -90,7 +92,8 @@ pub struct Hands {
     pub gate: Arc<GateKeeper>,
     /// When the gate was closed, microseconds since the epoch.
     pub gate_closed: Option<u64>,
-    ping_sequence: u16,
+    /// The last sequence number of a ping, and whether it could not be sent.
+    pub(super) ping: (u16, bool),
 }
 
 /// What all peers share.
@@ -127,6 +130,7 @@ impl Hands {
             inventory,
             announcer: None,
             watch: None,
+            watch_again: false,
             parked: None,
             announcing_on: 0,
             listening: 0,
@@ -141,7 +145,7 @@ impl Hands {
             reading_fence: false,
             gate,
             gate_closed: None,
-            ping_sequence: 0,
+            ping: (0, false),
         }
     }
 
@@ -167,15 +171,10 @@ impl Hands {
             Action::ArpProbe { to } => {
                 self.ask_peer(now, to, interface);
             }
-            Action::Ping => {
-                if let (Some(pinger), false) = (&self.pinger, self.vip_is_here) {
-                    self.ping_sequence = self.ping_sequence.wrapping_add(1);
-                    // It is part of the round of the ARP request beside it, and no evidence without that.
-                    let _ = pinger.send(self.ping_sequence);
-                }
-            }
+            Action::Ping => self.ping(shared),
             Action::ProbeService => self.probe_service(interface, shared),
             Action::PollPort => self.poll_port(shared),
+            Action::LookForPeer { mac } => self.look_for_peer(mac, shared),
             Action::AskWitnesses => self.ask_witnesses(now, interface),
             Action::Run(run) => self.run(now, run, ticket.cloned(), interfaces, shared),
             Action::Cancel { step, attempt } => self.tasks.stop(step, attempt),
@@ -257,28 +256,18 @@ impl Hands {
             }
             Step::Service => {
                 let service = self.peer.service.clone();
-                self.tasks.spawn(slow, step, attempt, async move {
+                let starter = steps::starter(slow);
+                self.tasks.spawn(&starter, step, attempt, async move {
                     steps::start_service(&service).await
                 });
             }
-            Step::Fence => {
-                let (fencing, known) = (self.fencing.clone(), self.identities.clone());
-                let (tx, me, epoch, mac) = (shared.tx.clone(), self.me, run.epoch, run.peer_mac);
-                self.tasks.spawn(slow, step, attempt, async move {
-                    durable(ticket).await;
-                    let told = move || {
-                        let _ = tx.send(Input::Event(me, Event::FenceSet { attempt }));
-                    };
-                    fencing.set(epoch, mac, &known, told).await
-                });
-            }
+            Step::Fence => self.set_fence(run, ticket, slow, shared),
             Step::Claim if self.parked.is_some() => {
                 self.claim_parked(&run, ticket, interface, shared)
             }
             Step::Rewire | Step::Park => self.move_own_port(&run, ticket, interface, shared),
             Step::Forward => self.await_forwarding(&run, shared),
             Step::Claim => {
-                // A task on the fast path's own runtime: netlink answers in microseconds.
                 let Some((keeper, number)) = self.order_address(run.lifetime, interface) else {
                     return;
                 };

@@ -144,6 +144,7 @@ fn documented(from: &str, input: Input) -> &'static [&'static str] {
         | Input::SwitchSilent
         | Input::SwitchRebooted
         | Input::Service(_)
+        | Input::ServiceNotAsked
         | Input::Witnesses
         | Input::Ghost(_)
         | Input::FenceSet
@@ -180,6 +181,7 @@ fn every_event_in_every_state_leads_where_the_table_says() {
         Input::Pong,
         Input::Service(true),
         Input::Service(false),
+        Input::ServiceNotAsked,
         Input::Port(true),
         Input::Port(false),
         Input::Hint,

@@ -87,6 +87,9 @@ impl Watched {
                 ok,
                 fault: "fault".to_owned(),
             }),
+            Input::ServiceNotAsked => self.tell(Event::ServiceNotAsked {
+                why: "no address".to_owned(),
+            }),
             Input::Port(up) => self.tell(Event::PeerPort { up }),
             Input::Hint => self.tell(Event::PortHint),
             Input::SwitchSilent => self.tell(Event::SwitchSilent),

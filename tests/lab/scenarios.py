@@ -22,9 +22,11 @@ import run as labrun
 import scenarios_addresses
 import scenarios_faults
 import scenarios_input
+import scenarios_kernel
 import scenarios_pair
 import scenarios_parked
 import scenarios_peers
+import scenarios_places
 import scenarios_ports
 import scenarios_served
 import scenarios_switch
@@ -34,7 +36,8 @@ import trial
 from scenarios_site import Failed, Site
 
 MODULES = (scenarios_takeover, scenarios_faults, scenarios_addresses, scenarios_input, scenarios_peers, scenarios_pair,
-           scenarios_switch, scenarios_ways, scenarios_parked, scenarios_ports, scenarios_served)
+           scenarios_switch, scenarios_ways, scenarios_parked, scenarios_ports, scenarios_served, scenarios_places,
+           scenarios_kernel)
 BUGS = os.path.join(labrun.BASE, "BUGS.md")
 
 
