@@ -55,6 +55,14 @@ impl Hands {
         });
     }
 
+    /// Looks whether both of a pair have shut the other.
+    pub(super) fn read_tie(&self, shared: &Shared) {
+        let (fencing, tx, me) = (self.fencing.clone(), shared.tx.clone(), self.me);
+        shared.slow.spawn(async move {
+            let _ = tx.send(Input::Event(me, Event::Tied(fencing.tied().await)));
+        });
+    }
+
     pub(super) fn poll_port(&self, shared: &Shared) {
         let (fencing, me, tx) = (self.fencing.clone(), self.me, shared.tx.clone());
         shared.slow.spawn(async move {

@@ -99,6 +99,11 @@ impl Fencing {
         self
     }
 
+    /// Name of this machine.
+    pub(super) fn node(&self) -> &str {
+        &self.node
+    }
+
     /// Sets the fence: the first level that can be proven wins. `on_set` is called when a SET was answered.
     pub async fn set(
         &self,

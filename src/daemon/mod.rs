@@ -27,6 +27,7 @@ pub mod journal;
 pub mod moving;
 pub mod notify;
 mod opening;
+mod own_port;
 pub mod parked;
 mod perform;
 mod policy;

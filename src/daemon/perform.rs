@@ -210,6 +210,7 @@ impl Hands {
                     let _ = tx.send(Input::Event(me, Event::FenceRead(fencing.read().await)));
                 });
             }
+            Action::ReadTie => self.read_tie(shared),
             Action::Defend => {
                 let interface = &mut interfaces[self.serving];
                 let frame = ArpFrame::announce_request(interface.mac, self.vip().addr);
@@ -262,11 +263,15 @@ impl Hands {
             Step::Fence => {
                 let (fencing, known) = (self.fencing.clone(), self.identities.clone());
                 let (tx, me, epoch, mac) = (shared.tx.clone(), self.me, run.epoch, run.peer_mac);
+                let pair = self.peer.kind == crate::config::Kind::Pair;
                 self.tasks.spawn(slow, step, attempt, async move {
                     durable(ticket).await;
                     let told = move || {
                         let _ = tx.send(Input::Event(me, Event::FenceSet { attempt }));
                     };
+                    if pair {
+                        return fencing.set_in_pair(epoch, mac, &known, told).await;
+                    }
                     fencing.set(epoch, mac, &known, told).await
                 });
             }

@@ -148,6 +148,7 @@ impl Recorder {
                 | Action::Restore { .. }
                 | Action::DropAddress
                 | Action::ReadFence
+                | Action::ReadTie
                 | Action::Defend => {}
             }
         }

@@ -48,6 +48,8 @@ pub enum Action {
     DropAddress,
     /// Read the fence; answered by `FenceRead`.
     ReadFence,
+    /// Read our fence of the peer and our own port; answered by `Tied`. One at a time.
+    ReadTie,
     /// Answer a foreign claim of the VIP (RFC 5227 section 2.4, rate-limited by the core).
     Defend,
     /// Tell a person.

@@ -62,6 +62,9 @@ pub enum Event {
     },
     /// The fence was read again.
     FenceRead(FenceRead),
+    /// Answers [`super::action::Action::ReadTie`]: true if our fence of the peer stands, and our own port has the peer's
+    /// mark.
+    Tied(bool),
     /// A step's task has ended.
     StepEnded {
         /// Which step.

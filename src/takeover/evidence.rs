@@ -56,6 +56,12 @@ pub struct Evidence {
     pub grace_from: BootTime,
     /// Silence counts from here at the earliest: start, stall, loss of ownership.
     pub window_from: BootTime,
+    /// Since when the peer says that it does not hold the VIP, if it does.
+    #[serde(default)]
+    disclaims_from: BootTime,
+    /// When our own view of the network was last interrupted: start, stall, carrier.
+    #[serde(default)]
+    pub interrupted_at: Option<BootTime>,
     /// Carrier of our interface.
     pub carrier: bool,
     /// In a pair: heartbeats on the data path are gone, but its kernel answers.
@@ -117,6 +123,7 @@ impl Evidence {
 
     /// Notes a heartbeat. True if it is a sign of life on the data path.
     pub fn beat(&mut self, now: BootTime, beat: Beat) -> bool {
+        let before = self.peer_disclaims(now);
         self.beat_at = Some(now);
         if beat.mac.is_unicast() {
             self.pinned = Some(beat.mac);
@@ -132,6 +139,9 @@ impl Evidence {
         }
         let data = beat.data_path;
         self.beat = Some(beat);
+        if !before {
+            self.disclaims_from = now;
+        }
         if data {
             self.beat_data_at = Some(now);
             self.agent_silent = false;
@@ -198,6 +208,20 @@ impl Evidence {
         self.beats(now) && self.beat.as_ref().is_some_and(|b| b.holds)
     }
 
+    /// Since when the peer says so, if it does.
+    pub fn disclaims_from(&self) -> BootTime {
+        self.disclaims_from
+    }
+
+    /// When somebody last answered for the VIP, or said that it holds it.
+    pub fn answered_at(&self) -> Option<BootTime> {
+        let conflict = self.conflict.map(|(_, at)| at);
+        [self.vip_at, self.pong_at, self.said_held_at, conflict]
+            .into_iter()
+            .flatten()
+            .max()
+    }
+
     /// Until when somebody had the VIP for all we know, or the start of the window.
     pub fn held_until(&self) -> BootTime {
         [
@@ -238,6 +262,18 @@ impl Evidence {
     /// True if an automatic takeover is not too early (start-up grace).
     pub fn grown_up(&self, now: BootTime, grace: Duration) -> bool {
         self.healthy || now >= self.grace_from + grace
+    }
+
+    /// Our own view was interrupted: what the peer did meanwhile is not known.
+    pub fn interrupt(&mut self, now: BootTime) {
+        self.interrupted_at = Some(now);
+        self.restart(now);
+    }
+
+    /// True if our own view was interrupted since the peer's last heartbeat.
+    pub fn interrupted(&self) -> bool {
+        self.interrupted_at
+            .is_some_and(|at| self.beat_at.is_none_or(|beat| beat <= at))
     }
 
     /// Silence starts to count anew: what was missed before is no evidence.

@@ -103,6 +103,12 @@ impl Flow {
         self.steps.iter_mut().find(|(s, _, _)| *s == step)
     }
 
+    /// How often `step` was started.
+    pub fn tries(&self, step: Step) -> u32 {
+        let slot = self.steps.iter().find(|(s, _, _)| *s == step);
+        slot.map_or(0, |(_, _, tries)| *tries)
+    }
+
     /// Where `step` is; `Skipped` if it is not part of this flow.
     pub fn get(&self, step: Step) -> &Progress {
         self.steps
@@ -224,7 +230,7 @@ impl Flow {
         let hold = spec.on_failure == step::OnFailure::Hold;
         if hold || (retry && slot.2 < spec.tries) {
             slot.1 = Progress::Pausing {
-                until: now + spec.pause,
+                until: now + step::pause_after(spec, slot.2),
                 why: why.clone(),
             };
             Turn::Again(why)

@@ -14,6 +14,8 @@ pub mod evidence;
 pub mod flow;
 mod observed;
 mod outcome;
+mod ownerless;
+mod pairing;
 mod parking;
 pub mod policy;
 mod probing;
@@ -25,6 +27,7 @@ pub mod state;
 pub mod step;
 mod taking;
 pub mod timeline;
+mod timers;
 pub mod verdict;
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +40,7 @@ use policy::Policy;
 use state::{Ownership, State, Why};
 use step::Step;
 use timeline::Timeline;
+use timers::Timers;
 
 /// The takeover of one VIP, seen from one node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -86,29 +90,6 @@ pub struct Machine {
     out: Vec<Action>,
 }
 
-/// Deadlines that do not belong to one state.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Timers {
-    probe: BootTime,
-    probes_sent: u64,
-    service: BootTime,
-    service_pending: bool,
-    poll: BootTime,
-    poll_pending: bool,
-    /// When the port was last asked for.
-    #[serde(default)]
-    polled: BootTime,
-    /// A hint came while it was being read: that answer may be older than what the hint is about.
-    #[serde(default)]
-    hinted: bool,
-    /// Port takeover: when our own port is put back to the parking VLAN.
-    #[serde(default)]
-    park: Option<BootTime>,
-    /// A person was told that it is not back.
-    #[serde(default)]
-    park_told: bool,
-}
-
 /// What our heartbeats say beside what the adapters know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flags {
@@ -134,6 +115,8 @@ impl Machine {
             probe: now,
             service: now,
             poll: now,
+            owned: now,
+            tie: now,
             ..Timers::default()
         };
         Machine {
@@ -272,6 +255,7 @@ impl Machine {
             Event::AddressLost => self.address_lost(now),
             Event::FenceSet { attempt } => self.fence_set(now, attempt),
             Event::FenceRead(read) => self.fence_read(now, read),
+            Event::Tied(tied) => self.tie_read(now, tied),
             Event::StepEnded {
                 step,
                 attempt,
@@ -314,6 +298,7 @@ impl Machine {
                         .map(|s| s.next),
                 );
                 due.extend([t.yield_until, t.refence_until].into_iter().flatten());
+                due.extend(t.fence_after.filter(|at| *at > self.seen));
             }
             State::Active { .. } | State::Halted { .. } => {}
             State::Releasing(r) => {
@@ -322,6 +307,8 @@ impl Machine {
             }
         }
         due.extend(self.park_due());
+        due.extend(self.ownerless_due());
+        due.extend(self.tie_due());
         if let Some(own) = &self.own {
             due.extend([own.renew, own.fence_check].into_iter().flatten());
         }
@@ -346,6 +333,7 @@ impl Machine {
             }
         }
         self.park_timers(now);
+        self.ownerless_timers(now);
         self.watch(now);
     }
 

@@ -168,6 +168,7 @@ impl Machine {
         let (wants, grants, holds) = (beat.wants_yield, beat.grants, beat.holds);
         let theirs = (beat.epoch, beat.node.clone());
         let data = self.evidence.beat(now, beat);
+        self.look_at_preference();
         if let Some(epoch) = wants {
             self.asked_to_yield(now, epoch);
         }

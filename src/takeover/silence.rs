@@ -128,6 +128,9 @@ impl Machine {
         let State::Taking(t) = &self.state else {
             return false;
         };
+        if t.fence_after.is_some_and(|at| at > now) {
+            return false;
+        }
         let window = t.silence.as_ref().filter(|_| self.silence_open(t));
         let fresh = now.since(self.evidence.witnesses_since) < WITNESSES_LAST;
         match window {
@@ -236,6 +239,8 @@ impl Machine {
             if *t.flow.get(Step::Fence) == Progress::Skipped {
                 self.open_silence(now);
             }
+        } else if t.cause == Cause::Vacant {
+            return self.not_granted(now);
         } else if planned {
             return self.abort("the peer did not give the VIP up when asked: nothing was changed");
         } else {

@@ -24,8 +24,18 @@ impl Machine {
         self.returned_hold = false;
         let mut flow = Flow::new(&TAKEOVER);
         let beats = self.policy.pair && self.evidence.beats(now);
-        let asks =
-            beats && self.own.is_none() && matches!(cause, Cause::Planned | Cause::AliveElsewhere);
+        // The preferred node claims what is vacant; the other one asks it first, or both would.
+        let asked = match cause {
+            Cause::Planned | Cause::AliveElsewhere => true,
+            Cause::Vacant => self.second(),
+            Cause::Dead
+            | Cause::ServiceDead
+            | Cause::Granted
+            | Cause::ReleaseFailed
+            | Cause::Resumed
+            | Cause::Suspended => false,
+        };
+        let asks = beats && self.own.is_none() && asked;
         let by_consent =
             matches!(cause, Cause::Vacant | Cause::Granted) || (cause == Cause::Planned && asks);
         if !asks {
@@ -67,6 +77,7 @@ impl Machine {
             told_unproven: false,
             told_waiting: false,
             told_unmoved: false,
+            fence_after: self.gives_way(cause).map(|wait| now + wait),
             verdict: None,
             since: now,
         };
@@ -79,6 +90,10 @@ impl Machine {
                 "the peer is alive elsewhere, its data path is dead".to_owned()
             }
             Cause::Planned => "ordered by a person".to_owned(),
+            Cause::Vacant if asks => {
+                "nobody has the VIP, and the preferred node does not claim it: asking for it"
+                    .to_owned()
+            }
             Cause::Vacant => "nobody has the VIP and this node is preferred".to_owned(),
             Cause::Granted => "the peer hands the VIP over".to_owned(),
             Cause::ReleaseFailed => {
@@ -219,7 +234,6 @@ impl Machine {
         };
         t.cause == Cause::Vacant
             && *t.flow.get(Step::Fence) == Progress::Skipped
-            && !matches!(t.flow.get(Step::Yield), Progress::Done { .. })
             && !self.evidence.peer_disclaims(now)
     }
 
@@ -271,17 +285,6 @@ impl Machine {
         self.evidence.restart(self.seen);
         self.become_state(State::Standby, why);
         self.alert(Level::Critical, format!("takeover abandoned: {why}"));
-    }
-
-    pub(super) fn halt(&mut self, why: &str) {
-        self.stop_tasks(why);
-        self.wants_yield = None;
-        self.become_state(
-            State::Halted {
-                why: why.to_owned(),
-            },
-            why,
-        );
     }
 
     pub(super) fn stop_tasks(&mut self, why: &str) {

@@ -46,6 +46,8 @@ struct Site {
     warm: bool,
     fence: bool,
     rewire: bool,
+    /// This host's kernel refuses the VIP.
+    cannot_claim: Option<Who>,
     a_starts_ms: Option<u64>,
     b_starts_ms: Option<u64>,
     two_owners_up_to_ms: u64,
@@ -65,6 +67,7 @@ impl Default for Site {
             warm: true,
             fence: true,
             rewire: false,
+            cannot_claim: None,
             a_starts_ms: Some(0),
             b_starts_ms: Some(0),
             two_owners_up_to_ms: 0,
@@ -142,6 +145,8 @@ enum What {
     UnfencedByHand,
     ThirdAppears,
     ThirdGoes,
+    /// Its port is shut with the mark of the other one.
+    Shut,
     /// The two machines do not hear each other any more; everybody else hears both.
     Parted,
     Joined,
@@ -219,6 +224,7 @@ impl Scenario {
         };
         let mut world = World::new([self.pair.then(|| of(0)), Some(of(1))], site.cameras);
         world.traps = site.traps;
+        world.cannot_claim = site.cannot_claim.map(|w| w as usize);
         world.two_owners_allowed = site.two_owners_up_to_ms * MS;
         let mut plan: Vec<(u64, usize, Option<&Do>)> = Vec::new();
         for (i, at) in [site.a_starts_ms, site.b_starts_ms].iter().enumerate() {
@@ -290,6 +296,7 @@ impl Do {
             What::UnfencedByHand => w.unfence(i),
             What::ThirdAppears => w.third = true,
             What::ThirdGoes => w.third = false,
+            What::Shut => w.shut(i),
             What::Parted => w.parted = true,
             What::Joined => w.parted = false,
             What::UnhealthyForRelease => w.hosts[i].healthy_for_release = false,

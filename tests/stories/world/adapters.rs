@@ -62,6 +62,7 @@ impl World {
             }
             Action::DropAddress => self.hosts[i].vip = None,
             Action::ReadFence => self.after(5 * MS, What::FenceAsk(i, life)),
+            Action::ReadTie => self.after(5 * MS, What::TieAsk(i, life)),
             Action::Defend => self.frame_from(i),
             Action::Alert(alert) => {
                 self.record.push((self.now, i, Said::Alert(alert.text)));
@@ -113,6 +114,12 @@ impl World {
                 Step::Yield | Step::Silence | Step::Return => 0,
             });
         let (step, attempt) = (run.step, run.attempt);
+        // Our own port is read first; the SET follows, and the peer's may fall between the two.
+        if step == Step::Fence && self.hosts[i].fenced && self.switch_answers() {
+            let why = "our own port is shut by the peer".to_owned();
+            let answer = What::Answer(i, life, step, attempt, Outcome::Failed(why));
+            return self.after(MS, answer);
+        }
         self.after(delay, What::Effect(i, life, step, attempt, run));
     }
 
@@ -164,6 +171,9 @@ impl World {
                 }
                 let until = self.now + 1000 * MS;
                 return self.after(20 * MS, What::Proof(i, life, step, attempt, until));
+            }
+            Step::Claim if self.cannot_claim == Some(i) => {
+                (MS, failed("the kernel refuses the address"))
             }
             Step::Claim => {
                 self.put_address(i, run.lifetime);
@@ -219,6 +229,11 @@ impl World {
             Step::Park => !self.hosts[i].production,
             _ => self.hosts[1 - i].fenced == (step == Step::Fence),
         };
+        // After the proof our own port is read: the peer may have shut it meanwhile.
+        if step == Step::Fence && self.hosts[i].fenced {
+            let why = "our own port is shut by the peer".to_owned();
+            return self.answer(i, life, step, attempt, Outcome::Failed(why));
+        }
         let is = set && self.switch_answers();
         let outcome = match is {
             true => Outcome::Done("read back".to_owned()),
@@ -268,6 +283,7 @@ fn name_of(action: &Action) -> String {
         Action::Restore { .. } => "restore".to_owned(),
         Action::DropAddress => "drop-address".to_owned(),
         Action::ReadFence => "read-fence".to_owned(),
+        Action::ReadTie => "read-tie".to_owned(),
         Action::Defend => "defend".to_owned(),
         Action::Alert(_) => "alert".to_owned(),
         Action::Changed { .. } => "changed".to_owned(),

@@ -75,6 +75,7 @@ enum What {
     Proof(usize, u32, Step, Attempt, u64),
     Poll(usize, u32),
     FenceAsk(usize, u32),
+    TieAsk(usize, u32),
     Beats,
     HoldersSpeak,
     Expire(usize, u64),
@@ -100,6 +101,8 @@ pub struct World {
     pub third: bool,
     /// The two machines do not hear each other, on whatever path; each hears everybody else.
     pub parted: bool,
+    /// The kernel of this host refuses the VIP.
+    pub cannot_claim: Option<usize>,
     pub cameras_back: u32,
     pub service_start: u64,
     pub latency: BTreeMap<Step, u64>,
@@ -150,6 +153,7 @@ impl World {
             cameras,
             third: false,
             parted: false,
+            cannot_claim: None,
             cameras_back: u32::from(cameras),
             service_start: 300 * MS,
             latency: BTreeMap::new(),
@@ -232,6 +236,10 @@ impl World {
             What::FenceAsk(i, life) => {
                 let read = self.fence_of(1 - i);
                 self.deliver(i, life, Event::FenceRead(read));
+            }
+            What::TieAsk(i, life) => {
+                let tied = self.hosts[0].fenced && self.hosts[1].fenced;
+                self.deliver(i, life, Event::Tied(tied && self.switch_answers()));
             }
             What::Beats => {
                 self.beats();

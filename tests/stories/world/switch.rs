@@ -62,6 +62,11 @@ impl World {
         self.after(ms * MS, What::SwitchUp);
     }
 
+    pub fn shut(&mut self, i: usize) {
+        self.hosts[i].fenced = true;
+        self.carriers();
+    }
+
     pub fn unfence(&mut self, i: usize) {
         self.hosts[i].fenced = false;
         self.carriers();
