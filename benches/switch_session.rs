@@ -107,6 +107,7 @@ async fn fenced(
             node: "bench".into(),
             epoch: Epoch(n as u64 + 1),
         },
+        aggregates: vec![],
         within: WITHIN,
         progress: None,
     };

@@ -15,6 +15,7 @@ use standin::config;
 use standin::daemon::auto::Kept;
 use standin::daemon::clock;
 use standin::daemon::fencing::{Fencing, Unread};
+use standin::daemon::standing::{self, carry_over};
 use standin::switch::{Switch, SwitchTarget};
 use standin::takeover::event::{FenceRead, Outcome};
 use standin::types::{BootTime, Epoch, MacAddr, PortRef, VlanId};
@@ -60,11 +61,11 @@ fn why(f: &Fencing) -> String {
 }
 
 /// What the journal of a daemon that found the port has, read by the next one.
-async fn after_a_restart(fake: &Fake, kept: &[Kept], same_boot: bool, in_place: bool) -> Fencing {
+async fn after_a_restart(fake: &Fake, kept: &[Kept], same_boot: bool) -> Fencing {
     let text = serde_json::to_string(kept).unwrap();
     let kept: Vec<Kept> = serde_json::from_str(&text).unwrap();
     let mut f = fencing(fake);
-    f.recall(&kept, same_boot, in_place);
+    f.recall(&kept, same_boot);
     for answer in f.confirm_kept().await {
         f.adopt(answer, &[], clock::now());
     }
@@ -230,7 +231,7 @@ async fn another_peers_port_is_not_taken() {
 async fn after_a_restart_the_journal_counts_only_if_the_whole_chain_is_as_it_was() {
     let fake = Fake::start().await;
     let kept = found(&fake).await;
-    let f = after_a_restart(&fake, &kept, true, false).await;
+    let f = after_a_restart(&fake, &kept, true).await;
     assert_eq!(ports(&f), ["core1:ge1"], "{}", why(&f));
     assert!(
         f.told()[0]["how"]
@@ -244,7 +245,7 @@ async fn after_a_restart_the_journal_counts_only_if_the_whole_chain_is_as_it_was
         s.fdb.retain(|(_, m, _)| *m != PEER());
         s.cable("ge1", 2);
     });
-    let f = after_a_restart(&fake, &kept, true, false).await;
+    let f = after_a_restart(&fake, &kept, true).await;
     assert_eq!(ports(&f), ["core1:ge1"], "{}", why(&f));
 
     type Change = fn(&mut switch_agent::State);
@@ -261,7 +262,7 @@ async fn after_a_restart_the_journal_counts_only_if_the_whole_chain_is_as_it_was
     for (said, change) in changes {
         let fake = Fake::start().await;
         fake.with(change);
-        let f = after_a_restart(&fake, &kept, true, false).await;
+        let f = after_a_restart(&fake, &kept, true).await;
         assert!(ports(&f).is_empty(), "{said}: it was taken all the same");
         assert!(why(&f).contains(said), "{said}: {}", why(&f));
     }
@@ -271,7 +272,7 @@ async fn after_a_restart_the_journal_counts_only_if_the_whole_chain_is_as_it_was
 async fn what_is_too_old_or_of_another_boot_is_not_even_asked_about() {
     let fake = Fake::start().await;
     let mut kept = found(&fake).await;
-    let f = after_a_restart(&fake, &kept, false, false).await;
+    let f = after_a_restart(&fake, &kept, false).await;
     assert!(
         ports(&f).is_empty() && why(&f).contains("too old"),
         "{}",
@@ -280,7 +281,7 @@ async fn what_is_too_old_or_of_another_boot_is_not_even_asked_about() {
     let now = clock::now().0;
     kept[0].confirmed = BootTime(now.saturating_sub(11 * 60_000_000));
     if now > 11 * 60_000_000 {
-        let f = after_a_restart(&fake, &kept, true, false).await;
+        let f = after_a_restart(&fake, &kept, true).await;
         assert!(
             ports(&f).is_empty() && why(&f).contains("too old"),
             "{}",
@@ -288,7 +289,18 @@ async fn what_is_too_old_or_of_another_boot_is_not_even_asked_about() {
         );
     }
     // But a port that was shut is read and lifted, whatever the table says by now.
-    let f = after_a_restart(&fake, &kept, false, true).await;
+    let switches = BTreeMap::from([("core1".to_owned(), fake.switch(v2c(COMMUNITY)))]);
+    let standing = standing::Standing {
+        node: "standby-b".into(),
+        levels: vec![standing::StandingLevel {
+            switch: "core1".into(),
+            ports: vec!["ge1".into()],
+            production: None,
+            quarantine: None,
+            set: true,
+        }],
+    };
+    let f = carry_over("cctv", fencing(&fake), &standing, &kept, &switches).fencing;
     assert_eq!(ports(&f), ["core1:ge1"]);
 }
 
@@ -298,14 +310,14 @@ async fn an_answer_for_the_configuration_before_a_reload_is_not_taken() {
     let old = fencing(&fake);
     let answers = old.look(PEER()).await;
     let mut new = fencing(&fake);
-    new.inherit(&old, true);
+    new.inherit(&old);
     for answer in answers {
         assert!(!new.adopt(answer, &[], clock::now()));
     }
     assert!(ports(&new).is_empty());
     look(&mut new).await;
     let mut newer = fencing(&fake);
-    newer.inherit(&new, true);
+    newer.inherit(&new);
     assert_eq!(
         ports(&newer),
         ["core1:ge1"],

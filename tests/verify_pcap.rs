@@ -111,15 +111,24 @@ fn all_kinds_of_capture_files_give_the_same_rungs() {
         .iter()
         .map(|At(t, f)| At(*t, f[14..].to_vec()))
         .collect();
-    let tagged: Vec<_> = frames
-        .iter()
-        .map(|At(t, f)| At(*t, [&f[..12], &[0x81, 0, 0, 10], &f[12..]].concat()))
-        .collect();
+    let with_tags = |tags: &[u8]| -> Vec<At> {
+        frames
+            .iter()
+            .map(|At(t, f)| At(*t, [&f[..12], tags, &f[12..]].concat()))
+            .collect()
+    };
+    let tagged = with_tags(&[0x81, 0, 0, 10]);
+    let qinq = with_tags(&[0x88, 0xa8, 0, 20, 0x81, 0, 0, 10]);
+    let stacked = with_tags(&[0x81, 0, 0, 20, 0x81, 0, 0, 10]);
+    let old = with_tags(&[0x91, 0, 0, 20, 0x81, 0, 0, 10]);
     for (what, file) in [
         ("ng", pcapng(&frames)),
         ("cooked", pcap(&cooked, 113, 65_535)),
         ("raw", pcap(&raw, 101, 65_535)),
         ("tagged", pcap(&tagged, 1, 65_535)),
+        ("88a8", pcap(&qinq, 1, 65_535)),
+        ("8100 twice", pcap(&stacked, 1, 65_535)),
+        ("9100", pcap(&old, 1, 65_535)),
     ] {
         let (verdict, out, _) = verify(&file, CSV, &["--json"]).unwrap();
         assert_eq!(verdict, Verdict::Degraded, "{what}");
@@ -309,4 +318,74 @@ fn the_direction_of_a_cooked_frame_is_kept() {
     }
     assert_eq!(seen[0], (Direction::In, frame[12..].to_vec()));
     assert_eq!(seen[1].0, Direction::Out);
+}
+
+#[test]
+fn what_is_not_decoded_is_said_in_text_in_json_and_where_the_address_cannot_be_told() {
+    let hidden: Vec<_> = two_cameras()
+        .into_iter()
+        .map(|At(t, f)| At(t, [&f[..12], &[0x88, 0xe5], &f[12..]].concat()))
+        .collect();
+    let file = pcap(&hidden, 1, 65_535);
+    let err = verify(&file, CSV, &[]).unwrap_err().to_string();
+    assert!(
+        err.contains("not decoded:") && err.contains("MACsec"),
+        "{err}"
+    );
+    let vip = ["--vip", "192.168.1.101/24"];
+    let (verdict, out, _) = verify(&file, CSV, &vip).unwrap();
+    assert_eq!(verdict, Verdict::Failed);
+    assert!(
+        out.contains("WARNING: frames were not decoded") && out.contains("MACsec"),
+        "{out}"
+    );
+    assert!(!out.contains("look at its power"), "{out}");
+    let (_, out, _) = verify(&file, CSV, &[&vip[..], &["--json"]].concat()).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(json["not_decoded"][0]["frames"], hidden.len());
+    assert_eq!(json["cameras"][0]["detail"], "not_decoded");
+}
+
+/// The captures that were handed in with the findings, where they are present.
+#[test]
+fn the_captures_of_the_findings_are_judged_as_they_must_be() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/cases");
+    let near = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/cases");
+    let Some(dir) = [near, dir].into_iter().find(|d| d.is_dir()) else {
+        eprintln!("SKIPPED: ../shared/cases is not present");
+        return;
+    };
+    for (file, list, want, says) in [
+        (
+            "01-refused-then-media",
+            "cams",
+            Verdict::Failed,
+            "NetStream.Publish.BadName",
+        ),
+        (
+            "02-media-then-refused",
+            "cams",
+            Verdict::Failed,
+            "NetStream.Publish.BadName",
+        ),
+        (
+            "64-nginx-relay-badname",
+            "relay",
+            Verdict::Failed,
+            "Already publishing",
+        ),
+        (
+            "53-publish-then-fcpublish",
+            "cams",
+            Verdict::Verified,
+            "back after",
+        ),
+        ("11-qinq-88a8", "cams", Verdict::Verified, "back after"),
+    ] {
+        let capture = std::fs::read(dir.join(format!("{file}.pcap"))).unwrap();
+        let csv = std::fs::read_to_string(dir.join(format!("{list}.csv"))).unwrap();
+        let (verdict, out, _) = verify(&capture, &csv, &["--vip", "192.168.1.101/24"]).unwrap();
+        assert_eq!(verdict, want, "{file}: {out}");
+        assert!(out.contains(says), "{file}: {out}");
+    }
 }

@@ -32,10 +32,19 @@ const ASK: Duration = Duration::from_secs(2);
 /// Opens the port `at`.
 pub fn run(path: &Path, at: &PortRef, force: bool, as_json: bool) -> ExitCode {
     with_config(path, as_json, async |config, secrets| {
-        let peers = match find(&config, at) {
+        let kept = journaled(&config, at);
+        let peers = match find(&config, at, kept.as_ref()) {
             Ok(found) => found,
             Err(e) => return fail(ExitCode::Usage, &e),
         };
+        if let (true, Some((peer, _)), false) = (peers.is_empty(), &kept, force) {
+            return fail(
+                ExitCode::TryAgain,
+                &format!(
+                    "the journal has {at} as shut for peer {peer}, which the configuration does not have any more: nobody can ask whether its address is served. If you are sure that this machine does not, say --force"
+                ),
+            );
+        }
         for peer in peers.iter().filter(|_| !force) {
             match served(&config, peer).await {
                 Ok(None) => {}
@@ -70,10 +79,9 @@ pub fn run(path: &Path, at: &PortRef, force: bool, as_json: bool) -> ExitCode {
             );
         };
         let mut levels = peers.iter().flat_map(|p| &p.fence);
-        let level = levels.find(|f| writes(f, at));
-        if let Some(vlans) = level.and_then(|f| f.quarantine) {
-            let kept = peers.iter().find_map(|p| journaled(&config, p, at));
-            let vlans = kept.unwrap_or(vlans);
+        let level = levels.find(|f| writes(f, at)).map(|f| f.quarantine);
+        // What stands is as the journal has it, whatever the file says by now.
+        if let Some(vlans) = kept.map(|(_, v)| v).or(level).flatten() {
             return leave_quarantine(switch, at, vlans, force, as_json).await;
         }
         let lift = if force { Lift::Force } else { Lift::Tagged };
@@ -91,17 +99,19 @@ pub fn run(path: &Path, at: &PortRef, force: bool, as_json: bool) -> ExitCode {
     })
 }
 
-/// Between which VLANs the journal of this machine says that the port was moved; `None` where it does not say.
-fn journaled(config: &Config, peer: &Peer, at: &PortRef) -> Option<Quarantine> {
+/// The peer for which the journal of this machine has the port as fenced, and between which VLANs it was moved if it was
+/// not shut; `None` where it does not say that it is.
+fn journaled(config: &Config, at: &PortRef) -> Option<(String, Option<Quarantine>)> {
     let newest_first = journal::files(&config.node.state_dir).into_iter().rev();
-    let kept = newest_first
+    let said = newest_first
         .filter_map(|file| journal::read(&file).ok())
-        .find_map(|said| record::last(&said.records, &peer.name, ""))?
-        .0;
-    let moved = kept.quarantined.into_iter().find(|q| q.port == *at)?;
-    Some(Quarantine {
-        production: moved.production,
-        quarantine: moved.quarantine,
+        .find(|said| said.records.iter().any(|r| r.kind == record::STATE))?;
+    record::peers(&said.records).into_iter().find_map(|peer| {
+        let (kept, _) = record::last(&said.records, &peer, "")?;
+        let standing = kept.in_place().then(|| kept.standing())?;
+        let mut levels = standing.levels.into_iter();
+        let level = levels.find(|l| l.ports().any(|p| p == *at))?;
+        Some((peer, level.vlans()))
     })
 }
 
@@ -138,8 +148,17 @@ fn writes(fence: &Fence, at: &PortRef) -> bool {
     fence.switch == at.switch && (fence.auto || fence.ports.contains(&at.port))
 }
 
-/// The peers whose fence may have shut this port; at least one.
-fn find<'a>(config: &'a Config, port: &PortRef) -> Result<Vec<&'a Peer>, String> {
+/// The peers whose fence may have shut this port: the journal's, who may be gone from the file, or at least one.
+fn find<'a>(
+    config: &'a Config,
+    port: &PortRef,
+    kept: Option<&(String, Option<Quarantine>)>,
+) -> Result<Vec<&'a Peer>, String> {
+    if let Some((peer, _)) = kept
+        && config.switches.contains_key(&port.switch)
+    {
+        return Ok(config.peers.get(peer).into_iter().collect());
+    }
     let named = |p: &&Peer| p.fence.iter().any(|f| writes(f, port) && !f.auto);
     let auto = |p: &&Peer| p.fence.iter().any(|f| writes(f, port));
     let never = config.switches.get(&port.switch).is_some_and(|s| {

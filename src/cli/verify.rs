@@ -1,25 +1,24 @@
 //! `standin verify`: watches an interface, or reads a capture file, and says which cameras are back.
 
+mod infer;
 mod table;
 
-use std::collections::HashMap;
 use std::io::{self, Write};
-use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use self::infer::infer_vip;
 use self::table::{Report, progress_line, table};
 use super::exit::ExitCode;
 use crate::net::capture::{Capture, CaptureError};
 use crate::types::{IfIndex, MacAddr, Vip};
 use crate::verify::pcap::{self, PcapFileError};
-use crate::verify::wire::{self, Seen};
 use crate::verify::{Direction, Inventory, Problem, Tracker, Verdict};
 
-/// Assumed for a VIP that was inferred from a capture file: only rung 1 depends on it.
-const INFERRED_PREFIX: u8 = 24;
 /// Frames taken between two looks at the clock.
 const BATCH: usize = 256;
+/// The clock is looked at this often at the least.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Watch the cameras come back: on the wire (--interface) or in a capture file (--pcap).
 ///
@@ -195,7 +194,7 @@ fn live(
     let begin = Instant::now();
     let start_us = boot_us().map_err(bad_interface)?;
     let mut next_line = Duration::from_secs(1);
-    let mut finished = 0;
+    let mut finished = Vec::new();
     say(
         progress,
         &format!(
@@ -212,27 +211,24 @@ fn live(
             break;
         }
         let wait = args.within.min(next_line).saturating_sub(passed);
-        let mut changed = false;
         capture
-            .read(wait, BATCH, |f| {
+            .read(wait.min(LOOK), BATCH, |f| {
                 let direction = if f.outgoing {
                     Direction::Out
                 } else {
                     Direction::In
                 };
-                changed |= !tracker
-                    .observe(f.boot.0, f.bytes, f.original_len, direction)
-                    .is_empty();
+                tracker.observe(f.boot.0, f.bytes, f.original_len, direction);
             })
             .map_err(VerifyError::Capture)?;
-        if changed {
-            let done = tracker.finished_addresses();
-            if done.len() > finished {
-                finished = done.len();
-                if let Err(e) = capture.exclude(&done) {
-                    say(progress, &format!("warning: {e}"));
-                }
+        tracker.tick(boot_us().map_err(bad_interface)?);
+        // A camera that dials again, or is refused after all, comes back into the filter.
+        let done = tracker.finished_addresses();
+        if done != finished {
+            if let Err(e) = capture.exclude(&done) {
+                say(progress, &format!("warning: {e}"));
             }
+            finished = done;
         }
         if begin.elapsed() >= next_line {
             next_line += Duration::from_secs(1);
@@ -242,6 +238,7 @@ fn live(
             );
         }
     }
+    tracker.end();
     say(
         progress,
         &progress_line(begin.elapsed(), &tracker.summary()),
@@ -335,15 +332,10 @@ fn from_file(
             ),
         );
     }
-    if contents.skipped > 0 {
-        say(
-            progress,
-            &format!(
-                "warning: {} packets without a time or of an unknown link type were skipped",
-                contents.skipped
-            ),
-        );
+    for (what, packets) in &contents.skipped_kinds {
+        tracker.skipped(what, *packets);
     }
+    tracker.end();
     Ok(Report {
         from: file.display().to_string(),
         clock: "epoch",
@@ -353,38 +345,6 @@ fn from_file(
         dropped: None,
         damaged: contents.damaged,
         summary: tracker.summary(),
-    })
-}
-
-fn infer_vip(
-    args: &VerifyArgs,
-    file: &std::path::Path,
-    progress: &mut dyn Write,
-) -> Result<Vip, VerifyError> {
-    let mut syns: HashMap<Ipv4Addr, u64> = HashMap::new();
-    pcap::read(file, |f| {
-        if let Seen::Tcp(s) = wire::parse(f.bytes, f.original_len)
-            && s.syn
-            && s.ack.is_none()
-            && s.dst.port() == args.port
-        {
-            *syns.entry(*s.dst.ip()).or_default() += 1;
-        }
-    })?;
-    let Some((addr, count)) = syns.iter().max_by_key(|(a, n)| (**n, **a)) else {
-        return Err(VerifyError::NoVip(format!(
-            "{} has no SYN to TCP port {}",
-            file.display(),
-            args.port
-        )));
-    };
-    say(
-        progress,
-        &format!("note: no --vip given; taking {addr}/{INFERRED_PREFIX}, to which {count} SYNs go"),
-    );
-    Ok(Vip {
-        addr: *addr,
-        prefix: INFERRED_PREFIX,
     })
 }
 

@@ -71,6 +71,11 @@ impl Auto {
         }
     }
 
+    /// The ports are those of the fence that stands, and nothing is looked for before it is lifted.
+    pub(super) fn kept_from_before() -> Auto {
+        Auto::unknown("the ports are kept from the configuration before")
+    }
+
     fn unknown(why: impl Into<String>) -> Auto {
         Auto::Unknown {
             why: why.into(),
@@ -80,9 +85,9 @@ impl Auto {
 }
 
 impl Fencing {
-    /// Takes over what the journal has: to be confirmed first, or as it is where a takeover is in place (the dead
-    /// peer's address is learned nowhere any more, and the port is the one that was shut).
-    pub fn recall(&mut self, kept: &[Kept], same_boot: bool, in_place: bool) {
+    /// Takes over what the journal has: to be confirmed first. A fence that is in place is carried over as it is
+    /// (`standing::carry_over`).
+    pub fn recall(&mut self, kept: &[Kept], same_boot: bool) {
         let now = clock::now();
         for level in &mut self.levels {
             let Auto::Unknown {
@@ -95,10 +100,7 @@ impl Fencing {
             let Some(k) = kept.iter().find(|k| k.switch == level.fence.switch) else {
                 continue;
             };
-            if in_place {
-                level.fence.ports = vec![k.found.port.clone()];
-                level.auto = Auto::Known(Box::new(k.clone()));
-            } else if !same_boot || now.since(k.confirmed) > TOO_OLD {
+            if !same_boot || now.since(k.confirmed) > TOO_OLD {
                 *why = format!(
                     "the journal has {}, but that is too old to be used; the peer must be seen healthy first",
                     k.found.port
@@ -113,20 +115,15 @@ impl Fencing {
         }
     }
 
-    /// Takes over from the fence of the configuration before; while a takeover is in place, whatever is fenced.
-    pub fn inherit(&mut self, old: &Fencing, at_rest: bool) {
+    /// Takes over what the fence of the configuration before had found.
+    pub fn inherit(&mut self, old: &Fencing) {
         for level in &mut self.levels {
             let before = old.levels.iter();
             let mut before = before.filter(|o| o.fence.switch == level.fence.switch);
-            let Some(o) = before.next().filter(|_| level.auto != Auto::Off) else {
-                continue;
-            };
-            if o.auto != Auto::Off {
+            let found = before.next().filter(|o| o.auto != Auto::Off);
+            if let Some(o) = found.filter(|_| level.auto != Auto::Off) {
                 level.auto = o.auto.clone();
                 level.fence.ports.clone_from(&o.fence.ports);
-            } else if !at_rest {
-                level.fence.ports.clone_from(&o.fence.ports);
-                level.auto = Auto::unknown("the ports are kept from the configuration before");
             }
         }
     }

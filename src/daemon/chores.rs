@@ -34,6 +34,7 @@ impl Loop {
                 .append(Entry::new(clock::now(), "", HEARD, heard));
         }
         self.look_for_ports();
+        self.take_up_fences();
         for i in 0..self.peers.len() {
             self.check_legs(i);
             let p = &self.peers[i];

@@ -1,5 +1,6 @@
 //! One peer's fence, over all its levels: set, lift, read. Plain values in, plain outcomes out; runs off the fast path.
 
+mod lift;
 mod locating;
 mod ports;
 
@@ -13,11 +14,11 @@ pub use self::locating::Located;
 use super::auto::{Auto, usable, with_found};
 use super::quarantine;
 use super::saving;
+use super::standing::{Marks, StandingLevel};
 use crate::config;
-use crate::switch::unfence::Lift;
 use crate::switch::{
     Admin, FenceError, FencePort, FenceProgress, FenceRequest, FenceTag, Oper, PortIdentity,
-    Switch, fence, read_fence, unfence,
+    Switch, fence, read_fence,
 };
 use crate::takeover::event::{FenceRead, Outcome};
 use crate::types::{Epoch, MacAddr, PortRef};
@@ -28,13 +29,17 @@ static MADE: AtomicU64 = AtomicU64::new(0);
 /// The levels of one peer's fence.
 #[derive(Clone)]
 pub struct Fencing {
-    node: String,
+    pub(super) node: String,
     pub(super) levels: Vec<Level>,
     pub(super) own_macs: Vec<MacAddr>,
     /// Which configuration it is of: an answer for an earlier one may be about another switch.
     pub(super) made: u64,
     /// Ports that are never found to be the peer's: our parked one.
     pub(super) never: Vec<PortRef>,
+    /// Which levels are, or may be, in place.
+    pub(super) marks: Marks,
+    /// Levels in place on switches that the configuration does not have any more.
+    pub(super) orphans: Vec<StandingLevel>,
 }
 
 /// One level. Where its ports are found by itself, `fence.ports` has them as soon as they are known.
@@ -87,6 +92,18 @@ impl Fencing {
             own_macs,
             made: MADE.fetch_add(1, Ordering::Relaxed),
             never: Vec::new(),
+            marks: Marks::default(),
+            orphans: Vec::new(),
+        }
+    }
+
+    /// The same levels, of which none is in place; answers of looks that were meant for this one are not taken.
+    pub(super) fn renewed(&self) -> Fencing {
+        Fencing {
+            made: MADE.fetch_add(1, Ordering::Relaxed),
+            marks: Marks::default(),
+            orphans: Vec::new(),
+            ..self.clone()
         }
     }
 
@@ -114,9 +131,9 @@ impl Fencing {
     ) -> Outcome {
         let mut whys = Vec::new();
         let mut refused = !self.levels.is_empty();
-        for level in &self.levels {
+        for (i, level) in self.levels.iter().enumerate() {
             match self
-                .set_level(level, epoch, peer_mac, known, on_set.clone())
+                .set_level((i, level), epoch, peer_mac, known, on_set.clone())
                 .await
             {
                 Ok(how) => return Outcome::Done(how),
@@ -140,7 +157,7 @@ impl Fencing {
 
     async fn set_level(
         &self,
-        level: &Level,
+        (i, level): (usize, &Level),
         epoch: Epoch,
         peer_mac: Option<MacAddr>,
         known: &BTreeMap<PortRef, PortIdentity>,
@@ -150,6 +167,10 @@ impl Fencing {
         usable(level, peer_mac).await.map_err(|why| (why, false))?;
         if let Some(vlans) = level.fence.quarantine {
             let (who, on) = ((peer_mac, self.own_macs.as_slice()), &level.switch);
+            let on_set = || {
+                self.marks.set(i);
+                on_set();
+            };
             let done = quarantine::set(on, &level.fence, vlans, who, known, on_set).await;
             if done.is_ok() && level.fence.persist {
                 saving::save(on);
@@ -196,6 +217,9 @@ impl Fencing {
                 }
             }
         });
+        // Before the SET: whoever is stopped in the middle has left it, perhaps, in place.
+        let was_set = self.marks.is_set(i);
+        self.marks.set(i);
         let result = fence(&level.switch, request).await;
         match result {
             Ok(proof) => {
@@ -215,40 +239,12 @@ impl Fencing {
             }
             Err(e) => {
                 told.abort();
+                if !was_set && !matches!(e, FenceError::Unproven(_)) {
+                    self.marks.lifted(i);
+                }
                 Err((e.to_string(), matches!(e, FenceError::Guarded { .. })))
             }
         }
-    }
-
-    /// Lifts every level's ports that carry our tag; a port that is up already stays.
-    pub async fn lift(&self, how: &Lift, within: Duration) -> Outcome {
-        let mut done = Vec::new();
-        for level in self.levels.iter().filter(|l| !l.fence.ports.is_empty()) {
-            if let Some(vlans) = level.fence.quarantine {
-                match quarantine::lift(&level.switch, &level.fence, vlans, within).await {
-                    Ok(how) => {
-                        if level.fence.persist {
-                            saving::save(&level.switch);
-                        }
-                        done.push(how);
-                    }
-                    Err(why) => return Outcome::Failed(why),
-                }
-                continue;
-            }
-            let ports: Vec<&str> = level.fence.ports.iter().map(String::as_str).collect();
-            match unfence(&level.switch, &ports, how, within).await {
-                Ok(proof) => {
-                    if level.fence.persist {
-                        saving::save(&level.switch);
-                    }
-                    let up = proof.ports.iter();
-                    done.extend(up.map(|p| format!("{}:{} admin up", proof.switch, p.port)));
-                }
-                Err(e) => return Outcome::Failed(e.to_string()),
-            }
-        }
-        Outcome::Done(done.join(", "))
     }
 
     /// What stands of the fence now. A fence stands if every port of one level is admin down.

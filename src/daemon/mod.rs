@@ -39,6 +39,7 @@ mod reload;
 mod requests;
 mod run_loop;
 mod saving;
+pub mod standing;
 pub mod start;
 mod status;
 mod steps;

@@ -345,7 +345,7 @@ impl Hands {
                     self.fencing.clone(),
                     // The step is there only in the release of a takeover that fenced.
                     Lift::Known {
-                        node: self.node.clone(),
+                        node: self.fencing.node.clone(),
                     },
                 );
                 self.tasks.spawn(slow, step, attempt, async move {

@@ -1,9 +1,12 @@
 //! What the journal keeps of a peer, and what it says after a restart.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::auto;
 use super::journal::Record;
+use super::standing::Standing;
 use crate::takeover::Machine;
 use crate::takeover::event::{FenceRead, Recovered};
 use crate::takeover::state::{Grounds, Phase, State};
@@ -44,6 +47,9 @@ pub struct Kept {
     /// Those of them that were found rather than named, and how.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub found: Vec<auto::Kept>,
+    /// The same with its levels, and which of them are, or may be, in place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
 }
 
 /// A port that a fence moves, and between which VLANs. It is moved only out of `production`, so that is where it was.
@@ -65,6 +71,12 @@ pub fn last(records: &[Record], peer: &str, boot_id: &str) -> Option<(Kept, bool
         .find(|r| r.kind == STATE && r.peer == peer)?;
     let kept = serde_json::from_value::<Kept>(last.data.clone()).ok()?;
     Some((kept, last.boot_id == boot_id))
+}
+
+/// The peers of which there are state records.
+pub fn peers(records: &[Record]) -> BTreeSet<String> {
+    let states = records.iter().filter(|r| r.kind == STATE);
+    states.map(|r| r.peer.clone()).collect()
 }
 
 impl Kept {
@@ -97,6 +109,7 @@ impl Kept {
             fence: fence.to_vec(),
             quarantined: Vec::new(),
             found: found.to_vec(),
+            standing: None,
         }
     }
 }
@@ -167,6 +180,7 @@ mod tests {
             fence: Vec::new(),
             quarantined: Vec::new(),
             found: Vec::new(),
+            standing: None,
         }
     }
 

@@ -6,8 +6,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::auto;
+use super::fencing::Fencing;
 use super::journal::{Entry, Journal, Ticket};
 use super::record::{self, Kept, Quarantined};
+use super::standing::{Marks, Standing};
 use crate::takeover::Machine;
 use crate::takeover::action::{Action, Run};
 use crate::takeover::event::Event;
@@ -37,20 +39,24 @@ pub struct Recorder {
     fence: Vec<PortRef>,
     quarantined: Vec<Quarantined>,
     found: Vec<auto::Kept>,
+    standing: Standing,
+    marks: Marks,
     recording: Option<BootTime>,
     last: Option<Kept>,
     claimed: Option<Grounds>,
 }
 
 impl Recorder {
-    /// A recorder for `peer`; `fence` are the ports its fence writes.
-    pub fn new(peer: &str, journal: Journal, fence: Vec<PortRef>) -> Self {
+    /// A recorder for `peer`, whose fence is [followed](Recorder::follow) from the start.
+    pub fn new(peer: &str, journal: Journal) -> Self {
         Recorder {
             peer: peer.to_owned(),
             journal,
-            fence,
+            fence: Vec::new(),
             quarantined: Vec::new(),
             found: Vec::new(),
+            standing: Standing::default(),
+            marks: Marks::default(),
             recording: None,
             last: None,
             claimed: None,
@@ -67,14 +73,13 @@ impl Recorder {
         &self.fence
     }
 
-    /// The configuration was read again.
-    pub fn set_fence(&mut self, fence: Vec<PortRef>) {
-        self.fence = fence;
-    }
-
-    /// Those of its ports that the fence moves.
-    pub fn set_quarantined(&mut self, quarantined: Vec<Quarantined>) {
-        self.quarantined = quarantined;
+    /// From now on the fence is this one; what becomes of its levels is seen without being told.
+    pub fn follow(&mut self, fencing: &Fencing) {
+        self.fence = fencing.ports();
+        self.quarantined = fencing.quarantined();
+        self.found = fencing.found();
+        self.standing = fencing.standing();
+        self.marks = fencing.marks.clone();
     }
 
     /// Ports that were found rather than named, as the journal has them.
@@ -157,6 +162,7 @@ impl Recorder {
         }
         let mut kept = Kept::of(machine, (&self.fence, &self.found), self.claimed);
         kept.quarantined.clone_from(&self.quarantined);
+        kept.standing = Some(self.standing.marked(&self.marks));
         if self.last.as_ref() != Some(&kept) {
             ticket = self.put(now, record::STATE, json!(kept));
             self.last = Some(kept);

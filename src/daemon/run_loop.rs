@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::beats::Beats;
 use super::clock;
+use super::fencing::Fencing;
 use super::hub::Input;
 use super::interfaces::Interface;
 use super::journal::Journal;
@@ -54,6 +55,10 @@ pub struct PeerRun {
     pub leg_faults: Vec<String>,
     /// Why the last one failed.
     pub switch_fault: Option<String>,
+    /// What the file names for the fence, while another one is in place.
+    pub later: Option<Fencing>,
+    /// When a fence that is left although no takeover is was last read.
+    pub look_at_marks: Option<std::time::Instant>,
     /// What the daemon itself sees and a person must know; what its core tells is there.
     pub alarms: Alarms,
 }

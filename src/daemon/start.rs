@@ -17,6 +17,7 @@ use super::perform::{Hands, Shared};
 use super::record::{self, Kept, Seen};
 use super::recorder::Recorder;
 use super::run_loop::{Loop, PeerRun};
+use super::standing::{carry_over, telling::tell_dropped_peers};
 use super::status::About;
 use super::witnesses::Witnesses;
 use super::{clock, policy, traps, two_legs};
@@ -143,17 +144,18 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
             vec![interface.mac, interfaces[serving].mac],
         )
         .but_not(peer.port_takeover.as_ref());
-        if let Some((kept, same_boot)) = &kept {
-            fencing.recall(&kept.found, *same_boot, in_place(kept));
-            fencing = confirmed(fencing, &slow).await;
-        }
-        if let Some((kept, _)) = &kept
-            && in_place(kept)
-            && (kept.fence != fencing.ports()
-                || !kept.quarantined.is_empty() && kept.quarantined != fencing.quarantined())
-        {
-            tracing::error!(peer = %peer.name, "the fence's ports or VLANs were changed in the configuration while a takeover is in place: those of the journal are kept until a release");
-            fencing.keep(&kept.fence, &kept.quarantined);
+        let mut later = None;
+        match &kept {
+            Some((kept, _)) if kept.in_place() => {
+                let (name, standing) = (&peer.name, kept.standing());
+                let over = carry_over(name, fencing, &standing, &kept.found, &switches);
+                (fencing, later) = (over.fencing, over.later);
+            }
+            Some((kept, same_boot)) => {
+                fencing.recall(&kept.found, *same_boot);
+                fencing = confirmed(fencing, &slow).await;
+            }
+            None => {}
         }
         let witnesses = witnesses(&config, peer, &inventory);
         let peer = Arc::new(peer.clone());
@@ -170,10 +172,8 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         hands.parked = parked(&peer, &switches, interfaces[serving].mac);
         hands.pinger = open_pinger(&peer, me, &tx);
         let machine = Machine::new(policy::policy(&config, &peer, interface.mac), now);
-        let fence_ports = fencing.ports();
-        let mut recorder = Recorder::new(&peer.name, journal.clone(), fence_ports);
-        recorder.set_quarantined(fencing.quarantined());
-        recorder.set_found(fencing.found());
+        let mut recorder = Recorder::new(&peer.name, journal.clone());
+        recorder.follow(&fencing);
         let parked = hands.parked.as_ref();
         let legs = (interface, &interfaces[serving]);
         let faults = two_legs::faults(&netlink, &peer, interface.own, &hands.inventory).await;
@@ -201,6 +201,8 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
             leg_faults: Vec::new(),
             switch_fails: 0,
             switch_fault: None,
+            later,
+            look_at_marks: None,
             alarms: Alarms::default(),
         });
     }
@@ -225,6 +227,8 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
             .map(|p| p.fence.iter().all(|f| f.persist))
             .collect(),
     };
+    let mut alarms = Alarms::default();
+    tell_dropped_peers(&mut alarms, &records, &config, now);
     let reports = config.node.state_dir.join("reports");
     Ok(Loop {
         journal,
@@ -235,7 +239,7 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         shared: Shared { tx, slow, netlink },
         about,
         reports,
-        alarms: Alarms::default(),
+        alarms,
     })
 }
 
@@ -276,7 +280,7 @@ async fn may_have_spoken(
     let Some(parked) = parked else {
         return Ok(None);
     };
-    let done = kept.is_some_and(|(k, same_boot)| *same_boot && in_place(k));
+    let done = kept.is_some_and(|(k, same_boot)| *same_boot && !matches!(k.phase, Phase::Standby));
     let said = |e: String| adapter(peer)(e.into());
     if done && parked.mute.spoke().await.map_err(said)? {
         parked.mute.want(false);
@@ -323,11 +327,6 @@ async fn look(
         carrier: listening.carrier && serving.carrier,
         fence,
     })
-}
-
-/// True if the journal says that something of this peer may be in place.
-fn in_place(kept: &Kept) -> bool {
-    !matches!(kept.phase, Phase::Standby)
 }
 
 /// The channel into the loop.

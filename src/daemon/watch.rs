@@ -161,7 +161,7 @@ fn follow(
     tx: &Tx,
 ) -> Result<(), CaptureError> {
     let began = Instant::now();
-    let (mut told, mut told_back, mut excluded) = (Instant::now(), usize::MAX, 0);
+    let (mut told, mut told_back, mut excluded) = (Instant::now(), usize::MAX, Vec::new());
     loop {
         if shared.stop.load(Ordering::Relaxed) || began.elapsed() > LATECOMERS {
             return Ok(());
@@ -181,25 +181,21 @@ fn follow(
                     .len();
             })?;
         }
-        let (verified, finished) = {
-            let tracker = shared.tracker();
-            (
-                tracker.verified(),
-                if changes > 0 {
-                    tracker.finished_addresses()
-                } else {
-                    Vec::new()
-                },
-            )
+        let (verified, back, finished) = {
+            let mut tracker = shared.tracker();
+            changes += tracker.tick(clock::wall_us()).len();
+            let finished = tracker.finished_addresses();
+            (tracker.verified(), tracker.back(), finished)
         };
-        if finished.len() > excluded {
+        // A camera that dials again, or is refused after all, comes back into the filter.
+        if finished != excluded {
             capture.exclude(&finished)?;
-            excluded = finished.len();
+            excluded = finished;
         }
         let due = told.elapsed() >= TELL || verified;
-        if due && (changes > 0 || told_back != excluded || verified) {
+        if due && (changes > 0 || told_back != back || verified) {
             told = Instant::now();
-            told_back = excluded;
+            told_back = back;
             tell(watched.peer, shared, &mut capture, tx)?;
         }
         if verified {

@@ -1,7 +1,8 @@
 //! What verification sees of the wire: an `AF_PACKET` socket with a kernel filter (classic BPF).
 //!
 //! The filter passes ARP, and TCP to and from the service, both directions. The media of a hundred cameras is thousands
-//! of frames each millisecond; a camera whose media was seen is excluded, so that only its SYNs still pass.
+//! of frames each millisecond; a camera whose media was seen is excluded, so that only what begins
+//! and ends its connections still passes, and what our server says to it.
 
 pub mod filter;
 
@@ -122,7 +123,7 @@ impl Capture {
         })
     }
 
-    /// Passes only SYNs (and their answers) of these addresses from now on, and all of the others. The kernel swaps
+    /// Of these addresses passes only what begins or ends a connection and what we say, and all of the others. The kernel swaps
     /// the filter at once: no frame is lost, none passes unfiltered. More addresses than a filter can hold (over
     /// 2000) are not excluded; they cost time, not truth.
     ///

@@ -54,11 +54,15 @@ fn cameras(out: &mut String, summary: &Value) {
         let text = |field: &str| c[field].as_str().unwrap_or("?").replace('_', " ");
         let _ = writeln!(
             out,
-            "    missing  {:<20} {:<15} stuck on {}: {} ({})",
+            "    missing  {:<20} {:<15} stuck on {}: {}{} ({})",
             c["name"].as_str().unwrap_or("?"),
             c["address"].as_str().unwrap_or("?"),
             text("stuck_on"),
             text("fault"),
+            c["detail"]
+                .as_str()
+                .map(|d| format!(": {d}"))
+                .unwrap_or_default(),
             whose(c["blame"].as_str().unwrap_or(""))
         );
     }

@@ -15,12 +15,15 @@ pub mod pcap;
 mod report;
 pub mod rtmp;
 pub mod rungs;
+mod settle;
 mod state;
 pub mod tracker;
+mod undecoded;
 pub mod verdict;
 pub mod wire;
 
 pub use inventory::{Camera, Inventory, Problem};
 pub use rungs::{Blame, Fault, Reading, Rung, Source, Unknowable};
 pub use tracker::{Change, Direction, Tracker};
+pub use undecoded::NotDecoded;
 pub use verdict::{CameraReport, Summary, Verdict};

@@ -3,6 +3,7 @@
 
 mod blocks;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -68,14 +69,28 @@ pub struct Frame<'a> {
 pub struct Contents {
     /// Frames handed over.
     pub frames: u64,
-    /// Frames of a link layer that is not understood.
+    /// Packets that could not be made frames of.
     pub skipped: u64,
+    /// The same by kind: a link layer that is not understood, no time, no interface.
+    pub skipped_kinds: BTreeMap<String, u64>,
     /// Time of the first frame, microseconds since the epoch.
     pub first_us: Option<u64>,
     /// Time of the last frame.
     pub last_us: Option<u64>,
     /// The end of the file is missing or damaged: what was found where. All before it was used.
     pub damaged: Option<String>,
+}
+
+impl Contents {
+    fn skip(&mut self, what: &str) {
+        self.skipped += 1;
+        match self.skipped_kinds.get_mut(what) {
+            Some(n) => *n += 1,
+            None => {
+                self.skipped_kinds.insert(what.to_owned(), 1);
+            }
+        }
+    }
 }
 
 /// Reads a file, calling `each` with every frame in the order of the file.

@@ -33,6 +33,7 @@ impl Tracker {
             unknown: self.unknown.values().cloned().collect(),
             unknown_unlisted: self.unknown_unlisted,
             frames: self.frames,
+            not_decoded: self.undecoded.list(),
             cameras,
         }
     }
@@ -41,7 +42,7 @@ impl Tracker {
         let state = &self.cameras[index];
         let back = state.back();
         let rung = Rung::ALL.into_iter().rev().find(|r| state.has(*r));
-        let newest = self.newest_conn(index, state.camera.address);
+        let newest = self.telling_conn(index, state.camera.address);
         let fault = (!back).then(|| self.fault(state, rung, newest));
         let mut readings = Rung::ALL.map(|r| match state.rungs[r as usize] {
             Some((at_us, source)) => Reading::Seen { at_us, source },
@@ -115,16 +116,27 @@ impl Tracker {
         })
     }
 
-    /// The newest connection that is, or may be, of this camera.
-    fn newest_conn(&self, index: usize, address: Ipv4Addr) -> Option<&Conn> {
+    /// The newest connection that is, or may be, of this camera; of a camera that dials again after it was turned away
+    /// the one that says why.
+    fn telling_conn(&self, index: usize, address: Ipv4Addr) -> Option<&Conn> {
         let sole = self.by_address.get(&address).is_some_and(|v| v.len() == 1);
-        self.conns_of(address)
+        let mut all: Vec<&Conn> = self
+            .conns_of(address)
             .map(|(_, conn)| conn)
             .filter(|c| match c.owner {
                 Some(owner) => owner == index,
                 None => sole || c.other_stream.is_none(),
             })
-            .max_by_key(|c| (c.syn.map(|s| s.at), c.last_at))
+            .collect();
+        all.sort_by_key(|c| std::cmp::Reverse((c.syn.map(|s| s.at), c.last_at)));
+        let newest = *all.first()?;
+        let before = all.get(1).copied().filter(|c| {
+            c.turned_away() && c.owner == Some(index) && c.session.handshake_at().is_some()
+        });
+        Some(match before {
+            Some(before) if newest.under_way() => before,
+            _ => newest,
+        })
     }
 
     fn fault(&self, state: &State, highest: Option<Rung>, newest: Option<&Conn>) -> Fault {
@@ -133,14 +145,29 @@ impl Tracker {
                 .range(..=at)
                 .any(|(_, to)| to.is_none_or(|to| at <= to))
         };
-        if let Some(fault) = newest.and_then(|c| c.fault(gated)) {
-            return fault;
-        }
         let address = state.camera.address;
+        if let Some(fault) = newest.and_then(|c| c.fault(self.now, gated)) {
+            let certain = matches!(
+                fault,
+                Fault::Refused(_)
+                    | Fault::ClosedByServer
+                    | Fault::ClosedAfterMedia
+                    | Fault::SynAnsweredByReset
+                    | Fault::SynGated
+            );
+            return if self.undecoded.has_fragments_of(address) && !certain {
+                Fault::Unknown(Unknowable::NotDecoded)
+            } else {
+                fault
+            };
+        }
         if self.cut_addresses.contains(&address) {
             return Fault::Unknown(Unknowable::SnaplenTooShort);
         }
         match highest {
+            None | Some(Rung::ArpReceipt | Rung::AnyTcp) if self.undecoded.may_hide(address) => {
+                Fault::Unknown(Unknowable::NotDecoded)
+            }
             None if self.is_routed(address) => Fault::NothingRouted,
             None => Fault::NoReceipt,
             Some(Rung::ArpReceipt | Rung::AnyTcp) => Fault::NoSyn,

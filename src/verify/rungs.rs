@@ -16,7 +16,7 @@ pub enum Rung {
     Syn,
     /// C0 and C1 came and S0, S1 and S2 were sent. Per stream.
     Handshake,
-    /// A whole RTMP message of type 8, 9 or 22 came. Per stream.
+    /// A whole RTMP message of type 8, 9 or 22 came, on a publish that the server neither refused nor closed. Per stream.
     Media,
 }
 
@@ -87,6 +87,18 @@ pub enum Unknowable {
     OlderThanCapture,
     /// Evidence from elsewhere ends here, and the capture has nothing of the connection.
     NotCaptured,
+    /// The capture holds frames that are not decoded, and the camera's may be among them.
+    NotDecoded,
+    /// What was sent is RTMP and cannot be followed.
+    NotUnderstood,
+    /// The capture ends within C0 and C1.
+    EndsBeforeC1,
+    /// The capture ends before a publish.
+    EndsBeforePublish,
+    /// The capture ends before the server's answer to the publish; or, live, it has not come yet.
+    EndsBeforeAnswer,
+    /// The capture ends within what might be media.
+    EndsBeforeMedia,
 }
 
 /// What keeps a camera from being back. In JSON `{"fault":"syn_answered_by_reset"}`, with `detail` where there is one.
@@ -113,12 +125,16 @@ pub enum Fault {
     C1WithoutS0,
     /// S0 came, S2 did not.
     S2Missing,
-    /// The server refused the stream, with this code.
+    /// The server refused the stream, in these words: its code, such as `NetStream.Publish.BadName`, and description.
     Refused(String),
     /// It publishes another stream than the inventory says.
     OtherStream(String),
-    /// Our server closed the connection after the handshake.
+    /// Our server closed the connection after the handshake and before media.
     ClosedByServer,
+    /// Our server closed the connection after media.
+    ClosedAfterMedia,
+    /// The server did not answer the publish, and the camera waits.
+    PublishUnanswered,
     /// The handshake is done and no audio or video came.
     NoMedia,
     /// Cannot be known from this capture.
@@ -166,7 +182,9 @@ impl Fault {
             | Fault::C1WithoutS0
             | Fault::S2Missing
             | Fault::Refused(_)
-            | Fault::ClosedByServer => Blame::Server,
+            | Fault::ClosedByServer
+            | Fault::ClosedAfterMedia
+            | Fault::PublishUnanswered => Blame::Server,
             Fault::Unknown(_) => Blame::Capture,
         }
     }
@@ -207,6 +225,12 @@ impl Fault {
             Fault::ClosedByServer => {
                 "the media server closed the connection; look at its log, and whether it has the application in the camera's address"
             }
+            Fault::ClosedAfterMedia => {
+                "the media server took its pictures and then closed the connection; look at its log (a denied publish, a stream that is busy)"
+            }
+            Fault::PublishUnanswered => {
+                "the media server does not answer the publish; look at its log and at what it asks (on_publish), restart it"
+            }
             Fault::NoMedia => "it is connected and sends no picture; restart the camera",
             Fault::Unknown(Unknowable::SnaplenTooShort) => {
                 "record again with whole frames (tcpdump -s 0)"
@@ -220,6 +244,18 @@ impl Fault {
             Fault::Unknown(Unknowable::NotCaptured) => {
                 "its connection is not in this capture; let it dial again, or look at the media server"
             }
+            Fault::Unknown(Unknowable::NotDecoded) => {
+                "the capture holds frames that are not decoded (named below); record without the tunnel or the encryption, such as on this machine's own interface"
+            }
+            Fault::Unknown(Unknowable::NotUnderstood) => {
+                "it speaks RTMP in a way that is not followed here; ask the media server whether it has the stream"
+            }
+            Fault::Unknown(
+                Unknowable::EndsBeforeC1
+                | Unknowable::EndsBeforePublish
+                | Unknowable::EndsBeforeAnswer
+                | Unknowable::EndsBeforeMedia,
+            ) => "watch or record for longer",
         }
     }
 }
@@ -240,6 +276,8 @@ impl fmt::Display for Fault {
             Fault::Refused(code) => return write!(f, "stream refused by the server: {code}"),
             Fault::OtherStream(path) => return write!(f, "publishes another stream: {path}"),
             Fault::ClosedByServer => "closed by the server before media",
+            Fault::ClosedAfterMedia => "closed by the server after media",
+            Fault::PublishUnanswered => "publish not answered by the server",
             Fault::NoMedia => "handshake done, no media",
             Fault::Unknown(Unknowable::SnaplenTooShort) => "unknown: the capture cut the frames",
             Fault::Unknown(Unknowable::CaptureGap) => "unknown: the capture lacks frames",
@@ -248,6 +286,20 @@ impl fmt::Display for Fault {
             }
             Fault::Unknown(Unknowable::NotCaptured) => {
                 "unknown: its connection is not in the capture"
+            }
+            Fault::Unknown(Unknowable::NotDecoded) => "unknown: frames that are not decoded",
+            Fault::Unknown(Unknowable::NotUnderstood) => "unclear: RTMP that is not understood",
+            Fault::Unknown(Unknowable::EndsBeforeC1) => {
+                "unknown: the capture ends before its C0/C1"
+            }
+            Fault::Unknown(Unknowable::EndsBeforePublish) => {
+                "unknown: the capture ends before its publish"
+            }
+            Fault::Unknown(Unknowable::EndsBeforeAnswer) => {
+                "unknown: the capture ends before the server's answer to its publish"
+            }
+            Fault::Unknown(Unknowable::EndsBeforeMedia) => {
+                "unknown: the capture ends before its media"
             }
         })
     }

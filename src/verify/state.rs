@@ -13,6 +13,12 @@ pub(super) struct State {
     pub(super) syn_answered: bool,
     pub(super) reset_syns: u32,
     pub(super) other_mac: Option<MacAddr>,
+    /// The connection that made it be back: its port and the SYN's number; `None` after it hung up by itself.
+    pub(super) by: Option<(u16, u32)>,
+    /// When that one, or the last one, was dialled.
+    pub(super) by_dialled: u64,
+    /// When its stream was first known to be served, microseconds.
+    pub(super) served_at: Option<u64>,
 }
 
 impl State {
@@ -31,6 +37,11 @@ impl State {
                 at,
             });
         }
+    }
+    /// Its stream was refused or closed on after all.
+    pub(super) fn turned_away(&mut self) {
+        self.rungs[Rung::Media as usize] = None;
+        (self.by, self.served_at) = (None, None);
     }
     /// The time of a rung that was first reached on a connection that came to nothing.
     pub(super) fn correct(&mut self, rung: Rung, at: u64) {

@@ -6,7 +6,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use super::conn::Conn;
 use super::inventory::{Camera, Inventory};
 use super::rungs::{Rung, Source};
-use super::state::{State, owner};
+use super::state::State;
+use super::undecoded::Undecoded;
 use super::verdict::{self, Frames, Talker, Verdict};
 use super::wire::{self, Arp, Seen, Segment};
 use crate::types::{MacAddr, Vip};
@@ -19,6 +20,9 @@ const HELD_IN_ALL: usize = 8 << 20;
 const CONNS_PER_ADDRESS: usize = 8;
 /// Unknown talkers listed.
 const MOST_UNKNOWN: usize = 256;
+/// A stream that was taken is believed after so long (microseconds): SRS says `NetStream.Publish.Start` before it asks
+/// its hooks, and closes when they deny.
+const BELIEVED_AFTER: u64 = 1_000_000;
 
 /// Which way a frame went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +61,9 @@ pub struct Tracker {
     pub(super) unknown: BTreeMap<(Ipv4Addr, Option<String>), Talker>,
     pub(super) unknown_unlisted: u64,
     pub(super) frames: Frames,
+    pub(super) undecoded: Undecoded,
+    /// The latest time that is known, microseconds.
+    pub(super) now: u64,
 }
 
 impl Tracker {
@@ -72,6 +79,9 @@ impl Tracker {
             syn_answered: false,
             reset_syns: 0,
             other_mac: None,
+            by: None,
+            by_dialled: 0,
+            served_at: None,
         };
         Tracker {
             vip,
@@ -86,6 +96,8 @@ impl Tracker {
             unknown: BTreeMap::new(),
             unknown_unlisted: 0,
             frames: Frames::default(),
+            undecoded: Undecoded::default(),
+            now: 0,
         }
     }
 
@@ -99,6 +111,7 @@ impl Tracker {
         direction: Direction,
     ) -> Vec<Change> {
         let mut changes = Vec::new();
+        self.now = self.now.max(at);
         self.frames.seen += 1;
         if original_len > frame.len() {
             self.frames.cut += 1;
@@ -121,9 +134,44 @@ impl Tracker {
                     }
                 }
             }
+            Seen::Opaque(opaque) => self.undecoded.note(opaque, self.vip.addr),
             Seen::Other => {}
         }
         changes
+    }
+
+    /// Says that it is `at` (microseconds) now, and what comes of it: a stream whose publish the server never answers
+    /// is served when it stood for long enough.
+    pub fn tick(&mut self, at: u64) -> Vec<Change> {
+        self.now = self.now.max(at);
+        let mut changes = Vec::new();
+        let waiting: Vec<_> = self
+            .conns
+            .iter()
+            .filter(|(_, c)| !c.finished && c.session.media_at.is_some())
+            .map(|(key, _)| *key)
+            .collect();
+        for key in waiting {
+            self.settle(self.now, key, &mut changes);
+        }
+        changes
+    }
+
+    /// The capture is over at its last frame: what waited for a hole to be filled is read as it is.
+    pub fn end(&mut self) -> Vec<Change> {
+        let keys: Vec<_> = self.conns.keys().copied().collect();
+        let mut changes = Vec::new();
+        for key in keys {
+            let now = self.now;
+            self.with_conn(key, |conn, _| conn.end(now));
+            self.settle(now, key, &mut changes);
+        }
+        changes
+    }
+
+    /// Says that `packets` of the capture could not be made frames of, and what they were.
+    pub fn skipped(&mut self, what: &str, packets: u64) {
+        self.undecoded.skipped(what, packets);
     }
 
     /// Says that our gate dropped SYNs from `from` to `to` (microseconds; `None` while it is closed). Called again
@@ -146,23 +194,36 @@ impl Tracker {
         }
     }
 
-    /// True if every camera is back.
+    /// True if every camera is back and its stream has stood for a second.
     pub fn verified(&self) -> bool {
-        self.cameras.iter().all(State::back)
+        self.cameras.iter().all(|c| {
+            let stood = |at: u64| self.now.saturating_sub(at) >= BELIEVED_AFTER;
+            c.back() && c.served_at.is_none_or(stood)
+        })
+    }
+
+    /// Cameras that are back.
+    pub fn back(&self) -> usize {
+        self.cameras.iter().filter(|c| c.back()).count()
     }
 
     /// The verdict as of now.
     pub fn verdict(&self) -> Verdict {
-        let back = self.cameras.iter().filter(|c| c.back()).count();
-        verdict::verdict(back, self.cameras.len())
+        verdict::verdict(self.back(), self.cameras.len())
     }
 
-    /// Addresses all of whose cameras are back: their media need not be captured any more.
+    /// Addresses all of whose cameras are back, and that dial no further connection: their media need not be captured
+    /// any more. What ends a connection must be, and what our server says: a stream may be refused yet.
     pub fn finished_addresses(&self) -> Vec<Ipv4Addr> {
+        let dials = |address: Ipv4Addr| {
+            self.conns_of(address)
+                .any(|(_, c)| !c.finished && c.syn.is_some() && c.under_way())
+        };
         let mut done: Vec<_> = self
             .by_address
             .iter()
             .filter(|(_, cameras)| cameras.iter().all(|c| self.cameras[*c].back()))
+            .filter(|(address, _)| !dials(**address))
             .map(|(address, _)| *address)
             .collect();
         done.sort_unstable();
@@ -220,12 +281,13 @@ impl Tracker {
         for &i in cameras {
             self.cameras[i].mark(i, Rung::AnyTcp, at, changes);
         }
-        if cameras.iter().all(|c| self.cameras[*c].back()) {
+        let key = (address, segment.src.port());
+        let all_back = cameras.iter().all(|c| self.cameras[*c].back());
+        if all_back && !segment.syn && !self.conns.contains_key(&key) {
             return;
         }
         let sole = (cameras.len() == 1).then(|| cameras[0]);
         let most = CONNS_PER_ADDRESS + 2 * cameras.len();
-        let key = (address, segment.src.port());
         if segment.syn {
             match self.conns.get_mut(&key).map(|c| (c.answered, &mut c.syn)) {
                 Some((answered, Some(syn))) if syn.isn == segment.seq => {
@@ -235,10 +297,12 @@ impl Tracker {
                     }
                 }
                 _ => {
-                    let mut conn = Conn::dialled(at, segment.seq);
-                    conn.owner = sole;
                     self.remove(key);
                     self.make_room(address, most);
+                    let limit = self.limit();
+                    let mut conn = Conn::dialled(at, segment, limit);
+                    conn.owner = sole;
+                    self.held += conn.held_bytes();
                     self.conns.insert(key, conn);
                 }
             }
@@ -279,26 +343,15 @@ impl Tracker {
 
     /// Calls `act` with the connection and how much it may keep, and accounts for what it keeps.
     fn with_conn(&mut self, key: (Ipv4Addr, u16), act: impl FnOnce(&mut Conn, usize)) {
+        let limit = self.limit();
         let conn = self.conns.entry(key).or_default();
         let before = conn.held_bytes();
-        let limit = HELD_PER_SIDE.min((HELD_IN_ALL - self.held.min(HELD_IN_ALL)) / 2);
         act(conn, limit);
         self.held = self.held - before + conn.held_bytes();
     }
 
-    fn remove(&mut self, key: (Ipv4Addr, u16)) {
-        if let Some(conn) = self.conns.remove(&key) {
-            self.held -= conn.held_bytes();
-        }
-    }
-
-    fn make_room(&mut self, address: Ipv4Addr, most: usize) {
-        while self.conns_of(address).count() >= most {
-            let oldest = self.conns_of(address).min_by_key(|(_, c)| c.last_at);
-            let Some((key, _)) = oldest else { return };
-            let key = *key;
-            self.remove(key);
-        }
+    fn limit(&self) -> usize {
+        HELD_PER_SIDE.min((HELD_IN_ALL - self.held.min(HELD_IN_ALL)) / 2)
     }
 
     pub(super) fn conns_of(
@@ -308,51 +361,13 @@ impl Tracker {
         self.conns.range((address, 0)..=(address, u16::MAX))
     }
 
-    /// Gives a connection to its camera and its rungs to the camera.
-    fn settle(&mut self, at: u64, key: (Ipv4Addr, u16), changes: &mut Vec<Change>) {
-        let Some(conn) = self.conns.get_mut(&key) else {
-            return;
-        };
-        let cameras = self.by_address.get(&key.0).map_or(&[][..], |v| v);
-        let named = conn.session.published();
-        if let Some(published) = named {
-            conn.owner = owner(&self.cameras, cameras, published);
-            conn.other_stream = conn.owner.is_none().then(|| published.path());
-            if let Some(path) = conn.other_stream.clone() {
-                self.note_unknown(at, key.0, Some(path), false);
-                return;
-            }
-        }
-        let Some(i) = conn.owner else { return };
-        if conn.finished {
-            return;
-        }
-        let state = &mut self.cameras[i];
-        let Some(syn) = conn.syn else { return };
-        state.mark(i, Rung::Syn, syn.at, changes);
-        if conn.answered.is_some() && !state.syn_answered {
-            state.syn_answered = true;
-            state.correct(Rung::Syn, syn.at);
-        }
-        let Some(handshake) = conn.session.handshake_at() else {
-            return;
-        };
-        state.mark(i, Rung::Handshake, handshake, changes);
-        // Where the list names a stream, media counts only when the connection has named it too.
-        let known = named.is_some() || state.camera.stream.is_none();
-        let Some(media) = conn.session.media_at.filter(|_| known) else {
-            return;
-        };
-        // S2 may be seen after the first media where the capture reordered them.
-        state.mark(i, Rung::Media, media.max(handshake), changes);
-        state.correct(Rung::Syn, syn.at);
-        state.correct(Rung::Handshake, handshake);
-        // Kept as an empty shell: what it goes on sending is this camera's, not a recorder's next one's.
-        self.held -= conn.held_bytes();
-        conn.finish();
-    }
-
-    fn note_unknown(&mut self, at: u64, address: Ipv4Addr, stream: Option<String>, syn: bool) {
+    pub(super) fn note_unknown(
+        &mut self,
+        at: u64,
+        address: Ipv4Addr,
+        stream: Option<String>,
+        syn: bool,
+    ) {
         let full = self.unknown.len() >= MOST_UNKNOWN;
         let key = (address, stream);
         if full && !self.unknown.contains_key(&key) {

@@ -4,7 +4,7 @@
 //!
 //! | Field | Meaning |
 //! | --- | --- |
-//! | `verdict` | `verified` (each camera: media seen and our S0/S1/S2 sent), `degraded` (some), `failed` (none) |
+//! | `verdict` | `verified` (each camera: our S0/S1/S2 sent, its publish neither refused nor closed on, media seen), `degraded` (some), `failed` (none) |
 //! | `expected`, `back` | number of cameras in the list, and of those that are back |
 //! | `missing` | names of the others |
 //! | `first_syn_us`, `last_syn_us` | the measured time of return of the first and the last camera that is back |
@@ -13,6 +13,7 @@
 //! | `unknown` | addresses or streams that pushed and are not in the list: `address`, `stream`, `syns`, `segments`, `first_us`, `last_us` |
 //! | `unknown_unlisted` | segments of further such addresses, when there are too many to list |
 //! | `frames` | `seen`; `cut` by the capture; `foreign_vip`: from another machine that uses the VIP |
+//! | `not_decoded` | frames that may hold a camera's stream and were not looked into, by kind: `what`, `frames` |
 //!
 //! Times are microseconds of the clock that the frames came with: since the epoch for a capture file, since boot
 //! (`CLOCK_BOOTTIME`) live.
@@ -22,6 +23,7 @@ use std::net::Ipv4Addr;
 use serde::Serialize;
 
 use super::rungs::{Blame, Fault, Reading, Rung, Source};
+use super::undecoded::NotDecoded;
 use crate::types::MacAddr;
 
 /// The verdict.
@@ -71,6 +73,8 @@ pub struct Summary {
     pub unknown_unlisted: u64,
     /// Counts of frames.
     pub frames: Frames,
+    /// What was not looked into although a camera's stream may be in it.
+    pub not_decoded: Vec<NotDecoded>,
 }
 
 /// One camera.
@@ -82,7 +86,7 @@ pub struct CameraReport {
     pub address: Ipv4Addr,
     /// Its stream, if the inventory names one.
     pub stream: Option<String>,
-    /// Media seen and the handshake complete.
+    /// The handshake complete, the publish neither refused nor closed on, and media seen.
     pub back: bool,
     /// The highest rung that was reached.
     pub rung: Option<Rung>,

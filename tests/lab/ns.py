@@ -5,6 +5,7 @@ Python 3.11 has no os.setns, so libc is called. Processes are named by
 """
 import contextlib
 import ctypes
+import errno
 import fcntl
 import os
 import signal
@@ -16,6 +17,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x4000000, 0x8000000
 CLONE_NEWPID, CLONE_NEWNET = 0x20000000, 0x40000000
 MS_BIND, MS_REC, MS_PRIVATE, MS_NOSUID, MS_NODEV, MS_NOEXEC = 4096, 16384, 1 << 18, 2, 4, 8
+MS_SHARED, MNT_DETACH = 1 << 20, 2
 NETNS_DIR = "/run/netns"
 
 
@@ -43,11 +45,30 @@ def netns_path(name):
     return f"{NETNS_DIR}/{name}"
 
 
+def share_netns_dir():
+    """Makes /run/netns a shared mount of its own, as the first `ip netns add` does (iproute2, ip/ipnetns.c).
+
+    Done here before anything is mounted in it. Else somebody's `ip netns add` while a lab is up binds the directory
+    over itself: each of our names is then mounted twice, and the lower one holds its file for ever.
+    """
+    os.makedirs(NETNS_DIR, exist_ok=True)
+    lock = os.open(NETNS_DIR, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if libc.mount(b"", NETNS_DIR.encode(), b"none", ctypes.c_ulong(MS_SHARED | MS_REC), None) != 0:
+            mount(NETNS_DIR, NETNS_DIR, "none", MS_BIND | MS_REC)
+            mount("", NETNS_DIR, "none", MS_SHARED | MS_REC)
+    finally:
+        os.close(lock)
+
+
 def create_netns(name):
     """A named network namespace, as `ip netns add` makes it; loopback up, IPv6 off."""
-    os.makedirs(NETNS_DIR, exist_ok=True)
     path = netns_path(name)
-    os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o444))
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o444))
+    if is_netns(path):
+        raise FileExistsError(errno.EEXIST, "a namespace of that name is there", path)
     home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         unshare(CLONE_NEWNET)
@@ -67,12 +88,57 @@ def set_lo_up():
         fcntl.ioctl(s, 0x8914, struct.pack("16sH14x", b"lo", 0x49))
 
 
-def delete_netns(name):
-    """Removes a named namespace; fine when it is gone already."""
-    path = netns_path(name)
-    libc.umount2(path.encode(), 2)
+def is_netns(path):
+    """Whether a namespace is mounted there; a file alone is what is left of one."""
     with contextlib.suppress(FileNotFoundError):
+        return os.stat(path).st_dev == os.stat("/proc/self/ns/net").st_dev
+    return False
+
+
+def delete_netns(name):
+    """Removes a named namespace, however often it is mounted; fine when it is gone already."""
+    path = netns_path(name)
+    unmount_all(path)
+    try:
         os.unlink(path)
+    except FileNotFoundError:
+        return
+    except OSError as e:
+        if e.errno != errno.EBUSY:
+            raise
+        with covered_netns_dir() as lower:
+            unmount_all(f"{lower}/{name}")
+        os.unlink(path)
+
+
+def unmount_all(path):
+    while libc.umount2(path.encode(), MNT_DETACH) == 0:
+        pass
+
+
+@contextlib.contextmanager
+def covered_netns_dir():
+    """A path to /run/netns as it is below the mount that covers it.
+
+    No name leads there; a file handle (open_by_handle_at) opened on the file system of /run does.
+    """
+    class Handle(ctypes.Structure):
+        _fields_ = [("bytes", ctypes.c_uint), ("type", ctypes.c_int), ("handle", ctypes.c_ubyte * 128)]
+
+    handle, mount_id = Handle(bytes=128), ctypes.c_int()
+    at_fdcwd = -100
+    _check(libc.name_to_handle_at(at_fdcwd, NETNS_DIR.encode(), ctypes.byref(handle), ctypes.byref(mount_id), 0),
+           f"the handle of {NETNS_DIR}")
+    above = os.open(os.path.dirname(NETNS_DIR), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    lower = -1
+    try:
+        lower = libc.open_by_handle_at(above, ctypes.byref(handle), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        _check(min(lower, 0), f"open {NETNS_DIR} below its cover")
+        yield f"/proc/self/fd/{lower}"
+    finally:
+        os.close(above)
+        if lower >= 0:
+            os.close(lower)
 
 
 def list_netns(prefix):

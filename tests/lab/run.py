@@ -146,6 +146,10 @@ class Run:
         """Ends every process and removes every namespace and file of the run; fine if half of it never was."""
         with contextlib.suppress(LabError):
             self.load()
+        if self.state:
+            # Killed in the middle of this, it is a dead run that the next `up` removes.
+            with self.change() as s:
+                s.update(phase="going down", builder=ns.identify(os.getpid()))
         idents = [i for i in self.state.get("pids", {}).values() if i]
         idents += [h["init"] for h in self.state.get("hosts", {}).values() if h.get("init")]
         for ident in idents:
@@ -155,8 +159,7 @@ class Run:
             for pid in _stable_pids(name):
                 ns.kill(ns.identify(pid))
         left = ns.wait_gone(idents, 5.0)
-        for name in names:
-            ns.delete_netns(name)
+        stuck = [name for name in names if not _deleted(name)]
         if keep_logs:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.state_file)
@@ -164,7 +167,18 @@ class Run:
             shutil.rmtree(self.dir, ignore_errors=True)
         if left:
             raise LabError(f"processes of run {self.id} would not end: {[i[0] for i in left]}")
+        if stuck:
+            raise LabError(f"files of namespaces cannot be removed (findmnt -R {ns.NETNS_DIR} shows what is mounted "
+                           f"on them; the next up uses them again): {', '.join(stuck[:5])}")
         return bool(names or idents)
+
+
+def _deleted(name):
+    try:
+        ns.delete_netns(name)
+    except OSError:
+        return False
+    return True
 
 
 def _stable_pids(name):

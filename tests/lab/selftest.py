@@ -13,11 +13,12 @@ sys.dont_write_bytecode = True
 import ns
 import run as labrun
 import selftest_machines
+import selftest_ns
 import selftest_ssh
 import selftest_switch
 from selftest_tools import Lab, Failed, results, check_all
 
-RUNS = ("st1", "st2", "st3", "st4")
+RUNS = ("st1", "st2", "st3", "st4", "st5", "st6")
 
 
 def down_leaves_nothing(before):
@@ -103,6 +104,7 @@ def main():
     with Lab("st3", "--stock-snmpd", "--cameras", "4", "--ffmpeg", "0") as stock:
         check_all(selftest_switch.STOCK, only, stock)
     check_all([killed_up_is_removed, interrupted_up_cleans_up, owner_gone], only)
+    check_all(selftest_ns.CHECKS, only)
     check_all([down_leaves_nothing], only, before)
     failed = [name for name, ok in results if not ok]
     print(f"selftest: {len(results) - len(failed)} of {len(results)} checks hold"

@@ -121,6 +121,7 @@ def wire(run):
     """All namespaces and cables, by netlink from this one process."""
     fds = {}
     legs = run.legs()
+    ns.share_netns_dir()
     try:
         for host in ["switch"] + list(dict.fromkeys(l.host for l in legs)):
             fds[host] = ns.create_netns(run.netns(host))

@@ -189,10 +189,6 @@ fn text(s: &str) -> Vec<u8> {
     v
 }
 
-fn command(name: &str, rest: &[Vec<u8>]) -> Vec<u8> {
-    [text(name), vec![0; 9], rest.concat()].concat()
-}
-
 /// A message cut into chunks of `size` bytes on chunk stream `id`.
 pub fn message(id: u8, kind: u8, size: usize, body: &[u8]) -> Vec<u8> {
     let mut v = vec![id, 0, 0, 9];
@@ -208,38 +204,41 @@ pub fn message(id: u8, kind: u8, size: usize, body: &[u8]) -> Vec<u8> {
     v
 }
 
+/// A request of the client that names a stream.
+pub fn request(name: &str, transaction: f64, stream: &str) -> Vec<u8> {
+    let number = [&[0][..], &transaction.to_be_bytes()].concat();
+    let body = [text(name), number, vec![5], text(stream), text("live")];
+    message(3, 20, 4096, &body.concat())
+}
+
 /// What a publisher sends, as ffmpeg does: the handshake, connect, releaseStream, FCPublish, createStream, publish,
-/// Set Chunk Size, then `media` messages.
+/// Set Chunk Size, then `media` messages. Every request has the number 0.
 pub fn publisher(app: &str, name: &str, media: usize) -> Vec<u8> {
+    publisher_with([0.0; 5], app, name, media)
+}
+
+/// The same with requests numbered from 1: FCPublish is 3, publish 5.
+pub fn publisher_numbered(app: &str, name: &str, media: usize) -> Vec<u8> {
+    publisher_with([1.0, 2.0, 3.0, 4.0, 5.0], app, name, media)
+}
+
+fn publisher_with(numbers: [f64; 5], app: &str, name: &str, media: usize) -> Vec<u8> {
     let object = [vec![3, 0, 3], b"app".to_vec(), text(app), vec![0, 0, 9]].concat();
     let null = vec![5];
+    let number = |i: usize| [&[0][..], &f64::to_be_bytes(numbers[i])].concat();
     let mut v = vec![3];
     v.extend((0..1536 * 2).map(|i| (i * 7) as u8));
-    v.extend(message(3, 20, 128, &command("connect", &[object])));
-    v.extend(message(
-        3,
-        20,
-        128,
-        &command("releaseStream", &[null.clone(), text(name)]),
-    ));
-    v.extend(message(
-        3,
-        20,
-        128,
-        &command("FCPublish", &[null.clone(), text(name)]),
-    ));
-    v.extend(message(
-        3,
-        20,
-        128,
-        &command("createStream", std::slice::from_ref(&null)),
-    ));
-    v.extend(message(
-        8,
-        20,
-        128,
-        &command("publish", &[null, text(name), text("live")]),
-    ));
+    let requests: [(u8, &str, Vec<Vec<u8>>); 5] = [
+        (3, "connect", vec![object]),
+        (3, "releaseStream", vec![null.clone(), text(name)]),
+        (3, "FCPublish", vec![null.clone(), text(name)]),
+        (3, "createStream", vec![null.clone()]),
+        (8, "publish", vec![null, text(name), text("live")]),
+    ];
+    for (i, (id, what, rest)) in requests.into_iter().enumerate() {
+        let body = [text(what), number(i), rest.concat()].concat();
+        v.extend(message(id, 20, 128, &body));
+    }
     v.extend(message(2, 1, 128, &4096u32.to_be_bytes()));
     v.extend(message(4, 18, 4096, &text("@setDataFrame")));
     for i in 0..media {
@@ -248,29 +247,50 @@ pub fn publisher(app: &str, name: &str, media: usize) -> Vec<u8> {
     v
 }
 
-/// What a server sends: S0, S1, S2, Set Chunk Size and, if `refusal`, an error for the publish.
-pub fn server(refusal: Option<&str>) -> Vec<u8> {
+/// An information object with `level` and `code`.
+pub fn info(level: &str, code: &str) -> Vec<u8> {
+    [
+        vec![3, 0, 5],
+        b"level".to_vec(),
+        text(level),
+        vec![0, 4],
+        b"code".to_vec(),
+        text(code),
+        vec![0, 0, 9],
+    ]
+    .concat()
+}
+
+/// A command message of the server in one chunk: `onStatus`, `_error` and the like.
+pub fn answer(name: &str, transaction: f64, info: Vec<u8>) -> Vec<u8> {
+    let body = [
+        text(name),
+        [&[0][..], &transaction.to_be_bytes()].concat(),
+        vec![5],
+        info,
+    ];
+    message(5, 20, 4000, &body.concat())
+}
+
+pub fn accepted() -> Vec<u8> {
+    answer("onStatus", 0.0, info("status", "NetStream.Publish.Start"))
+}
+
+pub fn refused(code: &str) -> Vec<u8> {
+    answer("onStatus", 0.0, info("error", code))
+}
+
+/// What a server sends before it answers a publish: S0, S1, S2, Set Chunk Size.
+pub fn greeting() -> Vec<u8> {
     let mut v = vec![3];
     v.extend((0..1536 * 2).map(|i| (i * 5) as u8));
     v.extend(message(2, 1, 128, &4000u32.to_be_bytes()));
-    if let Some(code) = refusal {
-        let info = [
-            vec![3, 0, 5],
-            b"level".to_vec(),
-            text("error"),
-            vec![0, 4],
-            b"code".to_vec(),
-            text(code),
-            vec![0, 0, 9],
-        ];
-        v.extend(message(
-            5,
-            20,
-            4000,
-            &command("onStatus", &[vec![5], info.concat()]),
-        ));
-    }
     v
+}
+
+/// What a server sends: the greeting, and that the publish is accepted, or, if `refusal`, an error for it.
+pub fn server(refusal: Option<&str>) -> Vec<u8> {
+    [greeting(), refusal.map_or_else(accepted, refused)].concat()
 }
 
 /// A camera that comes back in full: ARP receipt, then a session.

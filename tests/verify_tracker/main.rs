@@ -2,6 +2,7 @@
 
 mod captures;
 mod random;
+mod served;
 #[path = "../verify_support/mod.rs"]
 mod verify_support;
 

@@ -133,6 +133,18 @@ pub(super) fn table(r: &Report) -> String {
             if strangers > NAMED { ", ..." } else { "" }
         );
     }
+    if !s.not_decoded.is_empty() {
+        let kinds: Vec<_> = s
+            .not_decoded
+            .iter()
+            .map(|n| format!("{} of {}", n.frames, n.what))
+            .collect();
+        let _ = writeln!(
+            t,
+            "\nWARNING: frames were not decoded, and a camera's may be among them: {}.",
+            kinds.join(", ")
+        );
+    }
     if s.frames.foreign_vip > 0 {
         let _ = writeln!(
             t,

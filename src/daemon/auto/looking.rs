@@ -91,9 +91,7 @@ impl Loop {
         if let Some((switch, why)) = p.hands.fencing.unknown() {
             tracing::error!(peer = %name, "the fence on switch {switch} is NOT there: its port is not known (ports = \"auto\"): {why}");
         }
-        p.recorder.set_fence(p.hands.fencing.ports());
-        p.recorder.set_quarantined(p.hands.fencing.quarantined());
-        p.recorder.set_found(p.hands.fencing.found());
+        p.recorder.follow(&p.hands.fencing);
     }
 }
 

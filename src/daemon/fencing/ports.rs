@@ -1,8 +1,7 @@
-//! Which ports a peer's fence has: as configured or found, and as the journal has them while a takeover is in place.
+//! Which ports a peer's fence has.
 
-use super::super::auto::Auto;
 use super::super::record::Quarantined;
-use super::{Fencing, Level};
+use super::Fencing;
 use crate::types::PortRef;
 
 impl Fencing {
@@ -37,23 +36,5 @@ impl Fencing {
                 })
             })
             .collect()
-    }
-
-    /// Fences these ports and no others, between these VLANs, whatever the configuration says now; levels without any
-    /// are left out.
-    pub fn keep(&mut self, ports: &[PortRef], quarantined: &[Quarantined]) {
-        for level in &mut self.levels {
-            let on = ports.iter().filter(|p| p.switch == level.fence.switch);
-            level.fence.ports = on.map(|p| p.port.clone()).collect();
-            let was = quarantined.iter().find(|q| {
-                q.port.switch == level.fence.switch && level.fence.ports.contains(&q.port.port)
-            });
-            if let (Some(vlans), Some(was)) = (&mut level.fence.quarantine, was) {
-                (vlans.production, vlans.quarantine) = (was.production, was.quarantine);
-            }
-        }
-        let found_later = |l: &Level| l.auto != Auto::Off;
-        self.levels
-            .retain(|l| !l.fence.ports.is_empty() || found_later(l));
     }
 }

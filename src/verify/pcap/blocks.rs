@@ -69,7 +69,7 @@ impl Reading {
             }
             PcapBlockOwned::NG(Block::EnhancedPacket(p)) => {
                 let Some(interface) = self.interfaces.get(p.if_id as usize).copied() else {
-                    contents.skipped += 1;
+                    contents.skip("packets of an interface that the file does not describe");
                     return;
                 };
                 // Option 2, epb_flags: the two lowest bits are the direction.
@@ -99,7 +99,7 @@ impl Reading {
             }
             PcapBlockOwned::NG(Block::SimplePacket(_)) => {
                 // It has no time, and a return without a time is no proof.
-                contents.skipped += 1;
+                contents.skip("packets without a time");
             }
             PcapBlockOwned::NG(_) => {}
         }
@@ -130,7 +130,7 @@ impl Reading {
         };
         let Some((bytes, original_len, direction)) = frame else {
             self.refused.get_or_insert(interface.link.0);
-            contents.skipped += 1;
+            contents.skip(&format!("packets of link type {}", interface.link.0));
             return;
         };
         contents.frames += 1;

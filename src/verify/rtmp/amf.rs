@@ -3,65 +3,150 @@
 
 /// Nesting of objects that is followed; no real command has more than two.
 const DEPTH: usize = 8;
+/// What is kept of what a server says, characters.
+const LONGEST_WORDS: usize = 200;
 
-/// What a command said.
+/// What a command said. `transaction` is the number that its answer carries (section 7.2 of RTMP), as bits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// `connect`: the application, the path's first part(s).
     Connect {
         /// `app` as the client sent it.
         app: String,
+        /// Number of the request.
+        transaction: u64,
     },
-    /// `publish`, `releaseStream` or `FCPublish`: the stream's name, possibly with a query.
-    Names {
+    /// `publish`: the stream's name, possibly with a query.
+    Publish {
         /// As the client sent it; may be empty.
         stream: String,
+        /// Number of the request.
+        transaction: u64,
     },
-    /// The server refused: `_error`, or `onStatus` with level `error`.
-    Refused {
-        /// `code` of the information object, such as `NetStream.Publish.BadName`.
-        code: String,
+    /// `releaseStream` or `FCPublish`, which come beside a publish and name its stream too.
+    Aside {
+        /// As the client sent it; may be empty.
+        stream: String,
+        /// Number of the request.
+        transaction: u64,
+    },
+    /// `createStream`.
+    CreateStream {
+        /// Number of the request.
+        transaction: u64,
+    },
+    /// `_result`: a request was granted.
+    Result {
+        /// Number of the request.
+        transaction: u64,
+    },
+    /// `_error`: a request was refused.
+    Error {
+        /// Number of the request.
+        transaction: u64,
+        /// `code` of the information object, and its description; printable.
+        words: String,
+    },
+    /// `onStatus`: what became of a stream.
+    Status {
+        /// `status`, `warning` or `error`.
+        level: Option<String>,
+        /// Such as `NetStream.Publish.Start`.
+        code: Option<String>,
+        /// `code` and the description; printable.
+        words: String,
+    },
+    /// `onStatus` or `_error`, and what it says cannot be read.
+    Unread,
+    /// Any other.
+    Other {
+        /// Number of the request.
+        transaction: u64,
     },
 }
 
-/// Reads the body of a command message (type 20; of type 17 without its first byte). `None` for all others and for
-/// what cannot be read.
+/// Reads the body of a command message (type 20; of type 17 without its first byte), or as much of it as there is.
+/// `None` if not even its name can be read.
 pub fn command(body: &[u8]) -> Option<Command> {
     let mut r = Reader(body);
     let Value::Text(name) = r.value(0)? else {
         return None;
     };
-    let _transaction = r.value(0)?;
+    let answer = matches!(name.as_str(), "_error" | "onStatus");
+    let transaction = match r.value(0) {
+        Some(Value::Number(bits)) => bits,
+        Some(_) => 0,
+        None if answer => return Some(Command::Unread),
+        None => return None,
+    };
+    // The command object: null but for `connect`.
     let first = r.value(0);
     match name.as_str() {
         "connect" => Some(Command::Connect {
             app: first?.member("app")?,
+            transaction,
         }),
-        "publish" | "releaseStream" | "FCPublish" => match r.value(0) {
-            Some(Value::Text(stream)) => Some(Command::Names { stream }),
+        "publish" | "releaseStream" | "FCPublish" => {
             // ffmpeg sends an empty string for rtmp://host/stream1, others nothing at all.
-            _ => Some(Command::Names {
-                stream: String::new(),
-            }),
-        },
-        "_error" => Some(Command::Refused {
-            code: r
-                .value(0)
-                .and_then(|v| v.member("code"))
-                .unwrap_or_else(|| "_error".into()),
-        }),
-        "onStatus" => {
-            let info = r.value(0)?;
-            (info.member("level")? == "error").then(|| Command::Refused {
-                code: info.member("code").unwrap_or_else(|| "onStatus".into()),
+            let stream = match r.value(0) {
+                Some(Value::Text(stream)) => stream,
+                _ => String::new(),
+            };
+            Some(if name == "publish" {
+                Command::Publish {
+                    stream,
+                    transaction,
+                }
+            } else {
+                Command::Aside {
+                    stream,
+                    transaction,
+                }
             })
         }
-        _ => None,
+        "createStream" => Some(Command::CreateStream { transaction }),
+        "_result" => Some(Command::Result { transaction }),
+        "_error" => Some(Command::Error {
+            transaction,
+            words: words(r.value(0).as_ref(), "_error"),
+        }),
+        "onStatus" => Some(match r.value(0) {
+            Some(info @ Value::Object(_)) => Command::Status {
+                level: info.member("level"),
+                code: info.member("code"),
+                words: words(Some(&info), "onStatus"),
+            },
+            _ => Command::Unread,
+        }),
+        _ => Some(Command::Other { transaction }),
     }
+}
+
+/// What a server says of a refusal is printed on terminals: one line, bounded, without control characters.
+fn words(info: Option<&Value>, otherwise: &str) -> String {
+    let code = match info {
+        Some(Value::Text(text)) => Some(text.clone()),
+        Some(info) => info.member("code"),
+        None => None,
+    };
+    let description = info
+        .and_then(|i| i.member("description"))
+        .filter(|d| !d.trim().is_empty());
+    let said = match (code, description) {
+        (Some(code), Some(d)) if d != code => format!("{code} ({d})"),
+        (Some(said), _) | (None, Some(said)) => said,
+        (None, None) => otherwise.to_owned(),
+    };
+    said.chars()
+        .take(LONGEST_WORDS)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 enum Value {
     Text(String),
+    /// As bits.
+    Number(u64),
     /// Members that are strings; the others do not matter here.
     Object(Vec<(String, String)>),
     Other,
@@ -74,7 +159,7 @@ impl Value {
                 .iter()
                 .find(|(k, _)| k == name)
                 .map(|(_, v)| v.clone()),
-            Value::Text(_) | Value::Other => None,
+            Value::Text(_) | Value::Number(_) | Value::Other => None,
         }
     }
 }
@@ -108,7 +193,10 @@ impl<'a> Reader<'a> {
         }
         let marker = self.take(1)?[0];
         match marker {
-            0x00 => self.take(8).map(|_| Value::Other),
+            0x00 => {
+                let bits = self.take(8)?.first_chunk::<8>()?;
+                Some(Value::Number(u64::from_be_bytes(*bits)))
+            }
             0x01 => self.take(1).map(|_| Value::Other),
             0x02 => {
                 let len = self.length16()?;
@@ -196,12 +284,15 @@ mod tests {
         .concat();
         assert_eq!(
             command(&body),
-            Some(Command::Connect { app: "live".into() })
+            Some(Command::Connect {
+                app: "live".into(),
+                transaction: 0
+            })
         );
     }
 
     #[test]
-    fn publish_release_and_fcpublish_name_the_stream() {
+    fn publish_is_told_from_release_and_fcpublish_which_name_the_stream_too() {
         for name in ["publish", "releaseStream", "FCPublish"] {
             let body = [
                 text(name),
@@ -211,31 +302,54 @@ mod tests {
                 text("live"),
             ]
             .concat();
-            assert_eq!(
-                command(&body),
-                Some(Command::Names {
-                    stream: "s1?k=v".into()
-                })
-            );
+            let (stream, transaction) = ("s1?k=v".into(), 0);
+            let want = if name == "publish" {
+                Command::Publish {
+                    stream,
+                    transaction,
+                }
+            } else {
+                Command::Aside {
+                    stream,
+                    transaction,
+                }
+            };
+            assert_eq!(command(&body), Some(want));
         }
     }
 
     #[test]
-    fn a_refusal_is_an_error_and_a_start_is_none() {
-        let status = |level: &str| {
-            let info = object(&[
-                ("level", text(level)),
-                ("code", text("NetStream.Publish.BadName")),
-            ]);
-            [text("onStatus"), NUMBER.to_vec(), vec![5], info].concat()
+    fn the_servers_words_are_kept_and_made_printable() {
+        let status = |members: &[(&str, Vec<u8>)]| {
+            let body = [text("onStatus"), NUMBER.to_vec(), vec![5], object(members)].concat();
+            match command(&body) {
+                Some(Command::Status { words, .. }) => words,
+                other => panic!("{other:?}"),
+            }
         };
+        let code = ("code", text("NetStream.Publish.BadName"));
         assert_eq!(
-            command(&status("error")),
-            Some(Command::Refused {
-                code: "NetStream.Publish.BadName".into()
-            })
+            status(std::slice::from_ref(&code)),
+            "NetStream.Publish.BadName"
         );
-        assert_eq!(command(&status("status")), None);
+        let said = status(&[code, ("description", text("Already\x1b[2J\npublishing"))]);
+        assert_eq!(said, "NetStream.Publish.BadName (Already [2J publishing)");
+        assert_eq!(status(&[("level", text("error"))]), "onStatus");
+    }
+
+    #[test]
+    fn an_answer_that_is_cut_is_unread_and_not_a_start() {
+        let body = [
+            text("onStatus"),
+            NUMBER.to_vec(),
+            vec![5],
+            object(&[("level", text("error"))]),
+        ]
+        .concat();
+        for cut in 11..body.len() {
+            assert_eq!(command(&body[..cut]), Some(Command::Unread), "{cut}");
+        }
+        assert_eq!(command(&body[..5]), None);
     }
 
     proptest! {

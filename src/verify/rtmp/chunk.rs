@@ -28,6 +28,8 @@ pub enum Message<'a> {
     Media,
     /// AMF0 body of a command (types 20 and 17), its first 4096 bytes.
     Command(&'a [u8]),
+    /// What there is of a command of which the capture lacks bytes, up to the first that is missing.
+    CutCommand(&'a [u8]),
 }
 
 /// Why the parser cannot go on with this direction.
@@ -35,6 +37,9 @@ pub enum Message<'a> {
 pub enum Broken {
     /// The capture lacks bytes that decide where the next chunk starts.
     Gap,
+    /// A chunk stream begins with a header that inherits from one before it (format 2 or 3; seen of real cameras, which
+    /// some servers take): what it carries, and how much, is not said.
+    Unclear,
     /// What was sent is not RTMP.
     NotRtmp,
 }
@@ -103,6 +108,15 @@ impl Chunks {
         }
     }
 
+    /// A message or its header has begun and not ended.
+    pub fn within_message(&self) -> bool {
+        match &self.state {
+            State::Header { have, .. } => *have > 0 || self.streams.values().any(|s| s.left > 0),
+            State::Payload { .. } => true,
+            State::Broken(_) => false,
+        }
+    }
+
     fn break_off(&mut self, why: Broken) {
         self.state = State::Broken(why);
         self.streams.clear();
@@ -129,7 +143,7 @@ impl Chunks {
                     let ended = *left == 0;
                     bytes = rest;
                     if let Some(s) = self.streams.get_mut(&stream) {
-                        if is_kept(s.kind) {
+                        if is_kept(s.kind) && !s.body_cut {
                             let room = MOST_BODY.saturating_sub(s.body.len()).min(n);
                             s.body.extend_from_slice(&now[..room]);
                         }
@@ -180,7 +194,11 @@ impl Chunks {
             // A new stream has nothing to inherit (section 5.3.1.2.1 asks for format 0; librtmp starts one with 1).
             && (format > 1 || self.streams.len() >= MOST_STREAMS)
         {
-            return self.break_off(Broken::NotRtmp);
+            return self.break_off(if format > 1 {
+                Broken::Unclear
+            } else {
+                Broken::NotRtmp
+            });
         }
         let s = self.streams.entry(stream).or_default();
         let message_header = &header[basic..];
@@ -249,9 +267,16 @@ impl Chunks {
                 }
             }
             AUDIO | VIDEO | AGGREGATE if len > 0 => sink(Message::Media),
-            AMF0_COMMAND if !cut => sink(Message::Command(&body)),
-            // The body is an AMF3 marker byte and then AMF0.
-            AMF3_COMMAND if !cut => sink(Message::Command(body.get(1..).unwrap_or(&[]))),
+            AMF0_COMMAND | AMF3_COMMAND => {
+                // Type 17's body is an AMF3 marker byte and then AMF0.
+                let skip = usize::from(kind == AMF3_COMMAND);
+                let amf0 = body.get(skip..).unwrap_or(&[]);
+                sink(if cut {
+                    Message::CutCommand(amf0)
+                } else {
+                    Message::Command(amf0)
+                });
+            }
             _ => {}
         }
     }
@@ -311,6 +336,7 @@ mod tests {
                 out.push(match m {
                     Message::Media => "media".to_owned(),
                     Message::Command(b) => String::from_utf8_lossy(b).into_owned(),
+                    Message::CutCommand(b) => format!("cut: {}", String::from_utf8_lossy(b)),
                 })
             });
         }
@@ -400,6 +426,17 @@ mod tests {
         assert_eq!(run(&[Piece::Data(&first(4, 0, 0, 9, &[]))]).0.len(), 0);
         let (_, broken) = run(&[Piece::Data(b"GET / HTTP/1.1\r\n\r\n")]);
         assert_eq!(broken, Some(Broken::NotRtmp));
+    }
+
+    #[test]
+    fn a_stream_that_begins_with_an_inheriting_header_is_unclear_and_a_cut_command_is_told() {
+        for format in [0x80u8, 0xc0] {
+            let (_, broken) = run(&[Piece::Data(&[format | 4, 0, 0, 1, 0])]);
+            assert_eq!(broken, Some(Broken::Unclear));
+        }
+        let head = first(3, 0, 10, 20, b"onSt");
+        let (out, broken) = run(&[Piece::Data(&head), Piece::Lost(3), Piece::Data(b"xyz")]);
+        assert_eq!((out, broken), (vec!["cut: onSt".into()], None));
     }
 
     proptest! {

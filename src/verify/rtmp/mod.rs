@@ -3,10 +3,12 @@
 
 pub mod amf;
 pub mod chunk;
+pub mod publishing;
 pub mod reassembly;
 
 use amf::Command;
 use chunk::{Broken, Chunks, Message};
+pub use publishing::Publishing;
 pub use reassembly::{Piece, Reassembler};
 
 /// C0 and C1: a version byte and 1536 bytes.
@@ -15,6 +17,10 @@ pub const C0C1: u64 = 1 + 1536;
 pub const HANDSHAKE: u64 = C0C1 + 1536;
 /// The only version in use; 6 is RTMPE, which is encrypted.
 const VERSION: u8 = 3;
+/// A publish that the server leaves unanswered is taken for accepted when media came for so long (microseconds) and
+/// the connection still stands. Every server that we know of answers; one that asks somebody else first (nginx-rtmp's
+/// `on_publish`) may take seconds.
+const UNANSWERED: u64 = 5_000_000;
 
 /// What is known of a connection. Times are those of the frames, in microseconds.
 #[derive(Debug, Default)]
@@ -28,9 +34,12 @@ pub struct Session {
     /// When the first message of type 8, 9 or 22 from the client was complete.
     pub media_at: Option<u64>,
     app: Option<String>,
+    /// Of `publish`.
     name: Option<String>,
-    /// Why our server refused to take the stream, in its own words.
-    pub refused: Option<String>,
+    /// Of `releaseStream` or `FCPublish`, until `publish` says it.
+    announced: Option<String>,
+    /// What was asked and answered about publishing.
+    pub publishing: Publishing,
 }
 
 #[derive(Debug, Default)]
@@ -67,19 +76,33 @@ impl Side {
 impl Session {
     /// Takes the next part of what the camera sent.
     pub fn client(&mut self, at: u64, piece: Piece<'_>) {
-        let (app, name) = (&mut self.app, &mut self.name);
-        let mut media = false;
+        let (app, name, announced) = (&mut self.app, &mut self.name, &mut self.announced);
+        let (publishing, media_at) = (&mut self.publishing, &mut self.media_at);
         self.client.push(piece, &mut |m| match m {
-            Message::Media => media = true,
-            Message::Command(body) => match amf::command(body) {
-                Some(Command::Connect { app: a }) => *app = Some(a),
-                Some(Command::Names { stream }) => *name = Some(stream),
-                Some(Command::Refused { .. }) | None => {}
-            },
+            Message::Media => {
+                media_at.get_or_insert(at);
+            }
+            Message::Command(body) => {
+                let Some(command) = amf::command(body) else {
+                    return;
+                };
+                if publishing.client(at, &command) {
+                    *media_at = None;
+                }
+                match command {
+                    Command::Connect { app: a, .. } => *app = Some(a),
+                    Command::Publish { stream, .. } => *name = Some(stream),
+                    Command::Aside { stream, .. } => *announced = Some(stream),
+                    Command::CreateStream { .. }
+                    | Command::Result { .. }
+                    | Command::Error { .. }
+                    | Command::Status { .. }
+                    | Command::Unread
+                    | Command::Other { .. } => {}
+                }
+            }
+            Message::CutCommand(_) => {}
         });
-        if media {
-            self.media_at.get_or_insert(at);
-        }
         if self.client.bytes >= C0C1 && !self.client.wrong_version {
             self.c1_at.get_or_insert(at);
         }
@@ -87,17 +110,72 @@ impl Session {
 
     /// Takes the next part of what our server sent.
     pub fn server(&mut self, at: u64, piece: Piece<'_>) {
-        let refused = &mut self.refused;
-        self.server.push(piece, &mut |m| {
-            if let Message::Command(body) = m
-                && let Some(Command::Refused { code }) = amf::command(body)
-            {
-                *refused = Some(code);
-            }
+        let publishing = &mut self.publishing;
+        // Answers to requests that the capture lacks cannot be matched.
+        let client_known = self.client.bytes > HANDSHAKE && self.client.chunks.broken().is_none();
+        self.server.push(piece, &mut |m| match m {
+            Message::Command(body) => match amf::command(body) {
+                Some(Command::Error { .. }) if !client_known => publishing.unread = true,
+                Some(command) => publishing.server(at, command),
+                None => {}
+            },
+            Message::CutCommand(body) => match amf::command(body) {
+                // What is left of it tells all that matters.
+                Some(command) => publishing.server(at, command),
+                None => publishing.unread = true,
+            },
+            Message::Media => {}
         });
         if self.server.bytes >= HANDSHAKE && !self.server.wrong_version {
             self.s2_at.get_or_insert(at);
         }
+    }
+
+    /// True if the stream is served as of `now` (microseconds): the handshake is done, the publish was accepted or
+    /// left unanswered for long while the server's whole side is known, nothing was refused, and media came.
+    pub fn served(&self, now: u64) -> bool {
+        let Some(media) = self.media_at else {
+            return false;
+        };
+        if self.handshake_at().is_none() || self.refused().is_some() {
+            return false;
+        }
+        match (self.publishing.accepted_at, self.publishing.asked_at) {
+            (Some(_), _) => true,
+            (None, Some(asked)) => {
+                !self.answer_unknown() && now.saturating_sub(asked.max(media)) >= UNANSWERED
+            }
+            (None, None) => false,
+        }
+    }
+
+    /// Why our server does not take the stream, in its own words.
+    pub fn refused(&self) -> Option<&str> {
+        let beside = || match self.media_at {
+            None => self.publishing.beside(),
+            Some(_) => None,
+        };
+        self.publishing.refusal().or_else(beside)
+    }
+
+    /// The server's answer to a publish may be in what the capture lacks, cut, or did not understand.
+    pub fn answer_unknown(&self) -> bool {
+        self.publishing.unread || self.server.chunks.broken().is_some()
+    }
+
+    /// It may be in what the capture lacks.
+    pub fn answer_gap(&self) -> bool {
+        self.server.chunks.broken() == Some(Broken::Gap)
+    }
+
+    /// Nothing more is wanted of what the camera sends.
+    pub fn forget_client(&mut self) {
+        self.client.chunks = Chunks::default();
+    }
+
+    /// A message of the camera has begun and not ended.
+    pub fn within_message(&self) -> bool {
+        self.client.chunks.within_message()
     }
 
     /// When the handshake was seen from both sides: C0 and C1 from the camera, S0, S1 and S2 from us.
@@ -117,7 +195,17 @@ impl Session {
 
     /// The camera does not speak (plain) RTMP.
     pub fn not_rtmp(&self) -> bool {
-        self.client.wrong_version || self.client.chunks.broken() == Some(Broken::NotRtmp)
+        self.client.wrong_version
+            || (self.client.chunks.broken() == Some(Broken::NotRtmp) && self.s2_at.is_none())
+    }
+
+    /// It speaks RTMP, for the server answered it, and what it says cannot be followed.
+    pub fn unclear(&self) -> bool {
+        match self.client.chunks.broken() {
+            Some(Broken::Unclear) => true,
+            Some(Broken::NotRtmp) => self.s2_at.is_some(),
+            Some(Broken::Gap) | None => false,
+        }
     }
 
     /// The capture lacks bytes without which media cannot be recognised.
@@ -129,8 +217,13 @@ impl Session {
     pub fn published(&self) -> Option<Published<'_>> {
         Some(Published {
             app: self.app.as_deref(),
-            name: self.name.as_deref()?,
+            name: self.name.as_deref().or(self.announced.as_deref())?,
         })
+    }
+
+    /// It was `publish` that named the stream.
+    pub fn publish_named(&self) -> bool {
+        self.name.is_some()
     }
 }
 

@@ -133,6 +133,19 @@ impl Reassembler {
         self.hole_since = None;
     }
 
+    /// The capture is over: hands over all that waits, with what is missing before it as [`Piece::Lost`]. True if there
+    /// was such a hole.
+    pub fn end(&mut self, sink: &mut impl FnMut(Piece<'_>)) -> bool {
+        let hole = !self.held.is_empty() || self.acked > self.offset;
+        while !self.held.is_empty() {
+            self.give_up_hole(sink);
+        }
+        if self.acked > self.offset {
+            self.skip(self.acked - self.offset, sink);
+        }
+        hole
+    }
+
     fn give_up_hole(&mut self, sink: &mut impl FnMut(Piece<'_>)) {
         if let Some(first) = self.held.keys().next() {
             self.skip(first - self.offset, sink);
@@ -226,6 +239,19 @@ mod tests {
         r.acknowledged(HOLE_PATIENCE_US, 4, &mut out.sink());
         assert_eq!(out.0, [None, None, Some(b'c'), Some(b'd')]);
         assert_eq!(r.held_bytes(), 0);
+    }
+
+    #[test]
+    fn the_end_of_the_capture_gives_up_every_hole_and_says_that_there_was_one() {
+        let mut r = Reassembler::new(0);
+        let mut out = Out(vec![]);
+        r.push(1, b"b", 0, LIMIT, &mut out.sink());
+        r.push(3, b"d", 0, LIMIT, &mut out.sink());
+        r.acknowledged(0, 5, &mut out.sink());
+        assert!(r.end(&mut out.sink()));
+        assert_eq!(out.0, [None, Some(b'b'), None, Some(b'd'), None]);
+        assert_eq!(r.held_bytes(), 0);
+        assert!(!r.end(&mut out.sink()));
     }
 
     #[test]

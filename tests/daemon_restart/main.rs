@@ -1,0 +1,12 @@
+//! The daemon itself, in a network of its own beside a switch in this process: what SIGHUP, a restart, a log that nobody
+//! reads, and a disk that is full make of it.
+
+#[expect(
+    dead_code,
+    reason = "one agent for several tests, each of which needs a part of it"
+)]
+#[path = "../switch_agent/mod.rs"]
+mod switch_agent;
+
+mod reload;
+mod site;
