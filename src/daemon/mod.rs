@@ -13,6 +13,7 @@ mod announcing;
 pub mod around;
 mod asking;
 pub mod auto;
+mod beating;
 mod beats;
 pub mod boot_counter;
 mod chores;

@@ -13,8 +13,10 @@ use crate::types::{BootTime, MacAddr};
 const PIN_AFTER: u32 = 3;
 /// A foreign claim of the VIP counts as a conflict for this many microseconds.
 const CONFLICT_US: u64 = 3_000_000;
-/// A heartbeat on any path counts as "alive elsewhere" for this many microseconds.
-const ELSEWHERE_US: u64 = 500_000;
+/// A heartbeat on any path counts as "alive elsewhere" for this long at least.
+const ELSEWHERE: Duration = Duration::from_millis(500);
+/// Heartbeats that may be missed before the sender counts as silent.
+const BEATS_MISSED: u32 = 3;
 
 /// The evidence on one peer. Times are of `CLOCK_BOOTTIME`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +58,9 @@ pub struct Evidence {
     pub grace_from: BootTime,
     /// Silence counts from here at the earliest: start, stall, loss of ownership.
     pub window_from: BootTime,
+    /// A heartbeat counts for this long where its sender does not say how often they come: three of our own intervals.
+    #[serde(default)]
+    pub beats_last: Duration,
     /// Since when the peer says that it does not hold the VIP, if it does.
     #[serde(default)]
     disclaims_from: BootTime,
@@ -185,7 +190,7 @@ impl Evidence {
         let silent = self.life() + policy.detect.suspect_after;
         match self.beat_data_at {
             Some(beat) if policy.pair && !self.agent_silent => {
-                silent.min(beat.max(self.window_from) + policy.detect.beat_timeout)
+                silent.min(beat.max(self.window_from) + self.beat_timeout(policy))
             }
             Some(_) | None => silent,
         }
@@ -199,8 +204,19 @@ impl Evidence {
 
     /// True if a heartbeat arrived lately, on whatever path.
     pub fn beats(&self, now: BootTime) -> bool {
-        self.beat_at
-            .is_some_and(|at| now.0.saturating_sub(at.0) < ELSEWHERE_US)
+        let lasts = self.beats_last.max(ELSEWHERE).max(self.announced());
+        self.beat_at.is_some_and(|at| now.since(at) < lasts)
+    }
+
+    /// The heartbeats that the sender may miss, as it says itself how often they come; nothing if it does not say.
+    fn announced(&self) -> Duration {
+        let interval = self.beat.as_ref().and_then(|b| b.interval);
+        interval.unwrap_or_default() * BEATS_MISSED
+    }
+
+    /// Silence of heartbeats on the data path after which a peer in a pair is suspected.
+    pub fn beat_timeout(&self, policy: &Policy) -> Duration {
+        policy.detect.beat_timeout.max(self.announced())
     }
 
     /// True if the peer says that it holds the VIP, and lately.

@@ -110,7 +110,8 @@ pub struct Flags {
 impl Machine {
     /// A machine that has not started: the first event must be [`Event::Start`].
     pub fn new(policy: Policy, now: BootTime) -> Self {
-        let evidence = Evidence::new(policy.peer_mac, now);
+        let mut evidence = Evidence::new(policy.peer_mac, now);
+        evidence.beats_last = policy.detect.beat_timeout;
         let timers = Timers {
             probe: now,
             service: now,
@@ -168,6 +169,7 @@ impl Machine {
 
     /// Replaces the policy (SIGHUP); the state stays.
     pub fn set_policy(&mut self, policy: Policy) {
+        self.evidence.beats_last = policy.detect.beat_timeout;
         self.policy = policy;
     }
 

@@ -51,7 +51,7 @@ impl Machine {
         if !ends {
             return;
         }
-        let timeout = self.policy.detect.beat_timeout;
+        let timeout = self.evidence.beat_timeout(&self.policy);
         let beats_gone = self
             .evidence
             .beat_data_at

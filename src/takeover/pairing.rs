@@ -79,7 +79,9 @@ impl Machine {
             | Cause::Suspended => false,
         };
         let beat = self.evidence.beat.as_ref();
-        let unsure = self.evidence.interrupted() || beat.is_none_or(|b| !b.holds);
+        // One that is heard, on whatever path, says what it does.
+        let heard = self.evidence.beats(self.seen);
+        let unsure = !heard && (self.evidence.interrupted() || beat.is_none_or(|b| !b.holds));
         let waits = self.policy.pair
             && self.policy.fence
             && self.own.is_none()

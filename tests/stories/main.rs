@@ -38,6 +38,7 @@ stories! {
     a_peer_that_was_claimed_from_anyway_is_back,
     a_planned_switchover_and_back,
     a_planned_switchover_stops_half_way,
+    a_planned_switchover_with_slow_heartbeats,
     a_planned_takeover_of_an_agentless_primary,
     a_planned_takeover_while_we_are_isolated,
     a_release_is_refused_before_anything_is_given_away,

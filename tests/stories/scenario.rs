@@ -46,6 +46,8 @@ struct Site {
     warm: bool,
     fence: bool,
     rewire: bool,
+    /// Heartbeats come this often on both machines.
+    beat_every_ms: Option<u64>,
     /// This host's kernel refuses the VIP.
     cannot_claim: Option<Who>,
     a_starts_ms: Option<u64>,
@@ -67,6 +69,7 @@ impl Default for Site {
             warm: true,
             fence: true,
             rewire: false,
+            beat_every_ms: None,
             cannot_claim: None,
             a_starts_ms: Some(0),
             b_starts_ms: Some(0),
@@ -207,6 +210,9 @@ impl Scenario {
             let mut p = policy(i, self.pair);
             p.service_dead = site.service_dead;
             p.alive_elsewhere = site.alive_elsewhere;
+            if let Some(ms) = site.beat_every_ms {
+                p.detect.beat_timeout = Duration::from_millis(3 * ms);
+            }
             p.auto = site.auto;
             p.warm = site.warm;
             p.fence = site.fence;
@@ -224,6 +230,9 @@ impl Scenario {
         };
         let mut world = World::new([self.pair.then(|| of(0)), Some(of(1))], site.cameras);
         world.traps = site.traps;
+        if let Some(ms) = site.beat_every_ms {
+            world.beat_every = ms * MS;
+        }
         world.cannot_claim = site.cannot_claim.map(|w| w as usize);
         world.two_owners_allowed = site.two_owners_up_to_ms * MS;
         let mut plan: Vec<(u64, usize, Option<&Do>)> = Vec::new();

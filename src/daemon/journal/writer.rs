@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::json;
 
 use super::file::{numbered, sync_dir};
-use super::{Entry, Job, LOST, Limits, Record, STATE, line};
+use super::{Entry, Job, LOST, Limits, Record, carried_as, is_carried, line};
 
 /// Lines that share one `fdatasync` at most.
 const GROUP: usize = 256;
@@ -104,8 +104,8 @@ impl Writer {
             let line = line::encode(record);
             text.push_str(&line);
             text.push('\n');
-            if record.kind == STATE {
-                states.push((record.peer.clone(), line));
+            if is_carried(&record.kind) {
+                states.push((carried_as(record), line));
             }
         }
         let done = self

@@ -23,7 +23,8 @@ use daemon::Journal;
 pub use switch::SwitchMode;
 
 pub const MS: u64 = 1000;
-const BEAT_EVERY: u64 = 50 * MS;
+/// Heartbeats of the shipped configuration come this often.
+pub const BEAT_EVERY: u64 = 50 * MS;
 const HOLDER_SPEAKS: u64 = 500 * MS;
 
 #[derive(Clone, Debug)]
@@ -77,6 +78,7 @@ enum What {
     FenceAsk(usize, u32),
     TieAsk(usize, u32),
     Beats,
+    BeatNow(usize),
     HoldersSpeak,
     Expire(usize, u64),
     SwitchUp,
@@ -101,6 +103,8 @@ pub struct World {
     pub third: bool,
     /// The two machines do not hear each other, on whatever path; each hears everybody else.
     pub parted: bool,
+    /// From one heartbeat to the next.
+    pub beat_every: u64,
     /// The kernel of this host refuses the VIP.
     pub cannot_claim: Option<usize>,
     pub cameras_back: u32,
@@ -153,6 +157,7 @@ impl World {
             cameras,
             third: false,
             parted: false,
+            beat_every: BEAT_EVERY,
             cannot_claim: None,
             cameras_back: u32::from(cameras),
             service_start: 300 * MS,
@@ -243,8 +248,9 @@ impl World {
             }
             What::Beats => {
                 self.beats();
-                self.after(BEAT_EVERY, What::Beats);
+                self.after(self.beat_every, What::Beats);
             }
+            What::BeatNow(i) => self.beat_of(i),
             What::HoldersSpeak => {
                 self.holders_speak();
                 self.after(HOLDER_SPEAKS, What::HoldersSpeak);
