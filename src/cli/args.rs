@@ -151,6 +151,9 @@ pub struct HoldArgs {
     pub name: String,
     /// `on`: nothing happens by itself; `off`: as configured.
     pub switch: OnOff,
+    /// In a pair, where a hold binds both nodes: only this one.
+    #[arg(long)]
+    pub this_node: bool,
 }
 
 /// On or off.

@@ -11,6 +11,7 @@ use super::exit::ExitCode;
 use crate::config::{Config, Peer};
 use crate::daemon::moving::{self, Where};
 use crate::daemon::{privilege, switches, two_legs};
+use crate::net::kernel_view::KernelView;
 use crate::net::netlink::Netlink;
 use crate::net::{address, gate, link};
 use crate::switch::Switch;
@@ -41,6 +42,7 @@ pub fn run(path: &Path, offline: bool, as_json: bool) -> ExitCode {
         }
         for peer in config.peers.values() {
             legs(peer, &mut lines).await;
+            vip_here(peer, &mut lines).await;
         }
         match switches::build(&config, &secrets) {
             Ok(built) => {
@@ -62,6 +64,30 @@ pub fn run(path: &Path, offline: bool, as_json: bool) -> ExitCode {
         }
         lines.print(as_json)
     })
+}
+
+/// The VIP is on this machine only where standin has put it, or parked.
+async fn vip_here(peer: &Peer, lines: &mut Lines) {
+    let (Ok(netlink), what) = (Netlink::open(), format!("address of {}", peer.name)) else {
+        return;
+    };
+    let Ok(view) = KernelView::read(&netlink).await else {
+        return;
+    };
+    let parked = peer.port_takeover.as_ref().map(|t| t.interface.as_str());
+    let strange: Vec<String> = view
+        .places_of(peer.vip.addr)
+        .filter(|a| !a.ours && Some(view.name_of(a.ifindex).as_str()) != parked)
+        .map(|a| format!("`ip address del {} dev {}`", a.vip, view.name_of(a.ifindex)))
+        .collect();
+    if !strange.is_empty() {
+        let text = format!(
+            "{} is set on this machine, and not by standin: it answers for it beside its owner; {}",
+            peer.vip.addr,
+            strange.join(", ")
+        );
+        lines.add(&what, Err(text));
+    }
 }
 
 fn cameras(config: &Config, lines: &mut Lines) {

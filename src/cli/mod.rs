@@ -55,7 +55,10 @@ pub fn dispatch(cli: Cli) -> ExitCode {
             orders::order(config, "takeover", &args.name, args.no_wait, json)
         }
         Command::Release(args) => orders::order(config, "release", &args.name, args.no_wait, json),
-        Command::Hold(args) => orders::hold(config, &args.name, args.switch == OnOff::On, json),
+        Command::Hold(args) => {
+            let what = (args.switch == OnOff::On, args.this_node);
+            orders::hold(config, &args.name, what, json)
+        }
         Command::Unfence(args) => unfence::run(config, &args.port, args.force, json),
         Command::Report(args) => report::run(config, args.id.as_deref(), args.list, json),
         Command::Verify(mut args) => {

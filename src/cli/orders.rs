@@ -13,13 +13,13 @@ const LOOK: Duration = Duration::from_millis(100);
 /// An order that has not ended after this goes on without us.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Switches the operator's hold.
-pub fn hold(config: &Path, name: &str, on: bool, as_json: bool) -> ExitCode {
+/// Switches the operator's hold; in a pair for both nodes, unless `here`. Says what the stopped takeover has left shut.
+pub fn hold(config: &Path, name: &str, (on, here): (bool, bool), as_json: bool) -> ExitCode {
     match ask(
         &socket_of(config),
         "hold",
         Some(name),
-        json!({ "on": on }),
+        json!({ "on": on, "here": here }),
         as_json,
     ) {
         Ok(answer) if as_json => {
@@ -31,10 +31,36 @@ pub fn hold(config: &Path, name: &str, on: bool, as_json: bool) -> ExitCode {
                 "{name}: {}",
                 answer["state"].as_str().unwrap_or("?")
             ));
+            for line in left_lines(&answer["left"]) {
+                say(&format!("  {line}"));
+            }
+            if answer["ports_read"].as_bool() == Some(false) {
+                say(
+                    "  the switch has not said yet how the peer's ports are: `standin status` shows it",
+                );
+            }
             ExitCode::Ok
         }
         Err(code) => code,
     }
+}
+
+/// The ports that a takeover without ownership has left, one a line, with the command that opens each.
+pub fn left_lines(left: &Value) -> Vec<String> {
+    let text = |v: &Value| v.as_str().unwrap_or("?").to_owned();
+    let ports = left.as_array().into_iter().flatten();
+    ports
+        .map(|p| {
+            let (port, state, command) = (text(&p["port"]), text(&p["state"]), text(&p["command"]));
+            match state.as_str() {
+                "open" => format!("{port} is open"),
+                "shut" => format!("{port} is SHUT; it is opened by: {command}"),
+                _ => format!(
+                    "{port}: UNKNOWN whether it is shut; if it is, it is opened by: {command}"
+                ),
+            }
+        })
+        .collect()
 }
 
 /// Lets the daemon accept the heartbeats of a peer that lost its boot counter.

@@ -35,11 +35,19 @@ pub fn run(path: &Path) -> ExitCode {
         Ok(runtime) => runtime,
         Err(e) => return fail(ExitCode::Internal, &format!("cannot start: {e}")),
     };
+    // Before anything may refuse the start: a gate that a crash left behind locks the cameras out. Where a daemon runs
+    // already, it closes its own again.
+    let left = slow.block_on(gate::clean_all());
     let (config, secrets) = match load(&slow, path) {
         Ok(loaded) => loaded,
         Err(e) => return config_errors(&e, false),
     };
     log_to(std::io::stderr, &config.node.log);
+    match left {
+        Ok(0) => {}
+        Ok(n) => tracing::warn!("{n} gates were left closed by an earlier run: opened"),
+        Err(e) => tracing::warn!("gates cannot be looked for: {e}"),
+    }
     let mut limits = match privilege::check() {
         Ok(limits) => limits,
         Err(e) => return fail(ExitCode::NoPermission, &e.to_string()),
@@ -53,7 +61,7 @@ pub fn run(path: &Path) -> ExitCode {
     for limit in &limits {
         tracing::warn!("{limit}");
     }
-    let parts = match prepare(&slow, config, secrets, limits) {
+    let parts = match prepare(config, secrets, limits) {
         Ok(parts) => parts,
         Err((code, e)) => return fail(code, &e),
     };
@@ -132,7 +140,6 @@ fn load(slow: &Runtime, path: &Path) -> Result<(Config, Secrets), ConfigErrors> 
 }
 
 fn prepare(
-    slow: &Runtime,
     config: Config,
     secrets: Secrets,
     limits: Vec<String>,
@@ -157,12 +164,6 @@ fn prepare(
         if let Err(e) = address::promote_secondaries(&peer.interface) {
             tracing::warn!("{e}");
         }
-    }
-    // A gate that a crash left behind would lock the cameras out for ever.
-    match slow.block_on(gate::clean_all()) {
-        Ok(0) => {}
-        Ok(n) => tracing::warn!("{n} gates were left closed by an earlier run: opened"),
-        Err(e) => tracing::warn!("gates cannot be looked for: {e}"),
     }
     Ok(Parts {
         config,

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::common::{ask, fail, say, say_json, socket_of};
 use super::exit::ExitCode;
+use super::orders::left_lines;
 
 /// Prints the status of the daemon.
 pub fn run(config: &Path, only: Option<&str>, as_json: bool) -> ExitCode {
@@ -113,7 +114,16 @@ fn peer_lines(p: &Value) {
             Some(true) => "saved: it survives a reboot of the switch",
             _ => "not saved: a reboot of the switch lifts it, and it is then set again",
         };
+        let read = p["fence_read_ms_ago"].as_u64().unwrap_or(0) / 1000;
+        let fence = match fence {
+            "stale" => format!("STALE since {read} s: the switch does not answer"),
+            "lost" => "LOST: it is being set again".to_owned(),
+            other => other.to_owned(),
+        };
         say(&format!("  fence     {fence} ({survives})"));
+    }
+    for line in left_lines(&p["left"]) {
+        say(&format!("  left      {line}"));
     }
     let cameras = &p["cameras"];
     if cameras["expected"].as_u64().unwrap_or(0) > 0 {
@@ -183,6 +193,9 @@ fn advice(p: &Value) -> String {
             "without its port there is no fence, and no takeover: name the ports of peer.{name}.fence"
         ),
         "standby" => "nothing to do".to_owned(),
+        "held" if p["hold_of"].as_str() == Some("the other node") => format!(
+            "the hold was given at the other node: `standin hold {name} off` there lets both act again"
+        ),
         "held" => format!("`standin hold {name} off` lets it act again"),
         "suspect" => format!("look at the peer; `standin takeover {name}` takes over now"),
         "confirming" => "wait a second".to_owned(),

@@ -105,6 +105,9 @@ pub struct Policy {
     /// `claim-anyway`: silence on all paths that is waited for first.
     #[serde(deserialize_with = "text::one")]
     pub claim_anyway_after: Duration,
+    /// How long after `standin takeover` the peer may still be fenced for it; then the order has expired.
+    #[serde(deserialize_with = "text::one")]
+    pub order_timeout: Duration,
 }
 
 impl Default for Policy {
@@ -115,6 +118,7 @@ impl Default for Policy {
             conflict: Conflict::Alert,
             unproven: Unproven::Hold,
             claim_anyway_after: Duration::from_secs(10),
+            order_timeout: Duration::from_secs(30),
         }
     }
 }

@@ -1,40 +1,43 @@
 //! What is asked and done beside the steps: the peer's service and port, the gate of a takeover that is over, the
 //! address that is renewed.
 
-use super::claim;
 use super::hub::Input;
 use super::interfaces::Interface;
 use super::parked;
 use super::perform::{Hands, Shared};
-use super::steps::Way;
+use super::steps::{Asked, Way};
 use crate::detect::rtmp::From;
-use crate::net::gate;
-use crate::takeover::event::{Event, Outcome};
+use crate::takeover::event::Event;
 use crate::types::IfIndex;
 use std::time::Duration;
 
 impl Hands {
-    /// Removes the gate of a takeover that is over, if one was closed.
+    /// Opens the gate of a takeover that is over, if one was closed.
     pub(super) fn open_gate(&mut self, shared: &Shared) {
-        if self.gate_closed.take().is_some() {
-            let (name, turn) = (self.name.clone(), self.gate_turn.clone());
-            shared.slow.spawn(async move {
-                let _turn = turn.lock().await;
-                if let Err(e) = gate::open(&name).await {
-                    tracing::error!(peer = %name, error = %e, "the gate could not be removed");
-                }
-            });
-        }
+        self.gate_closed = None;
+        self.gate.order_open();
+        self.look_at_gate(shared);
+    }
+
+    /// The gate is closed again, or opened, as it is wanted.
+    pub(super) fn look_at_gate(&self, shared: &Shared) {
+        let _slow = shared.slow.enter();
+        self.gate.look(self.me, &shared.tx);
     }
 
     /// How the peer's service is reached on the VIP. An address that is ours too is reached only by naming the interface.
     pub(super) fn way(&self, interface: &Interface, shared: &Shared) -> Way {
         Way {
             at: self.service_at(self.vip().addr),
-            from: match self.parked {
-                Some(_) => From::Interface(interface.name.clone()),
-                None => From::Address(interface.own),
+            from: match (&self.parked, interface.own) {
+                (Some(_), _) => Ok(From::Interface(interface.name.clone())),
+                (None, _) if self.vip_is_here => {
+                    Err(format!("{} is on this machine itself", self.vip().addr))
+                }
+                (None, Some(own)) => Ok(From::Address(own)),
+                (None, None) => Err(format!("{} has no address of its own", interface.name)),
             },
+            by: (interface.name.clone(), IfIndex(interface.index)),
             listening: self
                 .parked
                 .as_ref()
@@ -46,12 +49,23 @@ impl Hands {
         let (way, me, tx) = (self.way(interface, shared), self.me, shared.tx.clone());
         let within = self.peer.detect.service_timeout;
         shared.slow.spawn(async move {
-            let result = way.ask(within).await;
-            let event = Event::Service {
-                ok: result.is_ok(),
-                fault: result.err().unwrap_or_default(),
+            let event = match way.ask(within).await {
+                Asked::Serves => Event::Service {
+                    ok: true,
+                    fault: String::new(),
+                },
+                Asked::Fails(fault) => Event::Service { ok: false, fault },
+                Asked::NotAsked(why) => Event::ServiceNotAsked { why },
             };
             let _ = tx.send(Input::Event(me, event));
+        });
+    }
+
+    /// Reads each port of a fence that was left in place.
+    pub(super) fn read_back(&self, shared: &Shared) {
+        let (fencing, tx, me) = (self.fencing.clone(), shared.tx.clone(), self.me);
+        shared.slow.spawn(async move {
+            let _ = tx.send(Input::Event(me, Event::ReadBack(fencing.read_each().await)));
         });
     }
 
@@ -86,9 +100,9 @@ impl Hands {
         interface: &Interface,
         shared: &Shared,
     ) {
-        let (netlink, index, vip) = (shared.netlink.clone(), interface.index, self.vip());
-        let name = interface.name.clone();
         if self.parked.is_some() {
+            let (netlink, index, vip) = (shared.netlink.clone(), interface.index, self.vip());
+            let name = interface.name.clone();
             tokio::spawn(async move {
                 if let Err(e) = parked::ensure(&netlink, (&name, index), vip).await {
                     tracing::error!(%vip, error = %e, "the VIP could not be put back");
@@ -96,10 +110,8 @@ impl Hands {
             });
             return;
         }
-        tokio::spawn(async move {
-            if let Outcome::Failed(e) = claim::claim(&netlink, &name, index, vip, lifetime).await {
-                tracing::error!(%vip, error = %e, "the VIP could not be renewed");
-            }
-        });
+        if let Some((keeper, _)) = self.order_address(lifetime, interface) {
+            keeper.look(self.me, &shared.tx);
+        }
     }
 }

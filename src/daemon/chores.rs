@@ -1,19 +1,15 @@
 //! What is done once a second, whatever happens: the watchdog is fed, who is on the peer's ports is read, our own
 //! service is looked at.
 
-use std::net::Ipv4Addr;
-
 use super::beats::HEARD;
 use super::clock;
 use super::hub::Input;
 use super::journal::Entry;
 use super::notify;
-use super::run_loop::{Loop, PeerRun};
+use super::run_loop::Loop;
 use super::two_legs;
 use crate::detect::rtmp::{self, From};
-use crate::net::{address, link};
 use crate::takeover::state::State;
-use crate::types::IfIndex;
 
 /// Who is on the peer's ports is read again this often while it is healthy, in chores.
 const IDENTIFY_EVERY: u64 = 60;
@@ -37,6 +33,8 @@ impl Loop {
         self.take_up_fences();
         for i in 0..self.peers.len() {
             self.check_legs(i);
+            self.look_at_gate(i);
+            self.look_at_mute(i);
             let p = &self.peers[i];
             let healthy =
                 matches!(p.machine.state(), State::Standby) && p.machine.evidence().healthy;
@@ -60,13 +58,33 @@ impl Loop {
         }
     }
 
+    /// Port takeover: silent or not, as it is wanted, whoever flushes the rules.
+    fn look_at_mute(&self, peer: usize) {
+        if let Some(parked) = &self.peers[peer].hands.parked {
+            let _slow = self.shared.slow.enter();
+            parked.mute.look_after(peer, &self.shared.tx);
+        }
+    }
+
+    /// A gate is wanted during a takeover only, and is closed again each second then; else it is open.
+    fn look_at_gate(&self, peer: usize) {
+        let p = &self.peers[peer];
+        if !matches!(p.machine.state(), State::Taking(_)) {
+            p.hands.gate.order_open();
+        }
+        p.hands.look_at_gate(&self.shared);
+    }
+
     /// Port takeover: the settings of both legs and their routes, read every time.
     fn check_legs(&self, peer: usize) {
         let p = &self.peers[peer];
         if p.hands.parked.is_none() {
             return;
         }
-        let own = self.interfaces[p.hands.listening].own;
+        // Without one nothing leaves by it anyway, and that is said.
+        let Some(own) = self.interfaces[p.hands.listening].own else {
+            return;
+        };
         let (tx, netlink) = (self.shared.tx.clone(), self.shared.netlink.clone());
         let (config, cameras) = (p.hands.peer.clone(), p.hands.inventory.clone());
         self.shared.slow.spawn(async move {
@@ -94,7 +112,9 @@ impl Loop {
 
     fn check_own_service(&self, peer: usize) {
         let p = &self.peers[peer];
-        let own = self.interfaces[p.interface].own;
+        let Some(own) = self.interfaces[p.interface].own else {
+            return;
+        };
         let at = std::net::SocketAddrV4::new(own, p.hands.peer.service.port);
         let (tx, within) = (self.shared.tx.clone(), p.hands.peer.detect.service_timeout);
         self.shared.slow.spawn(async move {
@@ -109,31 +129,5 @@ impl Loop {
             .iter()
             .map(|p| format!("{} {}", p.hands.name, p.machine.label()));
         states.collect::<Vec<_>>().join(", ")
-    }
-
-    /// The kernel dropped notifications: carriers and addresses are read anew.
-    pub(super) fn look_again(&self) {
-        for (i, interface) in self.interfaces.iter().enumerate() {
-            let (netlink, tx) = (self.shared.netlink.clone(), self.shared.tx.clone());
-            let (name, index) = (interface.name.clone(), interface.index);
-            let here = |p: &&PeerRun| p.hands.serving == i && p.machine.ownership().is_some();
-            let owned: Vec<Ipv4Addr> = self
-                .peers
-                .iter()
-                .filter(here)
-                .map(|p| p.hands.peer.vip.addr)
-                .collect();
-            tokio::spawn(async move {
-                if let Ok(state) = link::link(&netlink, &name).await {
-                    let _ = tx.send(Input::Carrier(i, state.is_some_and(|l| l.carrier)));
-                }
-                for vip in owned {
-                    let found = address::read_back(&netlink, IfIndex(index), vip).await;
-                    if matches!(found, Ok(None)) {
-                        let _ = tx.send(Input::AddressGone(index, vip));
-                    }
-                }
-            });
-        }
     }
 }

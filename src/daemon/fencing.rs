@@ -3,6 +3,7 @@
 mod lift;
 mod locating;
 mod ports;
+mod read_each;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,6 +37,8 @@ pub struct Fencing {
     pub(super) made: u64,
     /// Ports that are never found to be the peer's: our parked one.
     pub(super) never: Vec<PortRef>,
+    /// The peer may fence us as well.
+    pub(super) in_pair: bool,
     /// Which levels are, or may be, in place.
     pub(super) marks: Marks,
     /// Levels in place on switches that the configuration does not have any more.
@@ -92,6 +95,7 @@ impl Fencing {
             own_macs,
             made: MADE.fetch_add(1, Ordering::Relaxed),
             never: Vec::new(),
+            in_pair: false,
             marks: Marks::default(),
             orphans: Vec::new(),
         }
@@ -114,11 +118,6 @@ impl Fencing {
             port: t.port.clone(),
         }));
         self
-    }
-
-    /// Name of this machine.
-    pub(super) fn node(&self) -> &str {
-        &self.node
     }
 
     /// Sets the fence: the first level that can be proven wins. `on_set` is called when a SET was answered.

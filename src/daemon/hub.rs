@@ -11,10 +11,12 @@ use super::fencing::Unread;
 use crate::cli::exit::ExitCode;
 use crate::config::{Config, Secrets};
 use crate::net::arp::ArpFrame;
+use crate::net::kernel_view::KernelView;
+use crate::net::link::LinkState;
 use crate::switch::PortIdentity;
 use crate::takeover::action::Level;
 use crate::takeover::event::Event;
-use crate::types::PortRef;
+use crate::types::{BootTime, PortRef};
 
 /// The one channel into the loop. It is unbounded, because no sender may be made to wait by a busy loop; what feeds
 /// it is bounded itself (probes, beats, one task per step).
@@ -58,12 +60,14 @@ pub enum Input {
     Fed(usize, Vec<Ipv4Addr>),
     /// What verification knows of the cameras.
     Cameras(usize, Value),
-    /// Carrier of the interface of this index.
-    Carrier(usize, bool),
+    /// The kernel says that an interface changed.
+    Link(LinkState),
+    /// The interface of this kernel index is gone.
+    LinkGone(u32),
     /// An address was removed from the interface of this kernel index.
     AddressGone(u32, Ipv4Addr),
-    /// The kernel dropped notifications: everything has to be looked at again.
-    Resync,
+    /// All interfaces and addresses, and when reading them began.
+    Kernel(Box<KernelView>, BootTime),
     /// A task saw something that a person must know for as long as it lasts.
     Raise {
         /// The peer it is about; `None`: this machine.

@@ -3,25 +3,32 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use tokio::task::AbortHandle;
+
 use super::hub::{Input, Tx};
 use crate::net::arp::ArpFrame;
-use crate::net::arp_socket::ArpSocket;
+use crate::net::arp_socket::{ArpError, ArpSocket};
 use crate::net::budget::Budget;
-use crate::types::{BootTime, MacAddr};
+use crate::types::{BootTime, MacAddr, Vip};
 
-/// An interface that carries VIPs.
+/// An interface that carries VIPs. Everything about it may change while we run: `follow_kernel` brings it up to date.
 pub struct Interface {
-    /// Its name.
+    /// Its name in the configuration.
+    pub configured: String,
+    /// Its name now.
     pub name: String,
-    /// Its kernel index.
+    /// Its kernel index; another one when it was deleted and made anew.
     pub index: u32,
     /// Its MAC address.
     pub mac: MacAddr,
-    /// Our own address on it: the sender of witness requests and handshakes.
-    pub own: Ipv4Addr,
+    /// Our own address on it: the sender of probes, witness requests and handshakes. Without one nothing can be asked.
+    pub own: Option<Ipv4Addr>,
+    /// The network of the VIP, in which our own address is.
+    pub network: Vip,
     /// Carrier, as last told.
     pub carrier: bool,
     socket: Arc<ArpSocket>,
+    reader: Option<Reader>,
     /// All ARP that we send here comes out of this.
     pub budget: Budget,
 }
@@ -30,19 +37,23 @@ impl Interface {
     /// Wraps an open socket.
     pub fn new(
         name: &str,
-        (index, mac, own, carrier): (u32, MacAddr, Ipv4Addr, bool),
+        (index, mac, own, carrier): (u32, MacAddr, Option<Ipv4Addr>, bool),
+        network: Vip,
         socket: ArpSocket,
         per_second: u32,
     ) -> Self {
         let budget = Budget::per_second(per_second);
         let socket = Arc::new(socket);
         Interface {
+            configured: name.to_owned(),
             name: name.to_owned(),
             index,
             mac,
             own,
+            network,
             carrier,
             socket,
+            reader: None,
             budget,
         }
     }
@@ -63,10 +74,22 @@ impl Interface {
         }
     }
 
-    /// Reads frames into the loop until the loop is gone.
-    pub fn listen(&self, me: usize, tx: Tx) {
+    /// Opens the socket anew on the interface of this name and index, which the kernel has made anew, and reads it.
+    ///
+    /// # Errors
+    /// [`ArpError`]; the old socket, which is deaf, stays.
+    pub fn reopen(&mut self, me: usize, tx: &Tx, name: &str, index: u32) -> Result<(), ArpError> {
+        self.socket = Arc::new(ArpSocket::open(name)?);
+        self.name = name.to_owned();
+        self.index = index;
+        self.listen(me, tx.clone());
+        Ok(())
+    }
+
+    /// Reads frames into the loop until the loop is gone or the socket is opened anew.
+    pub fn listen(&mut self, me: usize, tx: Tx) {
         let socket = self.socket.clone();
-        tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             loop {
                 match socket.recv().await {
                     Ok(frame) => {
@@ -81,5 +104,15 @@ impl Interface {
                 }
             }
         });
+        self.reader = Some(Reader(task.abort_handle()));
+    }
+}
+
+/// A task that reads a socket, ended when this is dropped: a socket that was opened anew has one reader, not two.
+pub struct Reader(pub AbortHandle);
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::beats::{BeatPeer, Beats};
 use super::clock;
 use super::hub::{Input, Tx};
-use super::interfaces::Interface;
+use super::interfaces::{Interface, Reader};
 use super::run_loop::PeerRun;
 use super::start::{StartError, adapter};
 use crate::config::{Config, Kind, Peer, Secrets};
@@ -15,7 +15,6 @@ use crate::detect::beat_socket::HeartbeatSocket;
 use crate::detect::icmp::IcmpProbe;
 use crate::net::arp_socket::ArpSocket;
 use crate::net::netlink::Netlink;
-use crate::net::watch::{NetEvent, Watch};
 use crate::net::{address, link};
 use crate::takeover::event::Event;
 use crate::types::IfIndex;
@@ -48,14 +47,15 @@ pub(super) async fn open_leg(
     })?;
     // The parked interface needs none: it only ever speaks for the VIP.
     let own = match name == peer.interface {
-        true => own_address(netlink, peer, state.ifindex).await?,
-        false => peer.vip.addr,
+        true => Some(own_address(netlink, peer, state.ifindex).await?),
+        false => None,
     };
     let socket = ArpSocket::open(name).map_err(|e| err(Box::new(e)))?;
     let facts = (state.ifindex.0, state.mac, own, state.carrier);
     interfaces.push(Interface::new(
         name,
         facts,
+        peer.vip,
         socket,
         peer.announce.arp_per_second,
     ));
@@ -76,13 +76,19 @@ async fn own_address(
         })
 }
 
-pub(super) fn open_pinger(peer: &Peer, me: usize, tx: &Tx) -> Option<Arc<IcmpProbe>> {
+/// Opens ICMP echo to the VIP out of the interface that is called `interface` now, and reads the answers into the loop.
+pub(super) fn open_pinger(
+    peer: &Peer,
+    interface: &str,
+    me: usize,
+    tx: &Tx,
+) -> Option<(Arc<IcmpProbe>, Reader)> {
     let id = (std::process::id() as u16).wrapping_add(me as u16);
-    match IcmpProbe::open(&peer.interface, peer.vip.addr, id) {
+    match IcmpProbe::open(interface, peer.vip.addr, id) {
         Ok(probe) => {
             let probe = Arc::new(probe);
             let (theirs, tx) = (probe.clone(), tx.clone());
-            tokio::spawn(async move {
+            let task = tokio::spawn(async move {
                 loop {
                     match theirs.recv().await {
                         Ok(_) => {
@@ -97,49 +103,13 @@ pub(super) fn open_pinger(peer: &Peer, me: usize, tx: &Tx) -> Option<Arc<IcmpPro
                     }
                 }
             });
-            Some(probe)
+            Some((probe, Reader(task.abort_handle())))
         }
         Err(e) => {
             tracing::warn!(peer = %peer.name, error = %e, "no ICMP probes: ARP alone says whether the machine lives");
             None
         }
     }
-}
-
-pub(super) fn follow_kernel(interfaces: &[Interface], tx: &Tx) {
-    let known: Vec<(u32, String)> = interfaces
-        .iter()
-        .map(|i| (i.index, i.name.clone()))
-        .collect();
-    let tx = tx.clone();
-    tokio::spawn(async move {
-        loop {
-            let Ok(mut watch) = Watch::open() else {
-                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-                continue;
-            };
-            while let Some(event) = watch.next().await {
-                let input = match event {
-                    NetEvent::Link(l) => known
-                        .iter()
-                        .position(|(index, _)| *index == l.ifindex.0)
-                        .map(|i| Input::Carrier(i, l.carrier)),
-                    NetEvent::LinkGone(gone) => known
-                        .iter()
-                        .position(|(index, _)| *index == gone.0)
-                        .map(|i| Input::Carrier(i, false)),
-                    NetEvent::AddressGone(a) => Some(Input::AddressGone(a.ifindex.0, a.vip.addr)),
-                    NetEvent::AddressSet(_) => None,
-                    NetEvent::Resync => Some(Input::Resync),
-                };
-                if let Some(input) = input
-                    && tx.send(input).is_err()
-                {
-                    return;
-                }
-            }
-        }
-    });
 }
 
 pub(super) fn open_beats(
@@ -170,7 +140,7 @@ pub(super) fn open_beats(
         let data_socket = match by_interface.get(&at) {
             Some(socket) => *socket,
             None => {
-                let own = interface.own;
+                let own = interface.own.unwrap_or(Ipv4Addr::UNSPECIFIED);
                 let socket = HeartbeatSocket::bind(own, heartbeat.port, Some(&interface.name));
                 sockets.push(socket.map_err(|e| err(Box::new(e)))?);
                 by_interface.insert(at, sockets.len() - 1);
@@ -196,7 +166,7 @@ pub(super) fn open_beats(
             other_socket,
         });
     }
-    let beats = Beats::new(
+    let mut beats = Beats::new(
         &config.node.name,
         (heartbeat.port, heartbeat.interval),
         key,

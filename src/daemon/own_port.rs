@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::fencing::Fencing;
+use crate::config::Kind;
 use crate::switch::{Admin, PortIdentity};
 use crate::takeover::event::{FenceRead, Outcome};
 use crate::types::{Epoch, MacAddr, PortRef};
@@ -15,14 +16,23 @@ use crate::types::{Epoch, MacAddr, PortRef};
 const READ_WITHIN: Duration = Duration::from_millis(250);
 
 impl Fencing {
-    /// [`Fencing::set`] between two looks at our own ports (`own-ports` of the fence's switches).
-    pub async fn set_in_pair(
+    /// The peer of a pair may fence us as well.
+    pub fn of_a(mut self, kind: Kind) -> Fencing {
+        self.in_pair = kind == Kind::Pair;
+        self
+    }
+
+    /// [`Fencing::set`], in a pair between two looks at our own ports (`own-ports` of the fence's switches).
+    pub async fn set_between_looks(
         &self,
         epoch: Epoch,
         peer_mac: Option<MacAddr>,
         known: &BTreeMap<PortRef, PortIdentity>,
         on_set: impl Fn() + Clone + Send + 'static,
     ) -> Outcome {
+        if !self.in_pair {
+            return self.set(epoch, peer_mac, known, on_set).await;
+        }
         if let Some(why) = self.own_port_shut().await {
             return Outcome::Failed(format!("{why}: nothing was shut from here"));
         }
@@ -54,7 +64,7 @@ impl Fencing {
             };
             let name = &level.switch.target().name;
             let marked = states.iter().find_map(|p| {
-                let tag = p.tag.as_ref().filter(|t| t.node != self.node())?;
+                let tag = p.tag.as_ref().filter(|t| t.node != self.node)?;
                 Some(format!(
                     "our own port {name}:{} has the mark {tag} of the peer",
                     p.if_name

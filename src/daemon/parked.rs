@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Mutex;
 
+use super::hub::{Input, Tx};
 use super::interfaces::Interface;
 use super::journal::Ticket;
 use super::moving::{self, Whose};
 use super::perform::{Hands, Shared, durable};
 use crate::net::arp::ArpFrame;
-use crate::takeover::action::Run;
+use crate::takeover::action::{Level, Run};
 use crate::takeover::step::Step;
 
 use crate::net::address::{self, AddressLife};
@@ -40,11 +41,25 @@ pub struct Parked {
     pub mute: Arc<Mute>,
 }
 
-/// The mute of one peer's VIP. The last order counts, in whatever order the tasks come to run.
+impl Parked {
+    /// From now on nothing is said with the VIP as sender; tried until it is so.
+    pub(super) fn fall_silent(&self, peer: usize, shared: &Shared) {
+        self.mute.want(true);
+        let _slow = shared.slow.enter();
+        self.mute.look_after(peer, &shared.tx);
+    }
+}
+
+/// The mute of one peer's VIP. The last order counts, in whatever order the tasks come to run; what is wanted is looked
+/// at each second, put in place again where somebody took it away, and tried until it succeeds.
 pub struct Mute {
     peer: String,
     vip: Vip,
     wanted: AtomicBool,
+    /// It was proven in place at least once since it was ordered: if it is gone, somebody took it away.
+    proven: AtomicBool,
+    /// A look is on its way.
+    queued: AtomicBool,
     turn: Mutex<()>,
 }
 
@@ -55,13 +70,17 @@ impl Mute {
             peer: peer.to_owned(),
             vip,
             wanted: AtomicBool::new(true),
+            proven: AtomicBool::new(false),
+            queued: AtomicBool::new(false),
             turn: Mutex::default(),
         }
     }
 
     /// Says what is wanted from now on: true for silence. To be called before the task that does it is started.
     pub fn want(&self, silence: bool) {
-        self.wanted.store(silence, Ordering::SeqCst);
+        if self.wanted.swap(silence, Ordering::SeqCst) != silence {
+            self.proven.store(false, Ordering::SeqCst);
+        }
     }
 
     /// Puts the mute in place, unless speaking was ordered since.
@@ -75,7 +94,9 @@ impl Mute {
         }
         mute::mute(&self.peer, self.vip.addr)
             .await
-            .map_err(|e| e.to_string())
+            .map_err(|e| e.to_string())?;
+        self.proven.store(true, Ordering::SeqCst);
+        Ok(())
     }
 
     async fn speak(&self) -> Result<(), String> {
@@ -93,6 +114,64 @@ impl Mute {
     pub async fn spoke(&self) -> Result<bool, String> {
         let mute = mute::is_mute(&self.peer).await;
         Ok(!mute.map_err(|e| e.to_string())?)
+    }
+
+    /// Compares with the kernel and mends. True if the mute had been in place and was gone.
+    async fn look(&self) -> Result<bool, String> {
+        let silence = self.wanted.load(Ordering::SeqCst);
+        let is = {
+            let _turn = self.turn.lock().await;
+            mute::is_mute(&self.peer).await.map_err(|e| e.to_string())?
+        };
+        match (silence, is) {
+            (true, true) => self.proven.store(true, Ordering::SeqCst),
+            (true, false) => {
+                let was = self.proven.load(Ordering::SeqCst);
+                self.silence().await?;
+                return Ok(was);
+            }
+            // A half of it, or an order whose task failed.
+            (false, true) => self.speak().await?,
+            (false, false) => {}
+        }
+        Ok(false)
+    }
+
+    /// Looks in a task of the current runtime; what is wrong is an alarm until it is right.
+    pub fn look_after(self: &Arc<Self>, peer: usize, tx: &Tx) {
+        if self.queued.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let (mute, tx) = (self.clone(), tx.clone());
+        tokio::spawn(async move {
+            let looked = mute.look().await;
+            mute.queued.store(false, Ordering::SeqCst);
+            let (key, vip) = ("mute", mute.vip.addr);
+            let said = match looked {
+                Ok(true) => {
+                    tracing::error!(peer = %mute.peer, "the mute of {vip} was gone (somebody flushed the rules of nftables) and is in place again: this machine may have spoken for the VIP meanwhile");
+                    Input::Settle {
+                        peer: Some(peer),
+                        key,
+                        text: format!("{vip} is mute again"),
+                    }
+                }
+                Ok(false) => Input::Settle {
+                    peer: Some(peer),
+                    key,
+                    text: format!("{vip} is mute, or may speak, as it is wanted"),
+                },
+                Err(e) => Input::Raise {
+                    peer: Some(peer),
+                    key,
+                    level: Level::Critical,
+                    text: format!(
+                        "{e}: this machine may answer for {vip} beside its owner, or not answer though it is the owner; it is tried again each second"
+                    ),
+                },
+            };
+            let _ = tx.send(said);
+        });
     }
 }
 

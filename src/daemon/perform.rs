@@ -11,9 +11,11 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::fencing::Fencing;
+use super::gate_keeper::GateKeeper;
 use super::hub::{Input, Tx};
-use super::interfaces::Interface;
+use super::interfaces::{Interface, Reader};
 use super::journal::Ticket;
+use super::keeper::Keeper;
 use super::parked::{self, Leg, Parked, step_leg};
 use super::tasks::Tasks;
 use super::watch::Watch;
@@ -67,6 +69,12 @@ pub struct Hands {
     pub serving: usize,
     /// ICMP echo to the VIP.
     pub pinger: Option<Arc<IcmpProbe>>,
+    /// The keeper of the VIP; none with port takeover.
+    pub keeper: Option<Arc<Keeper>>,
+    /// The VIP is on one of our interfaces though we do not own it: whatever is asked by IP is answered by ourselves.
+    pub vip_is_here: bool,
+    /// What reads its answers, and the index of the interface on which it was opened.
+    pub pings: (Option<Reader>, u32),
     /// The VIP was on our interface before this takeover: cameras may have connections already.
     pub adopt: bool,
     /// Our node's name, for tags.
@@ -75,8 +83,8 @@ pub struct Hands {
     pub tasks: Tasks,
     /// The fence is being read; cleared when the answer arrives.
     pub reading_fence: bool,
-    /// Whose turn it is at the gate.
-    pub gate_turn: Arc<steps::Turn>,
+    /// The keeper of the gate.
+    pub gate: Arc<GateKeeper>,
     /// When the gate was closed, microseconds since the epoch.
     pub gate_closed: Option<u64>,
     ping_sequence: u16,
@@ -103,6 +111,7 @@ impl Hands {
         witnesses: Witnesses,
         tx: Tx,
     ) -> Self {
+        let gate = Arc::new(GateKeeper::new(&peer.name));
         Hands {
             me,
             name: peer.name.clone(),
@@ -119,11 +128,14 @@ impl Hands {
             listening: 0,
             serving: 0,
             pinger: None,
+            keeper: None,
+            vip_is_here: false,
+            pings: (None, 0),
             adopt: false,
             node: node.to_owned(),
             tasks: Tasks::new(me, tx),
             reading_fence: false,
-            gate_turn: Arc::default(),
+            gate,
             gate_closed: None,
             ping_sequence: 0,
         }
@@ -153,7 +165,7 @@ impl Hands {
                 interface.send_within_budget(now, &frame);
             }
             Action::Ping => {
-                if let Some(pinger) = &self.pinger {
+                if let (Some(pinger), false) = (&self.pinger, self.vip_is_here) {
                     self.ping_sequence = self.ping_sequence.wrapping_add(1);
                     // A ping that cannot be sent is a ping that is not answered.
                     let _ = pinger.send(self.ping_sequence);
@@ -163,10 +175,9 @@ impl Hands {
             Action::PollPort => self.poll_port(shared),
             Action::AskWitnesses => {
                 let count = self.peer.detect.witnesses as usize;
-                for frame in self
-                    .witnesses
-                    .questions(count, interface.mac, interface.own)
-                {
+                // Without an own address nothing is asked, and that is said (`follow_kernel`).
+                let Some(own) = interface.own else { return };
+                for frame in self.witnesses.questions(count, interface.mac, own) {
                     interface.send_within_budget(now, &frame);
                 }
             }
@@ -188,18 +199,9 @@ impl Hands {
                 self.open_gate(shared);
                 match &self.parked {
                     Some(parked) => {
-                        parked.mute.want(true);
-                        let (mute, name) = (parked.mute.clone(), self.name.clone());
-                        shared.slow.spawn(async move {
-                            if let Err(e) = mute.silence().await {
-                                tracing::error!(peer = %name, error = %e, "the VIP could not be muted");
-                            }
-                        });
+                        parked.fall_silent(self.me, shared);
                     }
-                    None => {
-                        let index = interfaces[self.serving].index;
-                        claim::drop_now(&shared.netlink, index, self.vip());
-                    }
+                    None => self.drop_address(&interfaces[self.serving], shared),
                 }
             }
             // One at a time: the answer to the one under way is as new.
@@ -211,6 +213,10 @@ impl Hands {
                 });
             }
             Action::ReadTie => self.read_tie(shared),
+            Action::ReadBack => self.read_back(shared),
+            Action::AskVip { to } => self.ask_vip(now, to, interface),
+            Action::AskServes { mac } => self.ask_serves(mac, interface, shared),
+            Action::Locate { mac } => self.locate(mac, shared),
             Action::Defend => {
                 let interface = &mut interfaces[self.serving];
                 let frame = ArpFrame::announce_request(interface.mac, self.vip().addr);
@@ -247,11 +253,11 @@ impl Hands {
                 self.answer(&run, outcome, shared);
             }
             Step::Gate => {
-                let (name, port) = (self.name.clone(), self.peer.service.port);
                 self.gate_closed = Some(clock::wall_us());
-                let turn = self.gate_turn.clone();
+                self.gate.order_closed(vip.addr, self.peer.service.port);
+                let gate = self.gate.clone();
                 self.tasks.spawn(slow, step, attempt, async move {
-                    steps::close_gate(&turn, &name, vip, port).await
+                    steps::close_gate(&gate).await
                 });
             }
             Step::Service => {
@@ -263,16 +269,12 @@ impl Hands {
             Step::Fence => {
                 let (fencing, known) = (self.fencing.clone(), self.identities.clone());
                 let (tx, me, epoch, mac) = (shared.tx.clone(), self.me, run.epoch, run.peer_mac);
-                let pair = self.peer.kind == crate::config::Kind::Pair;
                 self.tasks.spawn(slow, step, attempt, async move {
                     durable(ticket).await;
                     let told = move || {
                         let _ = tx.send(Input::Event(me, Event::FenceSet { attempt }));
                     };
-                    if pair {
-                        return fencing.set_in_pair(epoch, mac, &known, told).await;
-                    }
-                    fencing.set(epoch, mac, &known, told).await
+                    fencing.set_between_looks(epoch, mac, &known, told).await
                 });
             }
             Step::Claim if self.parked.is_some() => {
@@ -281,13 +283,14 @@ impl Hands {
             Step::Rewire | Step::Park => self.move_own_port(&run, ticket, interface, shared),
             Step::Forward => self.await_forwarding(&run, shared),
             Step::Claim => {
-                let (netlink, index) = (shared.netlink.clone(), interface.index);
-                let (name, lifetime) = (interface.name.clone(), run.lifetime);
                 // A task on the fast path's own runtime: netlink answers in microseconds.
+                let Some((keeper, number)) = self.order_address(run.lifetime, interface) else {
+                    return;
+                };
                 self.tasks
                     .spawn(&Handle::current(), step, attempt, async move {
                         durable(ticket).await;
-                        claim::claim(&netlink, &name, index, vip, lifetime).await
+                        claim::claim(&keeper, number).await
                     });
             }
             Step::Announce => {
@@ -301,11 +304,9 @@ impl Hands {
                 self.answer(&run, outcome, shared);
             }
             Step::Open => {
-                let turn = self.gate_turn.clone();
-                let (name, at) = (self.name.clone(), self.service_at(vip.addr));
-                self.tasks.spawn(slow, step, attempt, async move {
-                    steps::open_gate(&turn, &name, at, within).await
-                });
+                let (gate, at) = (self.gate.clone(), self.service_at(vip.addr));
+                self.tasks
+                    .spawn(slow, step, attempt, steps::open_gate(gate, at, within));
             }
             Step::Verify => match &self.watch {
                 Some(watch) => self
@@ -334,10 +335,12 @@ impl Hands {
                     });
                     return;
                 }
-                let (netlink, index) = (shared.netlink.clone(), interface.index);
+                let Some((keeper, number)) = self.order_removal(interface) else {
+                    return;
+                };
                 self.tasks
                     .spawn(&Handle::current(), step, attempt, async move {
-                        claim::drop_and_prove(&netlink, index, vip).await
+                        claim::drop_and_prove(&keeper, number).await
                     });
             }
             Step::Lift => {

@@ -70,6 +70,7 @@ pub fn policy(config: &Config, peer: &Peer, own_mac: MacAddr) -> Policy {
         warm: peer.service.start == Start::Warm,
         service_timeout: peer.service.timeout,
         verify_within: peer.verify.within,
+        order_timeout: peer.policy.order_timeout,
         release_timeout: peer.release.timeout,
     }
 }

@@ -11,7 +11,7 @@ use crate::takeover::Machine;
 use crate::takeover::event::{FenceRead, Recovered};
 use crate::takeover::state::{Grounds, Phase, State};
 use crate::takeover::verdict::Verified;
-use crate::types::{BootTime, Epoch, MacAddr, PortRef, VlanId};
+use crate::types::{BootTime, Epoch, MacAddr, PortRef, Vip, VlanId};
 
 /// Kind of the journal record that holds a [`Kept`].
 pub const STATE: &str = "state";
@@ -39,8 +39,23 @@ pub struct Kept {
     pub boot_started: BootTime,
     /// Operator hold.
     pub hold: bool,
+    /// It binds this node only.
+    #[serde(default)]
+    pub hold_here: bool,
+    /// The other node's hold binds this one.
+    #[serde(default)]
+    pub peer_hold: bool,
+    /// We gave way to the peer twice, and no person has looked yet.
+    #[serde(default)]
+    pub flapping: bool,
     /// The ports the fence writes: recovery never fences another.
     pub fence: Vec<PortRef>,
+    /// The VIP that this is about, which may have been edited since.
+    #[serde(default)]
+    pub vip: Option<Vip>,
+    /// The interface that has it, as configured then.
+    #[serde(default)]
+    pub interface: Option<String>,
     /// Those of them that it moves, with the VLAN to which they go back.
     #[serde(default)]
     pub quarantined: Vec<Quarantined>,
@@ -80,6 +95,26 @@ pub fn peers(records: &[Record]) -> BTreeSet<String> {
 }
 
 impl Kept {
+    /// What was edited of this peer while a takeover was in place, in words.
+    pub fn edited(&self, vip: Vip, interface: &str) -> Option<String> {
+        if matches!(self.phase, Phase::Standby) {
+            return None;
+        }
+        let mut edited = Vec::new();
+        if let Some(was) = self.vip.filter(|v| *v != vip) {
+            edited.push(format!("vip was {was} and is {vip} now"));
+        }
+        if let Some(was) = self.interface.as_deref().filter(|i| *i != interface) {
+            edited.push(format!("interface was {was} and is {interface} now"));
+        }
+        (!edited.is_empty()).then(|| {
+            format!(
+                "the configuration was edited while a takeover was in place: {}; what the old one had set is taken away",
+                edited.join(", ")
+            )
+        })
+    }
+
     /// What is to be kept of `machine` now.
     pub fn of(
         machine: &Machine,
@@ -106,7 +141,12 @@ impl Kept {
             healthy: machine.evidence().healthy,
             boot_started: machine.evidence().grace_from,
             hold: machine.hold(),
+            hold_here: machine.hold() && !machine.flags().hold,
+            peer_hold: machine.held_by_peer(),
+            flapping: machine.looks().flapping(),
             fence: fence.to_vec(),
+            vip: Some(machine.policy().vip),
+            interface: None,
             quarantined: Vec::new(),
             found: found.to_vec(),
             standing: None,
@@ -157,6 +197,9 @@ pub fn recovered(kept: Option<(Kept, bool)>, seen: Seen, now: BootTime) -> Recov
         healthy: kept.healthy && same_boot,
         boot_started: if same_boot { kept.boot_started } else { now },
         hold: kept.hold,
+        hold_here: kept.hold_here,
+        peer_hold: kept.peer_hold,
+        flapping: kept.flapping,
         ..fresh
     }
 }
@@ -177,7 +220,12 @@ mod tests {
             healthy: true,
             boot_started: BootTime(5),
             hold: false,
+            hold_here: false,
+            peer_hold: false,
+            flapping: false,
             fence: Vec::new(),
+            vip: None,
+            interface: None,
             quarantined: Vec::new(),
             found: Vec::new(),
             standing: None,

@@ -38,6 +38,7 @@ pub struct Recorder {
     journal: Journal,
     fence: Vec<PortRef>,
     quarantined: Vec<Quarantined>,
+    interface: Option<String>,
     found: Vec<auto::Kept>,
     standing: Standing,
     marks: Marks,
@@ -54,6 +55,7 @@ impl Recorder {
             journal,
             fence: Vec::new(),
             quarantined: Vec::new(),
+            interface: None,
             found: Vec::new(),
             standing: Standing::default(),
             marks: Marks::default(),
@@ -80,6 +82,11 @@ impl Recorder {
         self.found = fencing.found();
         self.standing = fencing.standing();
         self.marks = fencing.marks.clone();
+    }
+
+    /// The interface that has the VIP, as configured.
+    pub fn set_interface(&mut self, interface: &str) {
+        self.interface = Some(interface.to_owned());
     }
 
     /// Ports that were found rather than named, as the journal has them.
@@ -154,6 +161,10 @@ impl Recorder {
                 | Action::DropAddress
                 | Action::ReadFence
                 | Action::ReadTie
+                | Action::ReadBack
+                | Action::AskVip { .. }
+                | Action::AskServes { .. }
+                | Action::Locate { .. }
                 | Action::Defend => {}
             }
         }
@@ -162,6 +173,7 @@ impl Recorder {
         }
         let mut kept = Kept::of(machine, (&self.fence, &self.found), self.claimed);
         kept.quarantined.clone_from(&self.quarantined);
+        kept.interface.clone_from(&self.interface);
         kept.standing = Some(self.standing.marked(&self.marks));
         if self.last.as_ref() != Some(&kept) {
             ticket = self.put(now, record::STATE, json!(kept));

@@ -12,13 +12,19 @@ use crate::takeover::state::State;
 impl Loop {
     pub(super) fn ask(&mut self, ask: Ask) {
         let peer = self.find(ask.peer.as_deref().unwrap_or_default());
-        let on = ask.args["on"].as_bool().unwrap_or(true);
+        if ask.command == "hold"
+            && let Ok(i) = peer
+        {
+            let arg = |name: &str| ask.args[name].as_bool();
+            let what = (arg("on").unwrap_or(true), arg("here").unwrap_or(false));
+            return self.hold(i, what, ask.reply);
+        }
         let answer = match ask.command.as_str() {
             "status" => Ok(status::status(self)),
             "report" => peer.map(|i| json!(self.report(i))),
             "takeover" => peer.and_then(|i| self.order(i, Order::Takeover)),
             "release" => peer.and_then(|i| self.order(i, Order::Release)),
-            "hold" => peer.and_then(|i| self.order(i, Order::Hold(on))),
+            "hold" => peer.map(|_| json!({})),
             "peer-reset" => peer.map(|i| {
                 if let Some(beats) = &mut self.beats {
                     beats.forget(i);
@@ -49,7 +55,7 @@ impl Loop {
     fn order(&mut self, peer: usize, order: Order) -> Result<Value, (ExitCode, String)> {
         let label = self.peers[peer].machine.label();
         let fits = match (order, self.peers[peer].machine.state()) {
-            (Order::Hold(_), _) => true,
+            (Order::Hold(_) | Order::HoldHere(_), _) => true,
             (
                 Order::Takeover,
                 State::Standby | State::Suspect(_) | State::Confirming(_) | State::Halted { .. },

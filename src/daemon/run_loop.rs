@@ -2,6 +2,7 @@
 //!
 //! On [`Input::Stop`] the tasks of the slow runtime are left; the next start finds their steps in the journal.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,10 +13,10 @@ use tokio::time::{Instant, sleep_until};
 use super::beats::Beats;
 use super::clock;
 use super::fencing::Fencing;
+use super::holding::HoldAsked;
 use super::hub::Input;
 use super::interfaces::Interface;
 use super::journal::Journal;
-use super::notify;
 use super::perform::{Hands, Shared};
 use super::recorder::{self, Recorder};
 use super::{status, traps};
@@ -25,8 +26,8 @@ use crate::takeover::Machine;
 use crate::takeover::action::Action;
 use crate::takeover::alarm::Alarms;
 use crate::takeover::event::Event;
-use crate::takeover::state::{Grounds, State};
-use crate::types::BootTime;
+use crate::takeover::state::State;
+use crate::types::{BootTime, MacAddr};
 
 /// The watchdog is fed, and carrier and identities are looked at, this often.
 const CHORES: Duration = Duration::from_secs(1);
@@ -81,8 +82,20 @@ pub struct Loop {
     pub journal: Journal,
     /// What a person must know of this machine.
     pub alarms: Alarms,
+    /// Those who ordered a hold and wait for what it stopped.
+    pub holds: Vec<HoldAsked>,
     /// Where reports go.
     pub reports: std::path::PathBuf,
+    /// The MAC addresses of all our interfaces, and those that the VIPs' had: never foreign.
+    pub our_macs: BTreeSet<MacAddr>,
+    /// Those that the VIPs' interfaces had.
+    pub old_macs: BTreeSet<MacAddr>,
+    /// Addresses of ours that no peer has are still being looked for.
+    pub strays: bool,
+    /// When the kernel last told of a change of one of our interfaces: what was read before is older.
+    pub link_changed: BootTime,
+    /// Index and address to which each data socket of the heartbeats is bound.
+    pub beats_on: BTreeMap<usize, (u32, std::net::Ipv4Addr)>,
 }
 
 impl Loop {
@@ -104,7 +117,7 @@ impl Loop {
                     yield_now().await;
                     while let Ok(input) = inputs.try_recv() {
                         if matches!(input, Input::Stop) {
-                            return self.stop();
+                            return self.stop().await;
                         }
                         self.take(input);
                     }
@@ -117,7 +130,7 @@ impl Loop {
                 count += 1;
             }
         }
-        self.stop();
+        self.stop().await;
     }
 
     fn due(&self) -> BootTime {
@@ -127,7 +140,11 @@ impl Loop {
             .iter()
             .filter_map(|p| p.hands.announcer.as_ref()?.due());
         let beats = self.beats.as_ref().map(Beats::due);
-        let first = machines.chain(announcers).chain(beats).min();
+        let first = machines
+            .chain(announcers)
+            .chain(beats)
+            .chain(self.holds_due())
+            .min();
         // A budget that is used up would make a due announcement spin.
         first.map_or(BootTime(u64::MAX), |d| {
             d.max(clock::now() + Duration::from_micros(200))
@@ -147,6 +164,7 @@ impl Loop {
             let p = &mut self.peers[i];
             p.hands.pump(now, &mut self.interfaces);
         }
+        self.answer_holds();
         self.beat(now);
     }
 
@@ -184,17 +202,10 @@ impl Loop {
                     p.cameras = value;
                 }
             }
-            Input::Carrier(interface, up) => self.carrier(interface, up),
-            Input::AddressGone(index, address) => {
-                for i in 0..self.peers.len() {
-                    let p = &self.peers[i];
-                    let here = self.interfaces[p.hands.serving].index == index;
-                    if here && p.hands.peer.vip.addr == address {
-                        self.event(i, Event::AddressLost);
-                    }
-                }
-            }
-            Input::Resync => self.look_again(),
+            Input::Link(link) => self.link_changed(link.ifindex.0, link.carrier),
+            Input::LinkGone(index) => self.link_changed(index, false),
+            Input::AddressGone(index, address) => self.address_gone(index, address),
+            Input::Kernel(view, begun) => self.kernel_seen(&view, begun),
             Input::Raise {
                 peer,
                 key,
@@ -257,8 +268,13 @@ impl Loop {
         if self.interfaces.iter().any(|i| i.mac == frame.sha) {
             return;
         }
+        let ours = self.our_macs.contains(&frame.sha);
         for i in 0..self.peers.len() {
             let p = &mut self.peers[i];
+            // An interface of ours that had the peer's MAC for a moment does not make us deaf for the peer.
+            if ours && p.machine.evidence().pinned != Some(frame.sha) {
+                continue;
+            }
             let vip = p.hands.peer.vip.addr;
             let listens = p.interface == interface;
             if listens && frame.spa == vip {
@@ -274,23 +290,11 @@ impl Loop {
                     announcer.receipt(frame.spa, now);
                 }
             }
-            if listens && let Some(witness) = p.hands.witnesses.answer(frame, mac, own) {
+            if listens
+                && let Some(own) = own
+                && let Some(witness) = p.hands.witnesses.answer(frame, mac, own)
+            {
                 self.event(i, Event::Witness(witness));
-            }
-        }
-    }
-
-    fn carrier(&mut self, interface: usize, up: bool) {
-        if std::mem::replace(&mut self.interfaces[interface].carrier, up) == up {
-            return;
-        }
-        for i in 0..self.peers.len() {
-            let p = &self.peers[i];
-            if p.interface == interface || p.hands.serving == interface {
-                // Without both legs there is nothing to take over with.
-                let carrier = |leg: usize| self.interfaces[leg].carrier;
-                let up = carrier(p.interface) && carrier(p.hands.serving);
-                self.event(i, Event::Carrier { up });
             }
         }
     }
@@ -334,27 +338,5 @@ impl Loop {
             cameras,
             (clock::wall_text(), clock::wall_us(), clock::now()),
         )
-    }
-
-    /// Says what is left in place, and why.
-    fn stop(mut self) {
-        notify::stopping();
-        let now = clock::now();
-        for p in &mut self.peers {
-            let name = p.hands.name.clone();
-            match p.machine.ownership().map(|o| o.grounds) {
-                Some(grounds) => {
-                    if grounds != Grounds::Fenced {
-                        let stay = Action::Restore { lifetime: None };
-                        let legs = &mut self.interfaces;
-                        p.hands.perform(now, stay, None, legs, &self.shared);
-                    }
-                    tracing::warn!(peer = %name, "stopping while active: {} stays on this machine for ever, and the fence stays, because the cameras are here; the next start goes on from there", p.hands.peer.vip);
-                }
-                None => {
-                    tracing::info!(peer = %name, "stopping in {}: nothing of ours is left in place", p.machine.label())
-                }
-            }
-        }
     }
 }

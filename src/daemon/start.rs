@@ -1,6 +1,6 @@
 //! Builds the loop from a configuration and runs it on the fast path's thread.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -8,10 +8,12 @@ use tokio::sync::mpsc;
 
 use super::beats::{HEARD, Heard};
 use super::fencing::Fencing;
+use super::follow_kernel::{Follower, follow};
 use super::hub::{Input, Tx};
 use super::interfaces::Interface;
 use super::journal::{Journal, Record};
-use super::opening::{follow_kernel, open_beats, open_interface, open_leg, open_pinger};
+use super::keeper::{Keeper, Place, Routes};
+use super::opening::{open_beats, open_interface, open_leg};
 use super::parked::{Mute, Parked};
 use super::perform::{Hands, Shared};
 use super::record::{self, Kept, Seen};
@@ -20,16 +22,17 @@ use super::run_loop::{Loop, PeerRun};
 use super::standing::{carry_over, telling::tell_dropped_peers};
 use super::status::About;
 use super::witnesses::Witnesses;
-use super::{clock, policy, traps, two_legs};
+use super::{alarms, clock, policy, traps, two_legs};
 use crate::config::{Config, Peer, Secrets};
 use crate::net::address;
 use crate::net::netlink::Netlink;
 use crate::switch::Switch;
 use crate::takeover::Machine;
+use crate::takeover::action::Level;
 use crate::takeover::alarm::Alarms;
 use crate::takeover::event::{Event, FenceRead};
 use crate::takeover::state::Phase;
-use crate::types::{IfIndex, MacAddr};
+use crate::types::{BootTime, IfIndex, MacAddr};
 use crate::verify::Inventory;
 
 /// The switch is waited for this long at the start, before its fences count as unknown.
@@ -117,10 +120,13 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         peer: "all".to_owned(),
         source: Box::new(e),
     })?;
+    // Subscribed before anything is read: what changes from here on is told.
+    let follower = Follower::subscribe();
     let now = clock::now();
     let mut interfaces: Vec<Interface> = Vec::new();
     let mut peers = Vec::new();
     let boot_id = clock::boot_id();
+    let routes = Arc::new(Routes::default());
     for (me, peer) in config.peers.values().enumerate() {
         let at = open_interface(&netlink, peer, &mut interfaces).await?;
         let serving = match &peer.port_takeover {
@@ -143,7 +149,8 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
             &switches,
             vec![interface.mac, interfaces[serving].mac],
         )
-        .but_not(peer.port_takeover.as_ref());
+        .but_not(peer.port_takeover.as_ref())
+        .of_a(peer.kind);
         let mut later = None;
         match &kept {
             Some((kept, _)) if kept.in_place() => {
@@ -169,14 +176,26 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
             tx.clone(),
         );
         (hands.listening, hands.serving, hands.announcing_on) = (at, serving, serving);
+        if peer.port_takeover.is_none() {
+            let place = Place::of(&interfaces[serving]);
+            let keeper = Keeper::new(netlink.clone(), peer.vip, place, routes.clone());
+            hands.keeper = Some(Arc::new(keeper));
+        }
         hands.parked = parked(&peer, &switches, interfaces[serving].mac);
-        hands.pinger = open_pinger(&peer, me, &tx);
+        hands.ping_from(&interfaces[at].name, interfaces[at].index, &tx);
         let machine = Machine::new(policy::policy(&config, &peer, interface.mac), now);
         let mut recorder = Recorder::new(&peer.name, journal.clone());
         recorder.follow(&fencing);
+        recorder.set_interface(&interfaces[serving].configured);
+        let edited = kept
+            .as_ref()
+            .and_then(|(k, _)| k.edited(peer.vip, &interfaces[serving].configured));
         let parked = hands.parked.as_ref();
         let legs = (interface, &interfaces[serving]);
-        let faults = two_legs::faults(&netlink, &peer, interface.own, &hands.inventory).await;
+        let faults = match interface.own {
+            Some(own) => two_legs::faults(&netlink, &peer, own, &hands.inventory).await,
+            None => Ok(Vec::new()),
+        };
         let faults = faults.map_err(|e| adapter(&peer)(Box::new(e)))?;
         if !faults.is_empty() {
             return Err(adapter(&peer)(faults.join("; ").into()));
@@ -189,6 +208,12 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         }
         let recovered = record::recovered(kept, found, clock::now());
         let _ = tx.send(Input::Event(me, Event::Start(recovered)));
+        let mut alarms = Alarms::default();
+        if let Some(text) = edited
+            && let Some(alert) = alarms.tell(now, "edited", Level::Critical, text)
+        {
+            alarms::log(&hands.name, &alert);
+        }
         peers.push(PeerRun {
             machine,
             recorder,
@@ -203,13 +228,13 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
             switch_fault: None,
             later,
             look_at_marks: None,
-            alarms: Alarms::default(),
+            alarms,
         });
     }
-    for (i, interface) in interfaces.iter().enumerate() {
+    for (i, interface) in interfaces.iter_mut().enumerate() {
         interface.listen(i, tx.clone());
     }
-    follow_kernel(&interfaces, &tx);
+    follow(follower, &netlink, &tx);
     let traps = traps::setup(&config, &secrets)
         .map(|setup| traps::Service::start(setup, tx.clone(), &slow, None));
     let mut beats = open_beats(&config, secrets, boot_counter, &interfaces, &peers, &tx)?;
@@ -230,6 +255,16 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
     let mut alarms = Alarms::default();
     tell_dropped_peers(&mut alarms, &records, &config, now);
     let reports = config.node.state_dir.join("reports");
+    let our_macs = interfaces.iter().map(|i| i.mac).collect();
+    let beats_on = peers
+        .iter()
+        .enumerate()
+        .filter_map(|(i, p)| {
+            let at = &interfaces[p.interface];
+            let socket = beats.as_ref()?.data_socket(i)?;
+            Some((socket, (at.index, at.own?)))
+        })
+        .collect();
     Ok(Loop {
         journal,
         peers,
@@ -240,6 +275,12 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         about,
         reports,
         alarms,
+        our_macs,
+        old_macs: BTreeSet::new(),
+        strays: true,
+        link_changed: BootTime::default(),
+        beats_on,
+        holds: Vec::new(),
     })
 }
 

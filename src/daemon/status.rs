@@ -4,10 +4,13 @@ use serde_json::{Value, json};
 
 use super::alarms;
 use super::clock;
+use super::conflicts;
+use super::holding;
 use super::run_loop::Loop;
 use super::traps;
+use crate::takeover::Machine;
 use crate::takeover::flow::{Flow, Progress};
-use crate::takeover::state::{Grounds, State};
+use crate::takeover::state::State;
 use crate::takeover::step::Step;
 use crate::types::BootTime;
 
@@ -64,15 +67,15 @@ pub fn status(l: &Loop) -> Value {
                 "epoch": m.epoch(),
                 "owner": m.ownership().is_some(),
                 "grounds": m.ownership().map(|o| o.grounds),
-                "fence": match m.ownership().map(|o| o.grounds) {
-                    Some(Grounds::Fenced) => Some("proven"),
-                    Some(Grounds::Unfenced) => Some("unclear"),
-                    Some(Grounds::Yielded | Grounds::Vacant) | None => None,
-                },
+                "fence": m.fence_words(),
+                "fence_read_ms_ago": m.ownership().and(m.looks().fence_read()).map(ago),
+                "conflict": conflicts::shown(m, now),
                 "fence_ports": p.hands.fencing.told(),
                 "fence_survives_switch_reboot": l.about.persist.get(i),
                 "verdict": verdict,
-                "hold": m.hold(),
+                "hold": m.held(),
+                "hold_of": hold_of(m),
+                "left": holding::left(m.left()),
                 "alarms": alarms::shown([m.alarms(), &p.alarms], now),
                 "cameras": { "expected": expected, "back": back },
                 "peer": {
@@ -97,6 +100,15 @@ pub fn status(l: &Loop) -> Value {
         "traps": l.traps.as_ref().map(|t| traps(t, now)),
         "peers": peers,
     })
+}
+
+/// Whose hold it is.
+fn hold_of(m: &Machine) -> Option<&'static str> {
+    match (m.hold(), m.held_by_peer()) {
+        (true, _) => Some("this node"),
+        (false, true) => Some("the other node"),
+        (false, false) => None,
+    }
 }
 
 fn traps(service: &traps::Service, now: BootTime) -> Value {

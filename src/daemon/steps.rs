@@ -1,23 +1,28 @@
 //! What the steps do off the fast path, as plain functions: service, gate, handshakes.
 
 use std::net::SocketAddrV4;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
+use super::gate_keeper::{GateKeeper, OpensAtLast};
 use crate::config;
-use crate::detect::rtmp::{self, From};
+use crate::detect::rtmp::{self, From, RtmpFault};
+use crate::net::neighbour;
 use crate::net::netlink::Netlink;
+use crate::net::sent_syns::SentSyns;
 use crate::net::sockets::Connection;
-use crate::net::{gate, neighbour};
 use crate::service;
 use crate::takeover::event::Outcome;
-use crate::types::{IfIndex, Vip};
+use crate::types::IfIndex;
 
 /// Gap between two handshakes with a service that is starting.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
 /// One handshake with our own service may take this long.
 const OWN_HANDSHAKE: Duration = Duration::from_millis(500);
+/// After the time of a step is over the gate is opened here for so long; then each second elsewhere.
+const OPEN_QUICKLY: Duration = Duration::from_millis(250);
 
 /// C0+C1+C2 of a client, S0+S1+S2 of a server: bytes on a connection whose handshake is complete.
 const HANDSHAKE_BYTES: u64 = 3073;
@@ -45,24 +50,21 @@ pub async fn start_service(service: &config::Service) -> Outcome {
     }
 }
 
-/// Whose turn it is at one peer's gate: `nft` proves what it did, so two at once would see each other's work.
-pub type Turn = tokio::sync::Mutex<()>;
-
-/// Closes the gate: SYNs to the service are dropped.
-pub async fn close_gate(turn: &Turn, peer: &str, vip: Vip, port: u16) -> Outcome {
-    let _turn = turn.lock().await;
-    match gate::close(peer, vip.addr, port).await {
-        Ok(()) => {
+/// Closes the gate, as it was ordered: SYNs to the service are dropped.
+pub async fn close_gate(gate: &GateKeeper) -> Outcome {
+    match gate.obey().await {
+        Ok(_) => {
             Outcome::Done("SYNs are dropped until the service completes a handshake".to_owned())
         }
-        Err(e) => Outcome::Failed(e.to_string()),
+        Err(e) => Outcome::Failed(e),
     }
 }
 
-/// Waits until the service completes a handshake on the VIP, then opens the gate. The gate is opened in any case:
-/// a service that never answers must not leave a rule behind.
-pub async fn open_gate(turn: &Turn, peer: &str, at: SocketAddrV4, within: Duration) -> Outcome {
+/// Waits until the service completes a handshake on the VIP, then opens the gate. The gate is opened in any case, also
+/// when this is told to stop: a service that never answers must not leave a rule behind.
+pub async fn open_gate(gate: Arc<GateKeeper>, at: SocketAddrV4, within: Duration) -> Outcome {
     let begun = Instant::now();
+    let opens = OpensAtLast(gate.clone());
     let answered = timeout(within, async {
         loop {
             match rtmp::handshake(at, &From::Anywhere, OWN_HANDSHAKE).await {
@@ -75,20 +77,21 @@ pub async fn open_gate(turn: &Turn, peer: &str, at: SocketAddrV4, within: Durati
         }
     })
     .await;
-    let opened = {
-        let _turn = turn.lock().await;
-        gate::open(peer).await
-    };
-    match (answered, opened) {
-        (Ok(_), Ok(())) => Outcome::Done(format!(
-            "the service completed a handshake after {} ms; the gate is open",
-            begun.elapsed().as_millis()
-        )),
-        (Ok(_), Err(e)) => Outcome::Failed(format!("the gate cannot be removed: {e}")),
-        (Err(_), _) => Outcome::Failed(format!(
+    let waited = begun.elapsed().as_millis();
+    drop(opens);
+    if answered.is_err() {
+        // The answer is due now: a slow `nft` is not waited for.
+        let _ = timeout(OPEN_QUICKLY, gate.obey()).await;
+        return Outcome::Failed(format!(
             "the service on {at} completed no handshake within {} s",
             within.as_secs()
+        ));
+    }
+    match gate.obey().await {
+        Ok(_) => Outcome::Done(format!(
+            "the service completed a handshake after {waited} ms; the gate is open"
         )),
+        Err(e) => Outcome::Failed(format!("the gate cannot be removed yet: {e}")),
     }
 }
 
@@ -97,20 +100,51 @@ pub async fn open_gate(turn: &Turn, peer: &str, at: SocketAddrV4, within: Durati
 pub struct Way {
     /// VIP and port.
     pub at: SocketAddrV4,
-    /// By which of our interfaces or addresses.
-    pub from: From,
+    /// By which of our interfaces or addresses; or why it cannot be asked from here at all.
+    pub from: Result<From, String>,
+    /// Our interface on the VIP's network: what does not leave by it is not asked.
+    pub by: (String, IfIndex),
     /// In a port takeover the listening leg: it hears our other leg announce the VIP, and would go on asking ourselves.
     pub listening: Option<(Netlink, IfIndex)>,
 }
 
+/// What a question brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// The peer's service completed the handshake.
+    Serves,
+    /// It was asked and did not; in words.
+    Fails(String),
+    /// It was not asked, for a reason on our own side: nothing is known of the peer.
+    NotAsked(String),
+}
+
 impl Way {
-    /// One handshake; the fault in words if it fails. After a failure the peer's MAC address is asked for anew.
-    pub async fn ask(&self, within: Duration) -> Result<(), String> {
-        let answer = rtmp::handshake(self.at, &self.from, within).await;
+    /// One handshake. After a failure the peer's MAC address is asked for anew.
+    pub async fn ask(&self, within: Duration) -> Asked {
+        let (at, (name, index)) = (self.at, &self.by);
+        let from = match &self.from {
+            Ok(from) => from,
+            Err(why) => return Asked::NotAsked(why.clone()),
+        };
+        // Where it cannot be opened, an error of the socket below says so too.
+        let sent = SentSyns::open(*index, at).ok();
+        let answer = rtmp::handshake(at, from, within).await;
         if answer.is_err() {
             self.resolve_anew().await;
         }
-        answer.map(|_| ()).map_err(|e| e.to_string())
+        match (answer, sent.map(|s| s.any())) {
+            (Ok(_), Some(false)) => Asked::NotAsked(format!(
+                "the handshake with {at} was with this machine itself, or by another way than {name}: is {} set here too, or a route?",
+                at.ip()
+            )),
+            (Ok(_), Some(true) | None) => Asked::Serves,
+            (Err(e @ RtmpFault::Local { .. }), _) => Asked::NotAsked(e.to_string()),
+            (Err(e), Some(false)) => Asked::NotAsked(format!(
+                "our SYN to {at} did not leave by {name} (our address, our route, our firewall, or nobody answers ARP): {e}"
+            )),
+            (Err(e), Some(true) | None) => Asked::Fails(e.to_string()),
+        }
     }
 
     async fn resolve_anew(&self) {
@@ -142,12 +176,12 @@ pub async fn peer_serves(way: &Way, within: Duration) -> Outcome {
     way.resolve_anew().await;
     loop {
         let why = match way.ask(OWN_HANDSHAKE).await {
-            Ok(()) => {
+            Asked::Serves => {
                 return Outcome::Done(
                     "the peer's service completed a handshake on the VIP".to_owned(),
                 );
             }
-            Err(why) => why,
+            Asked::Fails(why) | Asked::NotAsked(why) => why,
         };
         if begun.elapsed() + ASK_AGAIN >= within {
             return Outcome::Failed(format!(

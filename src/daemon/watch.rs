@@ -47,10 +47,12 @@ pub struct Watched {
 /// A running capture.
 pub struct Watch {
     shared: Arc<Shared>,
+    on: (u32, MacAddr),
 }
 
 struct Shared {
     stop: AtomicBool,
+    over: AtomicBool,
     all_back: Notify,
     tracker: Mutex<Tracker>,
 }
@@ -78,19 +80,32 @@ impl Watch {
         );
         let shared = Arc::new(Shared {
             stop: AtomicBool::new(false),
+            over: AtomicBool::new(false),
             all_back: Notify::new(),
             tracker: Mutex::new(tracker),
         });
         let theirs = shared.clone();
+        let on = (watched.interface.0, watched.own_mac);
         std::thread::Builder::new()
             .name("verify".to_owned())
             .spawn(move || {
                 if let Err(e) = follow(capture, &watched, &theirs, &tx) {
                     tracing::error!(error = %e, "verification stopped");
                 }
+                theirs.over.store(true, Ordering::Relaxed);
             })
             .map_err(|e| format!("cannot start the verification thread: {e}"))?;
-        Ok(Watch { shared })
+        Ok(Watch { shared, on })
+    }
+
+    /// True as long as it captures.
+    pub fn runs(&self) -> bool {
+        !self.shared.over.load(Ordering::Relaxed)
+    }
+
+    /// Index and MAC address of the interface on which it captures, as they were when it began.
+    pub fn on(&self) -> (u32, MacAddr) {
+        self.on
     }
 
     /// The gate dropped SYNs from `from` (microseconds since the epoch) to `to`, or still does.

@@ -60,11 +60,15 @@ pub struct IcmpProbe {
     malformed: AtomicU64,
 }
 
-/// Passes echo replies from `target` with our `id`. A raw IPv4 socket's filter starts at the IP
-/// header.
-fn filter(target: Ipv4Addr, id: u16) -> [SockFilter; 9] {
+/// Passes echo replies from `target` with our `id`, unless they came by the loopback: where the target is an address
+/// of this machine, our own kernel answers. A raw IPv4 socket's filter starts at the IP header.
+fn filter(target: Ipv4Addr, id: u16) -> [SockFilter; 11] {
+    const IFINDEX: u32 = 0xffff_f008; // SKF_AD_OFF + SKF_AD_IFINDEX: where it was received
+    const LOOPBACK: u32 = 1; // LOOPBACK_IFINDEX of the kernel, in every namespace
     let f = SockFilter::new;
     [
+        f(0x20, 0, 0, IFINDEX),           // ld ifidx
+        f(0x15, 8, 0, LOOPBACK),          // jeq #1, drop
         f(0x20, 0, 0, 12),                // ld [12]: source address
         f(0x15, 0, 6, u32::from(target)), // jne #target, drop
         f(0xb1, 0, 0, 0),                 // ldxb 4*([0]&0xf): IP header length

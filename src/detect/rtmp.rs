@@ -9,7 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout, timeout_at};
 
-const VERSION: u8 = 3;
+/// The first byte of C0 and S0.
+pub const VERSION: u8 = 3;
 /// C1, C2, S1, S2: two times of 4 bytes and 1528 of anything.
 const PART_LEN: usize = 1536;
 /// How long we wait, after a good handshake, for the server to close its side too.
@@ -185,8 +186,9 @@ async fn talk(
     Ok(())
 }
 
-/// Section 5.2.2 and 5.2.3. The zero after the time marks the plain handshake, without digests.
-fn c0_c1() -> Vec<u8> {
+/// What a client says first: C0 and C1 (sections 5.2.2 and 5.2.3). The zero after the time marks the plain handshake,
+/// without digests. A server answers with S0, whose first byte is [`VERSION`].
+pub fn c0_c1() -> Vec<u8> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let mut seed = since.map_or(1, |d| d.as_nanos() as u64) | 1;
     let mut bytes = Vec::with_capacity(1 + PART_LEN);

@@ -170,6 +170,7 @@ pub async fn add(
 /// # Errors
 /// [`NetlinkError`] when the kernel refuses the question.
 pub async fn all(netlink: &Netlink) -> Result<Vec<AddressState>, NetlinkError> {
+    let _one = netlink.listing().await;
     let mut request = netlink.handle.address().get();
     request.message_mut().header.family = AddressFamily::Inet;
     let messages: Result<Vec<_>, _> = request.execute().try_collect().await;

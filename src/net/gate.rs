@@ -1,22 +1,34 @@
 //! The gate: while the service is not ready, new connections to it are dropped, not refused, so that
 //! cameras try again in a second instead of backing off.
 //!
-//! One nftables table per peer, named after it, holds one rule; taking the table away opens the
-//! gate whatever happened before. It runs `nft`: never call it on the fast path.
+//! One nftables table per peer, named after it, holds one rule and the set that it looks into, whose one element has a
+//! timeout: the kernel opens the gate by itself when nobody closes it again, and taking the table away opens it at once.
+//! Each `nft` runs on a thread of its own: never more than a few of them hang, and nobody else waits for one.
 
 use std::io;
 use std::net::Ipv4Addr;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
+use tokio::sync::oneshot;
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 const TABLE_PREFIX: &str = "standin_";
 const FAMILY: &str = "ip";
 /// The longest `nft` may take; it answers in milliseconds unless the machine is in trouble.
 const DEADLINE: Duration = Duration::from_secs(2);
+/// A gate that nobody closes again is opened by the kernel after this: our own end, or a hang, locks nobody out.
+pub const CLOSED_FOR: Duration = Duration::from_secs(5);
+/// So many `nft` at once; more than that hang, and another would hang too.
+const AT_ONCE: usize = 4;
+/// Stack of the thread of an `nft`, in bytes.
+const STACK: usize = 1 << 18;
+
+static RUNNING: AtomicUsize = AtomicUsize::new(0);
 
 /// The gate could not be moved, or its position not be proven.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +47,9 @@ pub enum GateError {
     /// It hung, and was killed.
     #[error("cannot {0}: `nft` did not answer within {deadline} s and was killed", deadline = DEADLINE.as_secs())]
     Timeout(String),
+    /// Earlier ones hang.
+    #[error("cannot {0}: {AT_ONCE} earlier `nft` hang (a disk that does not answer?)")]
+    Busy(String),
     /// It refused.
     #[error("cannot {doing}: nft says: {said} (it needs CAP_NET_ADMIN and the kernel's nf_tables)")]
     Refused {
@@ -59,7 +74,7 @@ pub enum GateError {
 
 /// The table of a peer. Two peers never share one: everything but letters and digits is written as
 /// `_` and two hexadecimal digits.
-fn table(peer: &str) -> String {
+pub fn table(peer: &str) -> String {
     table_of(TABLE_PREFIX, peer)
 }
 
@@ -79,15 +94,32 @@ pub(super) fn table_of(prefix: &str, peer: &str) -> String {
 /// whether the table was there or not. The hook lies before connection tracking and before Docker's
 /// port forwarding, which would change the address.
 fn closing(table: &str, vip: Ipv4Addr, port: u16) -> String {
+    let element = element(vip, port);
     format!(
         "add table {FAMILY} {table}\n\
          delete table {FAMILY} {table}\n\
          table {FAMILY} {table} {{\n\
+         \x20 set closed {{\n\
+         \x20   type ipv4_addr . inet_service; flags timeout;\n\
+         \x20   elements = {{ {element} }}\n\
+         \x20 }}\n\
          \x20 chain gate {{\n\
          \x20   type filter hook prerouting priority raw; policy accept;\n\
-         \x20   iifname != \"lo\" ip daddr {vip} tcp dport {port} tcp flags & (fin|syn|rst|ack) == syn counter drop\n\
+         \x20   iifname != \"lo\" ip daddr . tcp dport @closed tcp flags & (fin|syn|rst|ack) == syn counter drop\n\
          \x20 }}\n\
          }}\n"
+    )
+}
+
+fn element(vip: Ipv4Addr, port: u16) -> String {
+    format!("{vip} . {port} timeout {}s", CLOSED_FOR.as_secs())
+}
+
+/// The element with its whole time again, in one transaction; refused where the table is gone.
+fn again(table: &str, vip: Ipv4Addr, port: u16) -> String {
+    format!(
+        "flush set {FAMILY} {table} closed\nadd element {FAMILY} {table} closed {{ {} }}\n",
+        element(vip, port)
     )
 }
 
@@ -96,7 +128,7 @@ pub fn rules(peer: &str, vip: Ipv4Addr, port: u16) -> String {
     closing(&table(peer), vip, port)
 }
 
-/// Closes the gate of `peer`: SYNs to `vip`:`port` from other machines are dropped. Connections from
+/// Closes the gate of `peer` for [`CLOSED_FOR`]: SYNs to `vip`:`port` from other machines are dropped. Connections from
 /// this machine itself, such as a health check, still pass. Again is fine; the last word counts.
 ///
 /// # Errors
@@ -106,6 +138,20 @@ pub async fn close(peer: &str, vip: Ipv4Addr, port: u16) -> Result<(), GateError
     let name = table(peer);
     nft(&["-f", "-"], &closing(&name, vip, port), &doing).await?;
     prove(&name, true, doing).await
+}
+
+/// Keeps a closed gate closed for another [`CLOSED_FOR`]. True if it was gone, because somebody flushed the rules, and is
+/// there again.
+///
+/// # Errors
+/// [`GateError`]; the kernel opens the gate when the time that it had is over.
+pub async fn keep_closed(peer: &str, vip: Ipv4Addr, port: u16) -> Result<bool, GateError> {
+    let doing = format!("keep the gate to {vip}:{port} closed");
+    match nft(&["-f", "-"], &again(&table(peer), vip, port), &doing).await {
+        Ok(_) => Ok(false),
+        Err(GateError::Refused { .. }) => close(peer, vip, port).await.map(|()| true),
+        Err(e) => Err(e),
+    }
 }
 
 /// Opens the gate of `peer`. An open one is fine.
@@ -171,7 +217,7 @@ async fn prove(name: &str, expected: bool, doing: String) -> Result<(), GateErro
 }
 
 pub(super) async fn nft(arguments: &[&str], input: &str, doing: &str) -> Result<String, GateError> {
-    let result = timeout(DEADLINE, run(arguments, input)).await;
+    let result = on_a_thread(arguments, input, doing).await?;
     let output = match result {
         Err(_) => return Err(GateError::Timeout(doing.to_owned())),
         Ok(Err(e)) if e.kind() == io::ErrorKind::NotFound => {
@@ -191,6 +237,50 @@ pub(super) async fn nft(arguments: &[&str], input: &str, doing: &str) -> Result<
         doing: doing.to_owned(),
         said: said.lines().next().unwrap_or("nothing").to_owned(),
     })
+}
+
+/// To start a program waits until it was read from the disk, which may hang: that is waited for on a thread that has
+/// nothing else to do.
+async fn on_a_thread(
+    arguments: &[&str],
+    input: &str,
+    doing: &str,
+) -> Result<Result<io::Result<std::process::Output>, Elapsed>, GateError> {
+    let arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
+    let input = input.to_owned();
+    let (answer, answered) = oneshot::channel();
+    if RUNNING.fetch_add(1, Ordering::SeqCst) >= AT_ONCE {
+        RUNNING.fetch_sub(1, Ordering::SeqCst);
+        return Err(GateError::Busy(doing.to_owned()));
+    }
+    let failed = |source| GateError::Run {
+        doing: doing.to_owned(),
+        source,
+    };
+    let thread = std::thread::Builder::new().name("nft".to_owned());
+    let spawned = thread.stack_size(STACK).spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let result = match runtime {
+            Ok(runtime) => runtime.block_on(async {
+                let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+                timeout(DEADLINE, run(&arguments, &input)).await
+            }),
+            Err(e) => Ok(Err(e)),
+        };
+        RUNNING.fetch_sub(1, Ordering::SeqCst);
+        let _ = answer.send(result);
+    });
+    if let Err(e) = spawned {
+        RUNNING.fetch_sub(1, Ordering::SeqCst);
+        return Err(failed(e));
+    }
+    match timeout(DEADLINE + DEADLINE / 4, answered).await {
+        Ok(Ok(result)) => Ok(result),
+        Ok(Err(_)) => Err(failed(io::Error::other("its thread ended"))),
+        Err(_) => Err(GateError::Timeout(doing.to_owned())),
+    }
 }
 
 async fn run(arguments: &[&str], input: &str) -> io::Result<std::process::Output> {
@@ -237,9 +327,13 @@ mod tests {
         let expected = r#"add table ip standin_s
 delete table ip standin_s
 table ip standin_s {
+  set closed {
+    type ipv4_addr . inet_service; flags timeout;
+    elements = { 192.168.1.101 . 1935 timeout 5s }
+  }
   chain gate {
     type filter hook prerouting priority raw; policy accept;
-    iifname != "lo" ip daddr 192.168.1.101 tcp dport 1935 tcp flags & (fin|syn|rst|ack) == syn counter drop
+    iifname != "lo" ip daddr . tcp dport @closed tcp flags & (fin|syn|rst|ack) == syn counter drop
   }
 }
 "#;

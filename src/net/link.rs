@@ -69,6 +69,17 @@ pub async fn link(netlink: &Netlink, name: &str) -> Result<Option<LinkState>, Ne
     }
 }
 
+/// All interfaces of this machine (of this network namespace).
+///
+/// # Errors
+/// [`NetlinkError`] when the kernel refuses the question.
+pub async fn all(netlink: &Netlink) -> Result<Vec<LinkState>, NetlinkError> {
+    let _one = netlink.listing().await;
+    let messages: Result<Vec<_>, _> = netlink.handle.link().get().execute().try_collect().await;
+    let messages = messages.map_err(|e| NetlinkError::new("list the interfaces", e))?;
+    Ok(messages.iter().map(LinkState::from_message).collect())
+}
+
 /// The IPv4 addresses of an interface with their prefix lengths, in the kernel's order.
 ///
 /// # Errors

@@ -3,10 +3,12 @@
 //! The crates below break their interface every few months; nothing outside of `net` sees them.
 
 use std::io;
+use std::sync::Arc;
 
 use rtnetlink::Handle;
 use rtnetlink::packet_core::NetlinkPayload;
 use rtnetlink::packet_route::RouteNetlinkMessage;
+use tokio::sync::{Mutex, MutexGuard};
 
 /// A request to the kernel that failed.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +50,8 @@ impl NetlinkError {
 #[derive(Clone, Debug)]
 pub struct Netlink {
     pub(super) handle: Handle,
+    /// One list at a time: the kernel refuses a second one on the same socket while the first is read (EBUSY).
+    listing: Arc<Mutex<()>>,
 }
 
 impl Netlink {
@@ -66,7 +70,15 @@ impl Netlink {
                 source,
             })?;
         tokio::spawn(connection);
-        Ok(Netlink { handle })
+        Ok(Netlink {
+            handle,
+            listing: Arc::default(),
+        })
+    }
+
+    /// To be held while a list is asked for and read.
+    pub(super) async fn listing(&self) -> MutexGuard<'_, ()> {
+        self.listing.lock().await
     }
 }
 

@@ -50,6 +50,23 @@ pub enum Action {
     ReadFence,
     /// Read our fence of the peer and our own port; answered by `Tied`. One at a time.
     ReadTie,
+    /// Read each port of the fence once, to say how it is; answered by `ReadBack`. Only while no task of the fence runs.
+    ReadBack,
+    /// Ask who has the VIP that we own: by broadcast, and by unicast to the peer, from our own address.
+    AskVip {
+        /// The peer's MAC address, where known.
+        to: Option<MacAddr>,
+    },
+    /// Make one RTMP handshake with the machine at this MAC address on the VIP that we own; answered by `PeerServes`.
+    AskServes {
+        /// Its MAC address.
+        mac: MacAddr,
+    },
+    /// Ask the switches where this machine hangs; answered by `Located`.
+    Locate {
+        /// Its MAC address.
+        mac: MacAddr,
+    },
     /// Answer a foreign claim of the VIP (RFC 5227 section 2.4, rate-limited by the core).
     Defend,
     /// Tell a person.

@@ -13,7 +13,7 @@ use super::verdict::Cause;
 use crate::types::{BootTime, Epoch, MacAddr};
 
 /// The fence is read again this often while we own the VIP.
-const FENCE_CHECK: Duration = Duration::from_secs(2);
+const FENCE_CHECK: Duration = Duration::from_secs(1);
 /// A foreign claim is answered at most this often (RFC 5227 DEFEND_INTERVAL).
 const DEFEND_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -53,7 +53,9 @@ impl Machine {
         if own.fence_check.is_some_and(|at| at <= now) {
             own.fence_check = Some(now + FENCE_CHECK);
             self.out.push(Action::ReadFence);
+            self.fence_looked_at();
         }
+        self.keep_looking(now);
     }
 
     fn expired(&mut self, now: BootTime) {
@@ -67,35 +69,38 @@ impl Machine {
         self.become_state(State::Standby, "the VIP's lifetime passed unrenewed");
     }
 
-    /// Another machine claims the VIP that we own.
-    pub(super) fn foreign_claim(&mut self, now: BootTime, mac: MacAddr) {
-        let peer = self.evidence.pinned == Some(mac);
-        let releasing = matches!(self.state, State::Releasing(_));
-        let Some(own) = &mut self.own else { return };
-        if releasing || own.defend_after > now {
-            return;
-        }
-        own.defend_after = now + DEFEND_INTERVAL;
-        let grounds = own.grounds;
-        self.out.push(Action::Defend);
-        if grounds == Grounds::Fenced && peer {
-            self.out.push(Action::ReadFence);
-        }
-        let who = if peer { "the peer" } else { "another machine" };
-        self.alert(
-            Level::Critical,
-            format!("{who} ({mac}) claims the VIP that we own: defended"),
-        );
-        if grounds == Grounds::Unfenced && peer && !self.fence_lost {
-            self.refence(
-                now,
-                "the peer that was never fenced is back: fencing it now, or giving the VIP up",
-            );
+    /// How the fence stands for all that we know, as `status` says it.
+    pub fn fence_words(&self) -> Option<&'static str> {
+        match self.own.as_ref()?.grounds {
+            Grounds::Fenced | Grounds::Unfenced if self.fence_lost => Some("lost"),
+            Grounds::Fenced if self.looks.stale() => Some("stale"),
+            Grounds::Fenced => Some("proven"),
+            Grounds::Unfenced => Some("unclear"),
+            Grounds::Yielded | Grounds::Vacant => None,
         }
     }
 
+    /// Another machine claims the VIP that we own.
+    pub(super) fn foreign_claim(&mut self, now: BootTime, mac: MacAddr) {
+        if matches!(self.state, State::Releasing(_)) {
+            return;
+        }
+        let Some(own) = &mut self.own else { return };
+        if own.defend_after <= now {
+            own.defend_after = now + DEFEND_INTERVAL;
+            self.out.push(Action::Defend);
+            let peer = self.evidence.pinned == Some(mac);
+            let who = if peer { "the peer" } else { "another machine" };
+            self.alert(
+                Level::Critical,
+                format!("{who} ({mac}) claims the VIP that we own: defended"),
+            );
+        }
+        self.foreign_heard(now, mac);
+    }
+
     /// We own the VIP and nothing keeps the peer from it: fence it at once, or give the VIP up.
-    fn refence(&mut self, now: BootTime, why: &str) {
+    pub(super) fn refence(&mut self, now: BootTime, why: &str) {
         self.fence_lost = true;
         self.alert(Level::Critical, why);
         self.stop_tasks(why);
@@ -147,6 +152,7 @@ impl Machine {
             // A takeover that was suspended goes on when the carrier is back: its fence stands.
             (State::Taking(t), false) if matches!(t.cause, Cause::Resumed | Cause::Suspended) => {
                 let cause = t.cause;
+                self.goes_on = t.permitted;
                 self.stop_tasks("our own interface lost its carrier");
                 self.give_up_address();
                 self.take(now, cause, true);
@@ -197,6 +203,7 @@ impl Machine {
     }
 
     pub(super) fn fence_read(&mut self, now: BootTime, read: FenceRead) {
+        self.fence_was_read(now, read);
         match read {
             FenceRead::Present | FenceRead::Foreign => self.evidence.switch_silent = None,
             FenceRead::Unknown => self.evidence.switch_silent = Some(now),
@@ -286,6 +293,7 @@ impl Machine {
         );
         if self.own.is_some()
             || !free
+            // A grant comes of an order that a person gave there; a hold there is not in its way.
             || self.hold
             || !self.evidence.carrier
             || epoch <= self.claimed_epoch
@@ -303,6 +311,7 @@ impl Machine {
     pub(super) fn give_up_address(&mut self) {
         self.own = None;
         self.fence_lost = false;
+        self.stop_looking();
         self.out.push(Action::DropAddress);
         self.park_soon(self.seen);
     }

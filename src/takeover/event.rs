@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::left::PortLeft;
 use super::state::{Grounds, Phase};
 use super::step::Step;
 use super::verdict::Verified;
@@ -31,6 +32,11 @@ pub enum Event {
         ok: bool,
         /// What went wrong, in words; empty if `ok`.
         fault: String,
+    },
+    /// The peer's service was not asked, for a reason on our own side: nothing is known of the peer.
+    ServiceNotAsked {
+        /// Why, in words.
+        why: String,
     },
     /// The peer's switch port was read.
     PeerPort {
@@ -65,6 +71,24 @@ pub enum Event {
     /// Answers [`super::action::Action::ReadTie`]: true if our fence of the peer stands, and our own port has the peer's
     /// mark.
     Tied(bool),
+    /// The ports of a fence that was left in place were read, each.
+    ReadBack(Vec<PortLeft>),
+    /// Where a machine hangs that answers for the VIP which we own.
+    Located {
+        /// Its MAC address.
+        mac: MacAddr,
+        /// Switch, port and LLDP name; `None`: no switch knows it.
+        place: Option<String>,
+    },
+    /// The machine at this MAC address completed an RTMP handshake on the VIP, which we own too, or did not.
+    PeerServes {
+        /// Its MAC address.
+        mac: MacAddr,
+        /// True if S0 arrived.
+        ok: bool,
+        /// What went wrong, in words; empty if `ok`.
+        fault: String,
+    },
     /// A step's task has ended.
     StepEnded {
         /// Which step.
@@ -176,6 +200,8 @@ pub enum Order {
     Release,
     /// Operator hold: no automatic action.
     Hold(bool),
+    /// The same for this node of a pair only; off: the other node's hold does not bind this one.
+    HoldHere(bool),
 }
 
 /// What journal, kernel and switch say at the start of the daemon.
@@ -205,6 +231,15 @@ pub struct Recovered {
     pub boot_started: BootTime,
     /// Operator hold.
     pub hold: bool,
+    /// It binds this node only.
+    #[serde(default)]
+    pub hold_here: bool,
+    /// The other node of the pair had said that it was told to hold.
+    #[serde(default)]
+    pub peer_hold: bool,
+    /// We gave way to the peer twice, and no person has looked yet.
+    #[serde(default)]
+    pub flapping: bool,
     /// Carrier of our interface now.
     pub carrier: bool,
 }
@@ -225,6 +260,9 @@ impl Recovered {
             healthy: false,
             boot_started: now,
             hold: false,
+            hold_here: false,
+            peer_hold: false,
+            flapping: false,
             carrier: true,
         }
     }

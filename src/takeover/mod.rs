@@ -12,7 +12,10 @@ pub mod alarm;
 pub mod event;
 pub mod evidence;
 pub mod flow;
+pub mod keeping;
+pub mod left;
 mod observed;
+mod orders;
 mod outcome;
 mod ownerless;
 mod pairing;
@@ -25,6 +28,7 @@ mod silence;
 mod standby;
 pub mod state;
 pub mod step;
+mod stopping;
 mod taking;
 pub mod timeline;
 mod timers;
@@ -34,7 +38,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::types::{Attempt, BootTime, Epoch};
 use action::{Action, Alert, Level};
-use event::{Event, Order};
+use event::Event;
 use evidence::Evidence;
 use policy::Policy;
 use state::{Ownership, State, Why};
@@ -53,7 +57,13 @@ pub struct Machine {
     /// Set while the VIP is on our interface (and it is our doing).
     own: Option<Ownership>,
     hold: bool,
+    /// Whom it binds, and what the other node of a pair was told.
+    #[serde(default)]
+    bound: orders::Bound,
     planned: bool,
+    /// The taking that begins next goes on with what a hold that is on did not end.
+    #[serde(default)]
+    goes_on: bool,
     attempt: u32,
     /// Tasks that still owe their answer; no second attempt of the same step starts before.
     owed: Vec<(Step, Attempt)>,
@@ -80,6 +90,12 @@ pub struct Machine {
     /// What a person must know, until it is over.
     #[serde(default)]
     alarms: alarm::Alarms,
+    /// What a takeover without ownership has left at the switch.
+    #[serde(default)]
+    left: left::Left,
+    /// What the owner looks at.
+    #[serde(default)]
+    looks: keeping::Looks,
     /// Cameras: expected, back.
     cameras: (u32, u32),
     /// The `now` of the last call.
@@ -127,7 +143,9 @@ impl Machine {
             epoch: Epoch(0),
             own: None,
             hold: false,
+            bound: orders::Bound::default(),
             planned: false,
+            goes_on: false,
             attempt: 0,
             owed: Vec::new(),
             timers,
@@ -142,6 +160,8 @@ impl Machine {
             told: None,
             refused: None,
             alarms: alarm::Alarms::default(),
+            left: left::Left::default(),
+            looks: keeping::Looks::default(),
             cameras: (0, 0),
             seen: now,
             last_flow: None,
@@ -157,7 +177,7 @@ impl Machine {
     /// The state as `status` prints it: `held` where the operator's hold keeps it from acting.
     pub fn label(&self) -> String {
         match &self.state {
-            State::Standby | State::Suspect(_) if self.hold => "held".to_owned(),
+            State::Standby | State::Suspect(_) if self.held() => "held".to_owned(),
             s => s.to_string(),
         }
     }
@@ -188,11 +208,6 @@ impl Machine {
         self.epoch
     }
 
-    /// True if the operator's hold is on.
-    pub fn hold(&self) -> bool {
-        self.hold
-    }
-
     /// True if the takeover under way, or the last one, was ordered by a person.
     pub fn planned(&self) -> bool {
         self.planned
@@ -208,19 +223,6 @@ impl Machine {
         self.cameras
     }
 
-    /// The steps of the takeover or release under way, or else of the last one.
-    pub fn flow(&self) -> Option<&flow::Flow> {
-        match &self.state {
-            State::Taking(t) => Some(&t.flow),
-            State::Releasing(r) => Some(&r.flow),
-            State::Standby
-            | State::Suspect(_)
-            | State::Confirming(_)
-            | State::Active { .. }
-            | State::Halted { .. } => self.last_flow.as_ref(),
-        }
-    }
-
     /// What our heartbeats say.
     pub fn flags(&self) -> Flags {
         Flags {
@@ -229,7 +231,7 @@ impl Machine {
             wants_yield: self.wants_yield,
             yielded: self.yielded,
             grants: self.grants,
-            hold: self.hold,
+            hold: self.hold && !self.bound.here_only,
         }
     }
 
@@ -245,6 +247,7 @@ impl Machine {
             Event::VipSeen { mac } => self.vip_seen(now, mac),
             Event::Pong => self.pong(now),
             Event::Service { ok, fault } => self.service_probed(now, ok, fault),
+            Event::ServiceNotAsked { why } => self.service_not_asked(now, &why),
             Event::PeerPort { up } => self.port_read(now, up),
             Event::SwitchSilent => self.switch_silent(now),
             Event::PortHint => self.port_hinted(now),
@@ -258,6 +261,9 @@ impl Machine {
             Event::FenceSet { attempt } => self.fence_set(now, attempt),
             Event::FenceRead(read) => self.fence_read(now, read),
             Event::Tied(tied) => self.tie_read(now, tied),
+            Event::ReadBack(ports) => self.read_back(now, ports),
+            Event::Located { mac, place } => self.located(mac, place),
+            Event::PeerServes { mac, ok, .. } => self.peer_asked(now, mac, ok),
             Event::StepEnded {
                 step,
                 attempt,
@@ -299,7 +305,12 @@ impl Machine {
                         .filter(|_| self.silence_open(t))
                         .map(|s| s.next),
                 );
-                due.extend([t.yield_until, t.refence_until].into_iter().flatten());
+                due.extend(
+                    [t.yield_until, t.refence_until, self.order_due()]
+                        .into_iter()
+                        .flatten(),
+                );
+                due.extend(self.service_matters().then(|| self.service_due()));
                 due.extend(t.fence_after.filter(|at| *at > self.seen));
             }
             State::Active { .. } | State::Halted { .. } => {}
@@ -311,8 +322,10 @@ impl Machine {
         due.extend(self.park_due());
         due.extend(self.ownerless_due());
         due.extend(self.tie_due());
+        due.extend(self.left_due());
         if let Some(own) = &self.own {
             due.extend([own.renew, own.fence_check].into_iter().flatten());
+            due.push(self.looks.due());
         }
         due.into_iter().min()
     }
@@ -336,15 +349,8 @@ impl Machine {
         }
         self.park_timers(now);
         self.ownerless_timers(now);
+        self.left_timers(now);
         self.watch(now);
-    }
-
-    fn order(&mut self, now: BootTime, order: Order) {
-        match order {
-            Order::Takeover => self.order_takeover(now),
-            Order::Release => self.order_release(now),
-            Order::Hold(on) => self.order_hold(on),
-        }
     }
 
     fn alert(&mut self, level: Level, text: impl Into<String>) {

@@ -9,6 +9,9 @@ use super::step::Step;
 use super::verdict::Cause;
 use crate::types::{BootTime, Epoch, MacAddr};
 
+/// Key of the alarm that the peer's service cannot be asked from here.
+const CANNOT_ASK: &str = "cannot-ask";
+
 /// A kind of sign of the peer's life.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sign {
@@ -91,17 +94,19 @@ impl Machine {
             );
         }
         self.silence_broken(now);
-        self.peer_returned(mac);
+        self.peer_answered(Some(mac));
     }
 
     pub(super) fn pong(&mut self, now: BootTime) {
         if self.own.is_none() && self.evidence.pong(now) {
             self.life_seen(now, Sign::Path, "it answers ICMP");
+            self.peer_answered(None);
         }
     }
 
     pub(super) fn service_probed(&mut self, now: BootTime, ok: bool, fault: String) {
         self.timers.service_pending = false;
+        self.settle(CANNOT_ASK, "the peer's service can be asked again");
         if self.own.is_some() {
             return;
         }
@@ -110,6 +115,7 @@ impl Machine {
             if now < self.evidence.life() + self.policy.detect.suspect_after {
                 self.evidence.service_failed(fault);
             }
+            self.peer_did_not_serve();
             return;
         }
         self.evidence.service_completed(now);
@@ -126,6 +132,20 @@ impl Machine {
         if back {
             let why = "the peer's service completes handshakes again";
             self.become_state(State::Standby, why);
+        }
+        self.peer_served();
+    }
+
+    /// Our own address, route, socket or firewall: a fault of ours, and no evidence of the peer. While the machine does not
+    /// answer at all, its service is not what is missing.
+    pub(super) fn service_not_asked(&mut self, now: BootTime, why: &str) {
+        self.timers.service_pending = false;
+        let alive = now < self.evidence.life() + self.policy.detect.suspect_after;
+        if self.own.is_none() && alive {
+            let text = format!(
+                "the peer's service cannot be asked from here, so nothing is known of it: {why}"
+            );
+            self.tell(CANNOT_ASK, Level::Warning, text);
         }
     }
 
@@ -166,6 +186,10 @@ impl Machine {
         }
         self.epoch = self.epoch.max(beat.epoch);
         let (wants, grants, holds) = (beat.wants_yield, beat.grants, beat.holds);
+        // A sender of version 1 does not say.
+        if beat.interval.is_some() {
+            self.peer_says_hold(now, beat.hold);
+        }
         let theirs = (beat.epoch, beat.node.clone());
         let data = self.evidence.beat(now, beat);
         self.look_at_preference();
@@ -178,6 +202,7 @@ impl Machine {
         if data && self.own.is_none() {
             let what = "its heartbeats arrive on the data path";
             self.life_seen(now, Sign::Path, what);
+            self.peer_answered(None);
         }
         if let Some(epoch) = grants {
             self.granted(now, epoch);

@@ -3,7 +3,7 @@
 use super::Machine;
 use super::action::{Action, Level};
 use super::event::Outcome;
-use super::flow::Turn;
+use super::flow::{Flow, Turn};
 use super::policy::Unproven;
 use super::state::{Grounds, State};
 use super::step::{self, OnFailure, Step};
@@ -85,6 +85,7 @@ impl Machine {
                 }
                 if let Some(own) = &mut self.own {
                     own.grounds = Grounds::Fenced;
+                    self.proven_again(now);
                 }
             }
             Step::Claim => self.claimed(now),
@@ -115,7 +116,7 @@ impl Machine {
         if step == Step::Claim {
             return self.not_claimed(why);
         }
-        if step != Step::Fence {
+        if step != Step::Fence || self.end_if_answered() {
             return;
         }
         let anyway = self.claim_anyway(now);
@@ -219,6 +220,19 @@ impl Machine {
             matches!(&self.state, State::Active { verdict } if *verdict != Verified::Verified);
         if late && !self.unfenced() && expected > 0 && back >= expected {
             self.verified(now, Verified::Verified);
+        }
+    }
+
+    /// The steps of the takeover or release under way, or else of the last one.
+    pub fn flow(&self) -> Option<&Flow> {
+        match &self.state {
+            State::Taking(t) => Some(&t.flow),
+            State::Releasing(r) => Some(&r.flow),
+            State::Standby
+            | State::Suspect(_)
+            | State::Confirming(_)
+            | State::Active { .. }
+            | State::Halted { .. } => self.last_flow.as_ref(),
         }
     }
 }

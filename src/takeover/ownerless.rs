@@ -74,7 +74,7 @@ impl Machine {
             _ if !self.evidence.carrier => {
                 "our own interface has no carrier, so whether the peer serves cannot be seen from here".to_owned()
             }
-            State::Standby if self.hold => "the operator's hold is on".to_owned(),
+            State::Standby if self.held() => "the operator's hold is on".to_owned(),
             State::Standby | State::Confirming(_) => "the peer is looked at".to_owned(),
             State::Suspect(s) => s.why.to_string(),
             State::Taking(t) => {
@@ -96,7 +96,7 @@ impl Machine {
             State::Active { .. } => "it was lost".to_owned(),
             State::Halted { why } => why.clone(),
         };
-        let todo = if self.hold {
+        let todo = if self.held() {
             "`standin hold NAME off` lets this machine act"
         } else {
             "`standin status` says more, `standin takeover NAME` orders it, `standin plan NAME` prints what to do by hand"

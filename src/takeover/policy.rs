@@ -53,8 +53,15 @@ pub struct Policy {
     pub service_timeout: Duration,
     /// How long the cameras may take to come back.
     pub verify_within: Duration,
+    /// How long after a takeover was ordered the peer may still be fenced for it.
+    #[serde(default = "order_timeout")]
+    pub order_timeout: Duration,
     /// How long a release may take before everything is taken back.
     pub release_timeout: Duration,
+}
+
+fn order_timeout() -> Duration {
+    Duration::from_secs(30)
 }
 
 /// Times and counts of detection.

@@ -80,6 +80,9 @@ impl Machine {
             self.out.push(Action::PollPort);
         }
         if !self.watching() {
+            if self.service_matters() && self.service_due() <= now {
+                self.ask_service(now);
+            }
             return;
         }
         if self.timers.probe <= now {
@@ -95,10 +98,14 @@ impl Machine {
             self.out.push(Action::Ping);
         }
         if self.service_due() <= now {
-            self.timers.service_pending = true;
-            self.timers.service = now + self.policy.detect.service_interval;
-            self.out.push(Action::ProbeService);
+            self.ask_service(now);
         }
+    }
+
+    fn ask_service(&mut self, now: BootTime) {
+        self.timers.service_pending = true;
+        self.timers.service = now + self.policy.detect.service_interval;
+        self.out.push(Action::ProbeService);
     }
 
     /// A deadline that is noticed late because our own process stalled is no evidence.

@@ -16,6 +16,9 @@ impl Machine {
         // A grant for this very epoch may still be open: what it leads to has the next one.
         self.claimed_epoch = Epoch(r.epoch.0.saturating_sub(1));
         self.hold = r.hold;
+        self.bound.here_only = r.hold_here;
+        self.bound.peer = r.peer_hold;
+        self.looks.restore_flapping(r.flapping);
         self.planned = r.planned;
         self.evidence.pinned = self.policy.peer_mac.or(r.pinned);
         self.evidence.healthy = r.healthy;
@@ -37,6 +40,7 @@ impl Machine {
             Phase::Active => self.was_active(now, &r),
             Phase::Releasing => self.was_releasing(now, &r),
             Phase::Standby if r.fence == FenceRead::Present => {
+                self.leave_behind();
                 self.alert(Level::Critical, "the peer's port is shut and tagged as ours, but the journal knows of no takeover: `standin takeover` or `standin unfence` decides");
                 self.drop_stray(&r);
             }
@@ -96,6 +100,7 @@ impl Machine {
             self.own = Some(self.ownership_on(now, grounds));
             self.fence_lost = r.fence == FenceRead::Absent && grounds == Grounds::Fenced;
         }
+        self.goes_on = r.phase == Phase::Active;
         self.take(now, Cause::Resumed, true);
     }
 
@@ -118,7 +123,12 @@ impl Machine {
                 Level::Warning,
                 "restarted in the middle of a release: going on with it",
             );
-            return self.release(now, r.verdict.unwrap_or(Verified::Degraded));
+            self.release(now, r.verdict.unwrap_or(Verified::Degraded));
+            // Which of the two came first is not known: nothing is taken back by itself under a hold.
+            if let State::Releasing(release) = &mut self.state {
+                release.held_since = self.hold;
+            }
+            return;
         }
         self.look_again(now, r.same_boot, "restarted at the end of a release");
     }

@@ -57,6 +57,7 @@ impl Machine {
             next_probe: now,
             since: now,
             verdict,
+            held_since: false,
         };
         self.become_state(State::Releasing(releasing), "release ordered");
         self.advance(now);
@@ -160,8 +161,12 @@ impl Machine {
 
     /// The peer is not healthy: fence, prove and claim again.
     pub(super) fn retake(&mut self, now: BootTime, step: Step, why: &str) {
+        let held = matches!(&self.state, State::Releasing(r) if r.held_since);
         self.stop_tasks(why);
         self.grants = None;
+        if held {
+            return self.not_taken_back(now, step, why);
+        }
         self.alert(
             Level::Critical,
             format!("release failed at {step}: {why}; fencing the peer and taking the VIP back"),
@@ -169,5 +174,20 @@ impl Machine {
         self.timeline.clear();
         self.timeline.mark(Mark::Noticed, now);
         self.take(now, Cause::ReleaseFailed, false);
+    }
+
+    /// A hold was given after the release was ordered: a person decides what becomes of it.
+    fn not_taken_back(&mut self, now: BootTime, step: Step, why: &str) {
+        self.leave_behind();
+        self.give_up_address();
+        self.evidence.restart(now);
+        let said = format!("release failed at {step}: {why}; held, so nothing is taken back");
+        self.become_state(State::Standby, &said);
+        self.alert(
+            Level::Critical,
+            format!(
+                "{said}: `standin hold NAME off` takes the VIP back where the peer does not serve"
+            ),
+        );
     }
 }

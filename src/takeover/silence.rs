@@ -7,7 +7,7 @@ use super::state::{Silence, State, Taking};
 use super::step::Step;
 use super::timeline::Mark;
 use super::verdict::Cause;
-use crate::types::{Attempt, BootTime, MacAddr};
+use crate::types::{Attempt, BootTime};
 use std::time::Duration;
 
 /// Unanswered probes that make silence.
@@ -31,11 +31,12 @@ fn gap(window: &Silence, fast: Duration) -> Duration {
 
 impl Machine {
     pub(super) fn fence_set(&mut self, now: BootTime, attempt: Attempt) {
-        let State::Taking(t) = &self.state else {
+        let State::Taking(t) = &mut self.state else {
             return;
         };
         if matches!(t.flow.get(Step::Fence), Progress::Running { attempt: a, .. } if *a == attempt)
         {
+            t.fence_told = true;
             self.timeline.mark(Mark::FenceSet, now);
             self.open_silence(now);
         }
@@ -144,32 +145,6 @@ impl Machine {
         false
     }
 
-    /// True if a takeover that began by itself waits for a fence that could not be proven so far.
-    pub(super) fn unproven(&self) -> bool {
-        let State::Taking(t) = &self.state else {
-            return false;
-        };
-        let by_itself = match t.cause {
-            Cause::Dead | Cause::AliveElsewhere | Cause::Resumed => true,
-            // The VIP was ours: the peer is fenced again, unless that cannot be proven in time.
-            Cause::Suspended => t.refence_until.is_none() && self.evidence.carrier,
-            Cause::ServiceDead
-            | Cause::Planned
-            | Cause::Vacant
-            | Cause::Granted
-            | Cause::ReleaseFailed => false,
-        };
-        let waits = match t.flow.get(Step::Fence) {
-            Progress::Waiting | Progress::Pausing { .. } => true,
-            Progress::Running { .. }
-            | Progress::Stopping { .. }
-            | Progress::Done { .. }
-            | Progress::Failed { .. }
-            | Progress::Skipped => false,
-        };
-        self.own.is_none() && by_itself && waits && t.yield_until.is_none()
-    }
-
     /// Somebody answered for the VIP: the silence window begins anew.
     pub(super) fn silence_broken(&mut self, now: BootTime) {
         let interval = self.policy.detect.confirm_interval;
@@ -199,13 +174,6 @@ impl Machine {
             if !before_fence {
                 self.evidence.ask_witnesses(now);
             }
-        }
-    }
-
-    /// The peer answers for the VIP while the fence is not proven: it is back, whatever the switch says.
-    pub(super) fn peer_returned(&mut self, mac: MacAddr) {
-        if self.unproven() && self.evidence.pinned == Some(mac) {
-            self.abort("the peer answers for the VIP again and the fence was never proven");
         }
     }
 

@@ -20,6 +20,7 @@ const PREFERRED_GRACE: Duration = Duration::from_secs(30);
 impl Machine {
     pub(super) fn standby_timers(&mut self, now: BootTime) {
         self.tell_service_dead();
+        self.tell_flapping();
         if let Some(cause) = self.suspicion(now) {
             self.suspect(now, cause);
         }
@@ -158,8 +159,10 @@ impl Machine {
             None
         } else if !self.evidence.carrier {
             Some(Why::NoCarrier)
-        } else if self.hold {
+        } else if self.held() {
             Some(Why::OperatorHold)
+        } else if self.looks.flapping() {
+            Some(Why::Flapping)
         } else if cause == Cause::Vacant && self.second() && !self.may_ask(now) {
             Some(Why::Vacated)
         } else if !self.policy.auto {
@@ -202,6 +205,7 @@ impl Machine {
             | Why::Isolated
             | Why::Conflict
             | Why::AlertOnly
+            | Why::Flapping
             | Why::Vacated => Level::Critical,
         };
         self.alert(
@@ -259,42 +263,5 @@ impl Machine {
         }
         self.timeline.mark(Mark::Confirmed, now);
         self.take(now, cause, false);
-    }
-
-    pub(super) fn order_takeover(&mut self, now: BootTime) {
-        match &self.state {
-            State::Standby | State::Suspect(_) | State::Confirming(_) | State::Halted { .. } => {
-                self.suspect(now, Cause::Planned);
-                self.timeline.mark(Mark::Ordered, now);
-            }
-            State::Taking(_) | State::Active { .. } | State::Releasing(_) => {
-                let label = self.label();
-                self.alert(
-                    Level::Warning,
-                    format!("takeover ordered, but the state is {label}: nothing is done"),
-                );
-            }
-        }
-    }
-
-    pub(super) fn order_hold(&mut self, on: bool) {
-        if self.hold == on {
-            return;
-        }
-        let from = self.label();
-        self.hold = on;
-        let why = if on {
-            "operator's hold on"
-        } else {
-            "operator's hold off"
-        };
-        self.out.push(Action::Changed {
-            from,
-            to: self.label(),
-            why: why.to_owned(),
-        });
-        if on && self.unproven() {
-            self.abort("operator's hold, and the fence is not proven");
-        }
     }
 }

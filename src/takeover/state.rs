@@ -76,6 +76,8 @@ pub enum Why {
     Conflict,
     /// The policy for this verdict says alert.
     AlertOnly,
+    /// We gave way to the peer twice within ten minutes.
+    Flapping,
     /// The peer is alive and says that it does not hold the VIP.
     Vacated,
 }
@@ -89,6 +91,7 @@ impl fmt::Display for Why {
             Why::NoCarrier => "our own interface has no carrier",
             Why::Isolated => "isolated: too few witnesses answer us, so silence proves nothing",
             Why::Conflict => "conflict: another machine answers for the VIP",
+            Why::Flapping => "flapping: the VIP was given up twice within 10 minutes to a peer that could not be fenced; `standin takeover` orders it",
             Why::AlertOnly => "the policy for this verdict is alert",
             Why::Vacated => "the peer is alive and does not hold the VIP: it is the preferred node's to claim, or `standin takeover` orders it",
         })
@@ -125,6 +128,21 @@ pub struct Taking {
     pub told_unproven: bool,
     /// A person was told that the VIP is not silent, or that no witnesses answer.
     pub told_waiting: bool,
+    /// A hold that is on does not end it: it was ordered after, or takes back what a release under hold gave away.
+    #[serde(default)]
+    pub permitted: bool,
+    /// The switch was told by the running attempt at the fence.
+    #[serde(default)]
+    pub fence_told: bool,
+    /// The peer was heard since.
+    #[serde(default)]
+    pub answered: bool,
+    /// A handshake with the peer has failed since the last attempt at the fence.
+    #[serde(default)]
+    pub refused_since: bool,
+    /// When the order that began it expires.
+    #[serde(default)]
+    pub order_until: Option<BootTime>,
     /// A person was told that our own port is not moved.
     #[serde(default)]
     pub told_unmoved: bool,
@@ -165,6 +183,9 @@ pub struct Releasing {
     pub since: BootTime,
     /// What verification had said, for a release that stops before anything was given away.
     pub verdict: Verified,
+    /// A hold was given since the release was ordered: nothing is taken back by itself.
+    #[serde(default)]
+    pub held_since: bool,
 }
 
 /// On what grounds the VIP is owned.

@@ -197,7 +197,8 @@ pub const TAKEOVER: [Spec; 12] = [
     spec(
         Step::Open,
         By::Adapter,
-        &[Step::Claim, Step::Gate, Step::Service],
+        // Not the start command's return: cameras may come as soon as the service serves.
+        &[Step::Claim, Step::Gate],
         1,
         0,
         OnFailure::GoOn,

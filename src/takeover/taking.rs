@@ -68,6 +68,15 @@ impl Machine {
         }
         let refence_until =
             (self.own.is_some() && self.fence_lost).then(|| now + self.policy.refence_within);
+        self.nothing_left("the fence is gone on with");
+        // What continues an ownership, and what was ordered or allowed under a hold, is not ended by that hold: a later one does.
+        let allowed = std::mem::take(&mut self.goes_on);
+        let permitted = self.held()
+            && match cause {
+                Cause::Planned | Cause::ReleaseFailed | Cause::Suspended | Cause::Granted => true,
+                Cause::Resumed => self.own.is_some() || self.planned || allowed,
+                Cause::Dead | Cause::ServiceDead | Cause::AliveElsewhere | Cause::Vacant => false,
+            };
         let taking = Taking {
             cause,
             flow,
@@ -78,6 +87,11 @@ impl Machine {
             told_waiting: false,
             told_unmoved: false,
             fence_after: self.gives_way(cause).map(|wait| now + wait),
+            permitted,
+            fence_told: false,
+            answered: false,
+            refused_since: false,
+            order_until: (cause == Cause::Planned).then(|| now + self.policy.order_timeout),
             verdict: None,
             since: now,
         };
@@ -135,8 +149,12 @@ impl Machine {
             if step == Step::Claim && !self.may_claim(now) {
                 continue;
             }
-            if step == Step::Fence && !self.may_fence(now) {
-                continue;
+            if step == Step::Fence && !(self.may_attempt() && self.may_fence(now)) {
+                // A taking that was ended by this look starts nothing more.
+                if matches!(self.state, State::Taking(_)) {
+                    continue;
+                }
+                return;
             }
             let attempt = self.next_attempt();
             let within = step::timeout(step, &self.policy);
@@ -164,6 +182,7 @@ impl Machine {
             }
             if step == Step::Fence {
                 self.reset_silence();
+                self.new_fence_attempt();
             }
             if let (Step::Drop, Some(own)) = (step, &mut self.own) {
                 own.renew = None;
@@ -248,6 +267,7 @@ impl Machine {
             self.yield_over(now, false);
         }
         self.silence_timers(now);
+        self.order_timers(now);
         self.advance(now);
         self.refence_timers(now);
     }
@@ -262,23 +282,13 @@ impl Machine {
         }
         t.refence_until = None;
         if self.own.is_some() && !t.flow.get(Step::Fence).settled() {
-            self.alert(
-                Level::Critical,
-                "the fence of the peer was lost and cannot be proven: giving the VIP up",
-            );
-            self.stop_tasks("the fence was lost");
-            self.give_up_address();
-            self.evidence.restart(now);
-            // From standby a peer that serves is left alone, and a silent one is fenced and taken over from anew.
-            self.become_state(
-                State::Standby,
-                "the fence was lost and could not be proven again in time",
-            );
+            self.not_fenced_again(now);
         }
     }
 
     /// Leaves the takeover before anything was claimed; a fence that was set stays.
     pub(super) fn abort(&mut self, why: &str) {
+        self.leave_behind();
         self.stop_tasks(why);
         self.wants_yield = None;
         self.give_up_address();

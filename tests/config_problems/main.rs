@@ -54,6 +54,7 @@ impl Site {
 fn around() -> Surroundings {
     let facts = ProfileFacts::snmp_only;
     Surroundings {
+        vip_may_be_here: false,
         host_name: Some("standby-1.site.example".into()),
         profiles: Some(vec![
             facts("generic-qbridge", Persistence::Unknown),

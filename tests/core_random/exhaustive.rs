@@ -1,6 +1,7 @@
 //! Every short sequence of events, and every event, from every state.
 
 use standin::takeover::event::{FenceRead, Order};
+use standin::takeover::left::PortState;
 use standin::takeover::state::State;
 use standin::takeover::step::Step;
 
@@ -124,7 +125,7 @@ fn documented(from: &str, input: Input) -> &'static [&'static str] {
             "active" => &["releasing"],
             _ => &[""],
         },
-        Input::Order(Order::Hold(_)) => &["", "held", "standby", "suspect"],
+        Input::Order(Order::Hold(_) | Order::HoldHere(_)) => &["", "held", "standby", "suspect"],
         Input::Fence(FenceRead::Absent) => &["", "taking"],
         Input::Port(false) => &["", "confirming"],
         Input::AddressLost
@@ -136,6 +137,7 @@ fn documented(from: &str, input: Input) -> &'static [&'static str] {
         | Input::Witnesses
         | Input::Ghost(_)
         | Input::FenceSet
+        | Input::Left(_)
         | Input::Fence(_) => &["", "standby", "taking"],
         Input::Ends(..) => &["", "taking", "active", "releasing", "standby"],
         Input::Grants => &["", "standby", "taking"],
@@ -185,6 +187,9 @@ fn every_event_in_every_state_leads_where_the_table_says() {
         Input::Ghost(Step::Drop),
         Input::Cameras(4),
         Input::Order(Order::Hold(false)),
+        Input::Order(Order::HoldHere(false)),
+        Input::Left(PortState::Shut),
+        Input::Left(PortState::Open),
     ]);
     for pair in [false, true] {
         for (name, from) in every_state(pair) {

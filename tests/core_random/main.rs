@@ -8,6 +8,7 @@ mod watched;
 
 use standin::takeover::action::Action;
 use standin::takeover::event::{Beat, Event, FenceRead, Order, Recovered};
+use standin::takeover::left::PortState;
 use standin::takeover::step::Step;
 use standin::types::{BootTime, Epoch, MacAddr};
 
@@ -41,6 +42,7 @@ enum Input {
     Carrier(bool),
     AddressLost,
     FenceSet,
+    Left(PortState),
     Fence(FenceRead),
     /// The n-th task that runs answers.
     Ends(usize, Answer),

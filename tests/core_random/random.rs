@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use standin::takeover::event::{FenceRead, Order, Recovered};
+use standin::takeover::left::PortState;
 use standin::takeover::policy::{Policy, React, Unproven};
 use standin::takeover::state::{Grounds, Phase};
 use standin::takeover::step::{self, Step};
@@ -34,6 +35,7 @@ fn any_order() -> impl Strategy<Value = Order> {
         Just(Order::Takeover),
         Just(Order::Release),
         any::<bool>().prop_map(Order::Hold),
+        any::<bool>().prop_map(Order::HoldHere),
     ]
 }
 
@@ -61,6 +63,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         1 => Just(Input::AddressLost),
         3 => Just(Input::FenceSet),
         2 => any_read().prop_map(Input::Fence),
+        2 => proptest::sample::select(vec![PortState::Shut, PortState::Open, PortState::Unknown]).prop_map(Input::Left),
         24 => (0..6usize, any_answer()).prop_map(|(n, a)| Input::Ends(n, a)),
         1 => proptest::sample::select(steps).prop_map(Input::Ghost),
         1 => (0..5u32).prop_map(Input::Cameras),

@@ -4,10 +4,11 @@ use standin::takeover::Machine;
 use standin::takeover::action::Action;
 use standin::takeover::event::{Beat, Event, FenceRead, Order, Outcome, Recovered, Witness};
 use standin::takeover::flow::Progress;
+use standin::takeover::left::PortLeft;
 use standin::takeover::policy::{Policy, Unproven};
 use standin::takeover::state::{Grounds, Phase, State};
 use standin::takeover::step::{self, Step};
-use standin::types::{Attempt, BootTime, Epoch};
+use standin::types::{Attempt, BootTime, Epoch, PortRef};
 
 use super::{Answer, Input, PEER, THIRD};
 
@@ -124,6 +125,13 @@ impl Watched {
                 self.tell(Event::FenceSet { attempt });
             }
             Input::Fence(read) => self.tell(Event::FenceRead(read)),
+            Input::Left(state) => {
+                let port = PortRef {
+                    switch: "sw".to_owned(),
+                    port: "p1".to_owned(),
+                };
+                self.tell(Event::ReadBack(vec![PortLeft { port, state }]));
+            }
             Input::Ends(n, answer) => {
                 if self.tasks.is_empty() {
                     return;

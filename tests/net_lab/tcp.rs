@@ -1,9 +1,11 @@
 //! ICMP, the gate, and connections to the VIP.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
 use std::time::Duration;
 
 use standin::daemon::claim;
+use standin::daemon::keeper::{Keeper, Place, Want};
 use standin::detect::icmp::IcmpProbe;
 use standin::detect::rtmp::{self, RtmpFault};
 use standin::net::address;
@@ -171,7 +173,13 @@ fn who_claims_the_vip_has_no_connections_of_an_earlier_time() {
         lab.standby.block_on(|| async {
             let netlink = Netlink::open().unwrap();
             let (s0, _) = interface(&netlink, "s0").await;
-            match claim::claim(&netlink, "s0", s0.0, VIP, None).await {
+            let place = Place {
+                name: "s0".to_owned(),
+                index: s0.0,
+                own: Some(OWN),
+            };
+            let keeper = Keeper::new(netlink, VIP, place.clone(), Arc::default());
+            match claim::claim(&keeper, keeper.order(Want::Forever, place)).await {
                 Outcome::Done(_) => sockets::established(VIP.addr, 1935).await.unwrap().len(),
                 other => panic!("{other:?}"),
             }

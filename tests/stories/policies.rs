@@ -47,6 +47,7 @@ pub fn policy(i: usize, pair: bool) -> Policy {
         warm: true,
         service_timeout: ms(30_000),
         verify_within: ms(30_000),
+        order_timeout: ms(30_000),
         release_timeout: ms(20_000),
     }
 }

@@ -146,6 +146,8 @@ enum What {
     /// A notification that nothing is behind, `n` of them a millisecond apart.
     ForgedTraps,
     UnfencedByHand,
+    /// A technician plugs it into a port that no fence names.
+    PluggedElsewhere,
     ThirdAppears,
     ThirdGoes,
     /// Its port is shut with the mark of the other one.
@@ -303,6 +305,7 @@ impl Do {
             What::SwitchReboots => w.switch_reboots(ms()),
             What::ForgedTraps => w.forged_traps(i, n()),
             What::UnfencedByHand => w.unfence(i),
+            What::PluggedElsewhere => w.plug_elsewhere(i),
             What::ThirdAppears => w.third = true,
             What::ThirdGoes => w.third = false,
             What::Shut => w.shut(i),

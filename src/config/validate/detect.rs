@@ -119,6 +119,13 @@ fn policy(at: &str, peer: &schema::Peer, check: &mut Check<'_>) {
     let key = format!("{at}.policy.claim-anyway-after");
     let limits = (LEAST_SILENCE, ms(3_600_000));
     range::duration(&key, peer.policy.claim_anyway_after, limits, check);
+    let key = format!("{at}.policy.order-timeout");
+    range::duration(
+        &key,
+        peer.policy.order_timeout,
+        (ms(5000), ms(3_600_000)),
+        check,
+    );
     if peer.policy.unproven == Unproven::ClaimAnyway {
         check.warn(
             &format!("{at}.policy.unproven"),

@@ -137,14 +137,15 @@ fn the_address(
             continue;
         }
         if interface.addresses.iter().any(|(own, _)| *own == addr) {
-            check.error(
-                key,
-                format!(
-                    "{addr} is this machine's own address, on {}",
-                    interface.name
-                ),
-                "the address of the machine to stand in for; take it off this one",
+            let what = format!(
+                "{addr} is this machine's own address, on {}",
+                interface.name
             );
+            let mend = "the address of the machine to stand in for; take it off this one";
+            match around.vip_may_be_here {
+                true => check.warn(key, what, mend),
+                false => check.error(key, what, mend),
+            }
         }
     }
     let set_by = around.static_addresses.iter().find(|(a, _)| *a == addr);

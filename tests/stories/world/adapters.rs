@@ -63,6 +63,33 @@ impl World {
             Action::DropAddress => self.hosts[i].vip = None,
             Action::ReadFence => self.after(5 * MS, What::FenceAsk(i, life)),
             Action::ReadTie => self.after(5 * MS, What::TieAsk(i, life)),
+            Action::AskVip { to } => {
+                self.arp_probe(i, None);
+                if to.is_some() {
+                    self.arp_probe(i, to);
+                }
+            }
+            Action::AskServes { mac } => {
+                let there =
+                    mac == self.hosts[1 - i].mac && self.hears(i, 1 - i) && self.answers(1 - i);
+                let ok = there && self.hosts[1 - i].service;
+                let fault = if ok {
+                    String::new()
+                } else {
+                    "silent".to_owned()
+                };
+                self.to(i, 2 * MS, Event::PeerServes { mac, ok, fault });
+            }
+            Action::Locate { mac } => {
+                let place = self
+                    .switch_answers()
+                    .then(|| "sw:p7, LLDP name nvr".to_owned());
+                self.to(i, 5 * MS, Event::Located { mac, place });
+            }
+            Action::ReadBack => {
+                let delay = if self.switch_answers() { 5 } else { 3000 };
+                self.after(delay * MS, What::ReadBack(i, life));
+            }
             Action::Defend => self.frame_from(i),
             Action::Alert(alert) => {
                 self.record.push((self.now, i, Said::Alert(alert.text)));
@@ -284,6 +311,10 @@ fn name_of(action: &Action) -> String {
         Action::DropAddress => "drop-address".to_owned(),
         Action::ReadFence => "read-fence".to_owned(),
         Action::ReadTie => "read-tie".to_owned(),
+        Action::AskVip { .. } => "ask-vip".to_owned(),
+        Action::AskServes { .. } => "ask-serves".to_owned(),
+        Action::Locate { .. } => "locate".to_owned(),
+        Action::ReadBack => "read-back".to_owned(),
         Action::Defend => "defend".to_owned(),
         Action::Alert(_) => "alert".to_owned(),
         Action::Changed { .. } => "changed".to_owned(),

@@ -21,6 +21,8 @@ pub struct Journal {
     pinned: Option<MacAddr>,
     healthy: bool,
     hold: bool,
+    hold_here: bool,
+    peer_hold: bool,
     boot: u32,
 }
 
@@ -56,6 +58,8 @@ impl World {
                 pinned: j.pinned,
                 healthy: j.healthy && j.boot == h.boot,
                 hold: j.hold,
+                hold_here: j.hold_here,
+                peer_hold: j.peer_hold,
                 carrier,
                 ..fresh
             },
@@ -170,6 +174,8 @@ fn journal_of(old: Option<&Journal>, m: &Machine, actions: &[Action], boot: u32)
         pinned: m.evidence().pinned,
         healthy: m.evidence().healthy,
         hold: m.hold(),
+        hold_here: m.hold() && !m.flags().hold,
+        peer_hold: m.held_by_peer(),
         boot,
     }
 }

@@ -44,6 +44,8 @@ pub struct Host {
     pub in_vlan: bool,
     pub mgmt: bool,
     pub service: bool,
+    /// Its cable is in a port that no fence names.
+    pub elsewhere: bool,
     /// Its port on the switch is admin down.
     pub fenced: bool,
     /// Port takeover: its own port is in the production VLAN.
@@ -77,6 +79,7 @@ enum What {
     Poll(usize, u32),
     FenceAsk(usize, u32),
     TieAsk(usize, u32),
+    ReadBack(usize, u32),
     Beats,
     BeatNow(usize),
     HoldersSpeak,
@@ -136,6 +139,7 @@ impl World {
             in_vlan: true,
             mgmt: true,
             service: true,
+            elsewhere: false,
             fenced: false,
             production: false,
             vip: None,
@@ -245,6 +249,10 @@ impl World {
             What::TieAsk(i, life) => {
                 let tied = self.hosts[0].fenced && self.hosts[1].fenced;
                 self.deliver(i, life, Event::Tied(tied && self.switch_answers()));
+            }
+            What::ReadBack(i, life) => {
+                let ports = vec![self.left_of(1 - i)];
+                self.deliver(i, life, Event::ReadBack(ports));
             }
             What::Beats => {
                 self.beats();

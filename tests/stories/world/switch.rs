@@ -2,6 +2,9 @@
 
 use standin::takeover::event::{Event, FenceRead};
 
+use standin::takeover::left::{PortLeft, PortState};
+use standin::types::PortRef;
+
 use super::{MS, What, World};
 
 /// How the switch answers.
@@ -37,6 +40,20 @@ impl World {
         }
     }
 
+    pub(super) fn left_of(&self, i: usize) -> PortLeft {
+        PortLeft {
+            port: PortRef {
+                switch: "sw".to_owned(),
+                port: self.hosts[i].name.to_owned(),
+            },
+            state: match (self.switch_answers(), self.hosts[i].fenced) {
+                (false, _) => PortState::Unknown,
+                (true, true) => PortState::Shut,
+                (true, false) => PortState::Open,
+            },
+        }
+    }
+
     pub fn set_cable(&mut self, i: usize, plugged: bool) {
         let changed = std::mem::replace(&mut self.hosts[i].cable, plugged) != plugged;
         if self.traps && changed && self.switch_answers() {
@@ -64,6 +81,12 @@ impl World {
 
     pub fn shut(&mut self, i: usize) {
         self.hosts[i].fenced = true;
+        self.carriers();
+    }
+
+    /// The cable is moved to a port that no fence names.
+    pub fn plug_elsewhere(&mut self, i: usize) {
+        self.hosts[i].elsewhere = true;
         self.carriers();
     }
 

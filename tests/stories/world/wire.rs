@@ -18,7 +18,7 @@ impl World {
 
     pub(super) fn has_carrier(&self, i: usize) -> bool {
         let h = &self.hosts[i];
-        h.cable && !h.fenced && self.switch_up
+        h.cable && (!h.fenced || h.elsewhere) && self.switch_up
     }
 
     pub(super) fn hears(&self, i: usize, j: usize) -> bool {

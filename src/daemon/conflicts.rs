@@ -1,0 +1,115 @@
+//! Two that answer for one address: who else it is, whether it serves, where it hangs.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::hub::Input;
+use super::interfaces::Interface;
+use super::perform::{Hands, Shared};
+use crate::detect::rtmp;
+use crate::net::arp::ArpFrame;
+use crate::net::ask_at_mac::{AtMac, first_answer};
+use crate::switch::neighbours::neighbours;
+use crate::takeover::Machine;
+use crate::takeover::event::Event;
+use crate::types::{BootTime, IfIndex, MacAddr};
+
+/// A handshake with a machine that answers for our address may take this long.
+const HANDSHAKE: Duration = Duration::from_millis(900);
+/// Whoever asks a switch where a machine hangs waits this long.
+const LOCATE: Duration = Duration::from_secs(5);
+
+/// Everybody else who answers for the VIP, as `status` shows them.
+pub fn shown(machine: &Machine, now: BootTime) -> Value {
+    let ms = |at: BootTime| now.since(at).as_millis() as u64;
+    let foreign = machine.looks().foreign().iter();
+    foreign
+        .map(|f| {
+            json!({
+                "mac": f.mac,
+                "is_peer": f.peer,
+                "place": f.place,
+                "serves": f.serves.map(|(serves, _)| serves),
+                "for_ms": ms(f.since),
+                "heard_ms_ago": ms(f.heard),
+            })
+        })
+        .collect()
+}
+
+impl Hands {
+    /// Asks who has the VIP that is ours: all, and the peer at its own address, which its port may filter otherwise.
+    pub(super) fn ask_vip(&self, now: BootTime, to: Option<MacAddr>, interface: &mut Interface) {
+        let (mac, own, vip) = (interface.mac, interface.own, self.vip().addr);
+        // A request whose sender is the VIP would be a claim; without another address of ours nothing is asked.
+        let Some(own) = own.filter(|a| *a != vip) else {
+            return;
+        };
+        let all = std::iter::once(None).chain(to.map(Some));
+        for to in all {
+            interface.send_within_budget(now, &ArpFrame::request(mac, own, vip, to));
+        }
+    }
+
+    /// One RTMP handshake to S0 with the machine at `mac`, in raw frames: our kernel would connect to ourselves.
+    pub(super) fn ask_serves(&self, mac: MacAddr, interface: &Interface, shared: &Shared) {
+        let Some(our_address) = interface.own else {
+            return;
+        };
+        let ask = AtMac {
+            interface: IfIndex(interface.index),
+            our_mac: interface.mac,
+            our_address,
+            mac,
+            at: self.service_at(self.vip().addr),
+        };
+        let (tx, me) = (shared.tx.clone(), self.me);
+        shared.slow.spawn(async move {
+            let fault = match first_answer(ask, &rtmp::c0_c1(), HANDSHAKE).await {
+                Ok(said) if said.first() == Some(&rtmp::VERSION) => String::new(),
+                Ok(_) => "it answers, but not with RTMP".to_owned(),
+                Err(e) => e.to_string(),
+            };
+            let ok = fault.is_empty();
+            let _ = tx.send(Input::Event(me, Event::PeerServes { mac, ok, fault }));
+        });
+    }
+
+    /// Asks the switches of the fence where this machine hangs.
+    pub(super) fn locate(&self, mac: MacAddr, shared: &Shared) {
+        let (fencing, tx, me) = (self.fencing.clone(), shared.tx.clone(), self.me);
+        shared.slow.spawn(async move {
+            let place = tokio::time::timeout(LOCATE, fencing.place_of(mac)).await;
+            let place = place.ok().flatten();
+            let _ = tx.send(Input::Event(me, Event::Located { mac, place }));
+        });
+    }
+}
+
+impl super::fencing::Fencing {
+    /// Switch and port where this address is learned, with the LLDP name of who is there; the first switch that knows.
+    pub async fn place_of(&self, mac: MacAddr) -> Option<String> {
+        for level in &self.levels {
+            let Ok(entries) = level.switch.where_is(mac, None).await else {
+                continue;
+            };
+            let mut ports: Vec<String> = entries.into_iter().filter_map(|e| e.if_name).collect();
+            ports.sort();
+            ports.dedup();
+            let Some(port) = ports.first() else { continue };
+            let lldp = neighbours(&level.switch).await.unwrap_or_default();
+            let name = lldp
+                .iter()
+                .find(|n| n.if_name.as_deref() == Some(port))
+                .map(|n| format!(", LLDP name {}", n.sys_name));
+            return Some(format!(
+                "{}:{}{}",
+                level.fence.switch,
+                ports.join(" or "),
+                name.unwrap_or_default()
+            ));
+        }
+        None
+    }
+}

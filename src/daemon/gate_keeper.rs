@@ -1,0 +1,132 @@
+//! The gate of one peer: closed again each second while that is wanted, because the kernel opens it otherwise; opened, and
+//! tried until its table is gone, whatever became of the step that had to do it.
+
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::hub::{Input, Tx};
+use crate::net::gate;
+use crate::takeover::action::Level;
+
+/// The gate of one peer.
+pub struct GateKeeper {
+    peer: String,
+    state: Mutex<State>,
+    /// `nft` proves what it did, so two at once would see each other's work.
+    turn: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Closed to this address and port; `None`: open.
+    wanted: Option<(Ipv4Addr, u16)>,
+    /// A table of ours may be there.
+    there: bool,
+    /// A task is on its way.
+    queued: bool,
+}
+
+impl GateKeeper {
+    /// An open gate.
+    pub fn new(peer: &str) -> GateKeeper {
+        GateKeeper {
+            peer: peer.to_owned(),
+            state: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+        }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on it is wanted closed; [`GateKeeper::obey`] does it.
+    pub fn order_closed(&self, vip: Ipv4Addr, port: u16) {
+        let mut state = self.state();
+        state.wanted = Some((vip, port));
+    }
+
+    /// From now on it is wanted open. Until it is, it is tried each second.
+    pub fn order_open(&self) {
+        self.state().wanted = None;
+    }
+
+    /// True if it is closed, or may still be.
+    pub fn may_be_closed(&self) -> bool {
+        let state = self.state();
+        state.there || state.wanted.is_some()
+    }
+
+    /// Does what is wanted now; says what was not as it should be.
+    ///
+    /// # Errors
+    /// In words; it is tried again by [`GateKeeper::look`].
+    pub async fn obey(&self) -> Result<Option<String>, String> {
+        let _turn = self.turn.lock().await;
+        let (wanted, there) = {
+            let mut state = self.state();
+            state.queued = false;
+            (state.wanted, std::mem::replace(&mut state.there, true))
+        };
+        match (wanted, there) {
+            (None, false) => {
+                self.state().there = false;
+                Ok(None)
+            }
+            (None, true) => {
+                gate::open(&self.peer).await.map_err(|e| e.to_string())?;
+                self.state().there = false;
+                Ok(None)
+            }
+            (Some((vip, port)), false) => {
+                let closed = gate::close(&self.peer, vip, port).await;
+                closed.map(|()| None).map_err(|e| e.to_string())
+            }
+            (Some((vip, port)), true) => {
+                let again = gate::keep_closed(&self.peer, vip, port).await;
+                let gone = again.map_err(|e| e.to_string())?;
+                Ok(gone.then(|| {
+                    format!("the gate to {vip}:{port} was gone (somebody flushed the rules of nftables) and is closed again: cameras may have been refused")
+                }))
+            }
+        }
+    }
+
+    /// Does what is wanted now, in a task of the current runtime; what does not succeed is an alarm until it does.
+    pub fn look(self: &Arc<Self>, peer: usize, tx: &Tx) {
+        if !self.may_be_closed() || std::mem::replace(&mut self.state().queued, true) {
+            return;
+        }
+        let (keeper, tx) = (self.clone(), tx.clone());
+        tokio::spawn(async move {
+            let said = match keeper.obey().await {
+                Ok(what) => {
+                    if let Some(what) = what {
+                        tracing::warn!(peer = %keeper.peer, "{what}");
+                    }
+                    Input::Settle {
+                        peer: Some(peer),
+                        key: "gate",
+                        text: "the gate is as it is wanted".to_owned(),
+                    }
+                }
+                Err(e) => Input::Raise {
+                    peer: Some(peer),
+                    key: "gate",
+                    level: Level::Warning,
+                    text: format!("{e}; it is tried again each second"),
+                },
+            };
+            let _ = tx.send(said);
+        });
+    }
+}
+
+/// Opens the gate when it is dropped: a step that is told to stop must not leave it closed.
+pub struct OpensAtLast(pub Arc<GateKeeper>);
+
+impl Drop for OpensAtLast {
+    fn drop(&mut self) {
+        self.0.order_open();
+    }
+}
