@@ -128,7 +128,9 @@ impl Evidence {
 
     /// Notes a heartbeat. True if it is a sign of life on the data path.
     pub fn beat(&mut self, now: BootTime, beat: Beat) -> bool {
-        let before = self.peer_disclaims(now);
+        // Under its hold a node claims nothing; its time begins when that is over.
+        let free = self.beat.as_ref().is_some_and(|b| !b.hold);
+        let before = free && self.peer_disclaims(now);
         self.beat_at = Some(now);
         if beat.mac.is_unicast() {
             self.pinned = Some(beat.mac);
