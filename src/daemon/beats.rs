@@ -9,10 +9,11 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretSlice;
+use secrecy::{ExposeSecret, SecretSlice};
 use serde::{Deserialize, Serialize};
 
 pub use self::saying::Saying;
+use super::clock;
 use super::hub::{Input, Tx};
 use super::interfaces::Reader;
 use crate::detect::beat_socket::{HeartbeatError, HeartbeatSocket};
@@ -106,7 +107,8 @@ impl Beats {
             interval,
             key,
             boot,
-            sequence: 0,
+            // Higher than those of every run before, even where the boot counter could not be kept.
+            sequence: clock::wall_us(),
             due: now,
             readers: Vec::new(),
             sockets: sockets.into_iter().map(Arc::new).collect(),
@@ -116,6 +118,11 @@ impl Beats {
             earlier: BTreeMap::new(),
             refused: 0,
         }
+    }
+
+    /// True if this is the key that is used.
+    pub fn has_key(&self, key: &SecretSlice<u8>) -> bool {
+        self.key.expose_secret() == key.expose_secret()
     }
 
     /// Reads all sockets into the loop.

@@ -41,9 +41,9 @@ pub fn shown(machine: &Machine, now: BootTime) -> Value {
 impl Hands {
     /// Asks who has the VIP that is ours: all, and the peer at its own address, which its port may filter otherwise.
     pub(super) fn ask_vip(&self, now: BootTime, to: Option<MacAddr>, interface: &mut Interface) {
-        let (mac, own, vip) = (interface.mac, interface.own, self.vip().addr);
+        let (mac, vip) = (interface.mac, self.vip().addr);
         // A request whose sender is the VIP would be a claim; without another address of ours nothing is asked.
-        let Some(own) = own.filter(|a| *a != vip) else {
+        let Some(own) = interface.own.filter(|own| *own != vip) else {
             return;
         };
         let all = std::iter::once(None).chain(to.map(Some));
@@ -54,7 +54,17 @@ impl Hands {
 
     /// One RTMP handshake to S0 with the machine at `mac`, in raw frames: our kernel would connect to ourselves.
     pub(super) fn ask_serves(&self, mac: MacAddr, interface: &Interface, shared: &Shared) {
+        let (tx, me) = (shared.tx.clone(), self.me);
         let Some(our_address) = interface.own else {
+            let fault = "we have no address of our own to ask from".to_owned();
+            let _ = tx.send(Input::Event(
+                me,
+                Event::PeerServes {
+                    mac,
+                    ok: false,
+                    fault,
+                },
+            ));
             return;
         };
         let ask = AtMac {
@@ -64,7 +74,6 @@ impl Hands {
             mac,
             at: self.service_at(self.vip().addr),
         };
-        let (tx, me) = (shared.tx.clone(), self.me);
         shared.slow.spawn(async move {
             let fault = match first_answer(ask, &rtmp::c0_c1(), HANDSHAKE).await {
                 Ok(said) if said.first() == Some(&rtmp::VERSION) => String::new(),

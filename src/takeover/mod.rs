@@ -9,6 +9,7 @@
 pub mod action;
 mod active;
 pub mod alarm;
+pub mod course;
 pub mod event;
 pub mod evidence;
 pub mod flow;
@@ -24,7 +25,7 @@ pub mod policy;
 mod probing;
 mod recover;
 mod releasing;
-mod silence;
+pub mod silence;
 mod standby;
 pub mod state;
 pub mod step;
@@ -190,6 +191,9 @@ impl Machine {
     /// Replaces the policy (SIGHUP); the state stays.
     pub fn set_policy(&mut self, policy: Policy) {
         self.evidence.beats_last = policy.detect.beat_timeout;
+        if policy.peer_mac.is_some() && policy.peer_mac != self.policy.peer_mac {
+            self.evidence.pinned = policy.peer_mac;
+        }
         self.policy = policy;
     }
 

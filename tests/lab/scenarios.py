@@ -26,6 +26,7 @@ import scenarios_pair
 import scenarios_parked
 import scenarios_peers
 import scenarios_ports
+import scenarios_served
 import scenarios_switch
 import scenarios_takeover
 import scenarios_ways
@@ -33,7 +34,7 @@ import trial
 from scenarios_site import Failed, Site
 
 MODULES = (scenarios_takeover, scenarios_faults, scenarios_addresses, scenarios_input, scenarios_peers, scenarios_pair,
-           scenarios_switch, scenarios_ways, scenarios_parked, scenarios_ports)
+           scenarios_switch, scenarios_ways, scenarios_parked, scenarios_ports, scenarios_served)
 BUGS = os.path.join(labrun.BASE, "BUGS.md")
 
 
