@@ -28,15 +28,16 @@ impl Fencing {
         epoch: Epoch,
         peer_mac: Option<MacAddr>,
         known: &BTreeMap<PortRef, PortIdentity>,
+        may: (&[String], &[String]),
         on_set: impl Fn() + Clone + Send + 'static,
     ) -> Outcome {
         if !self.in_pair {
-            return self.set(epoch, peer_mac, known, on_set).await;
+            return self.set(epoch, peer_mac, known, may, on_set).await;
         }
         if let Some(why) = self.own_port_shut().await {
             return Outcome::Failed(format!("{why}: nothing was shut from here"));
         }
-        let outcome = self.set(epoch, peer_mac, known, on_set).await;
+        let outcome = self.set(epoch, peer_mac, known, may, on_set).await;
         match (outcome, self.own_port_shut().await) {
             (Outcome::Done(how), Some(why)) => Outcome::Failed(format!(
                 "{why}, while the peer's was shut too ({how}): nothing is claimed; the node that is not preferred lifts its fence"

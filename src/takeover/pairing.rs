@@ -157,6 +157,8 @@ impl Machine {
             grounds: None,
             lifetime: None,
             peer_mac: self.evidence.pinned,
+            levels: Vec::new(),
+            in_spite_of: Vec::new(),
             within,
         }));
     }
