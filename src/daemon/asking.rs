@@ -107,6 +107,22 @@ impl Hands {
         });
     }
 
+    /// Reads each port of a fence that was left in place.
+    pub(super) fn read_back(&self, shared: &Shared) {
+        let (fencing, tx, me) = (self.fencing.clone(), shared.tx.clone(), self.me);
+        shared.slow.spawn(async move {
+            let _ = tx.send(Input::Event(me, Event::ReadBack(fencing.read_each().await)));
+        });
+    }
+
+    /// Looks whether both of a pair have shut the other.
+    pub(super) fn read_tie(&self, shared: &Shared) {
+        let (fencing, tx, me) = (self.fencing.clone(), shared.tx.clone(), self.me);
+        shared.slow.spawn(async move {
+            let _ = tx.send(Input::Event(me, Event::Tied(fencing.tied().await)));
+        });
+    }
+
     pub(super) fn read_fence(&self, shared: &Shared) {
         let (fencing, tx, me) = (self.fencing.clone(), shared.tx.clone(), self.me);
         let unread = Input::Event(me, Event::FenceRead(FenceRead::Unknown));

@@ -202,12 +202,8 @@ impl Hands {
             // One at a time: the answer to the one under way is as new.
             Action::ReadFence if std::mem::replace(&mut self.reading_fence, true) => {}
             Action::ReadFence => self.read_fence(shared),
-            Action::ReadBack => {
-                let (fencing, tx, me) = (self.fencing.clone(), shared.tx.clone(), self.me);
-                shared.slow.spawn(async move {
-                    let _ = tx.send(Input::Event(me, Event::ReadBack(fencing.read_each().await)));
-                });
-            }
+            Action::ReadTie => self.read_tie(shared),
+            Action::ReadBack => self.read_back(shared),
             Action::AskVip { to } => self.ask_vip(now, to, interface),
             Action::AskServes { mac } => self.ask_serves(mac, interface, shared),
             Action::Locate { mac } => self.locate(mac, shared),

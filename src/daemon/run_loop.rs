@@ -173,21 +173,6 @@ impl Loop {
         self.beat(now);
     }
 
-    fn beat(&mut self, now: BootTime) {
-        let Some(beats) = &mut self.beats else { return };
-        for (i, p) in self.peers.iter().enumerate() {
-            let interface = &self.interfaces[p.interface];
-            beats.send(
-                now,
-                i,
-                p.machine.flags(),
-                (interface.mac, interface.carrier),
-                p.service_ok,
-            );
-        }
-        beats.sent(now);
-    }
-
     fn take(&mut self, input: Input) {
         match input {
             Input::Event(peer, event) => self.event(peer, event),
@@ -196,15 +181,7 @@ impl Loop {
                 socket,
                 from,
                 bytes,
-            } => {
-                let heard = self
-                    .beats
-                    .as_mut()
-                    .and_then(|b| b.heard(socket, from, &bytes));
-                if let Some((peer, beat)) = heard {
-                    self.event(peer, Event::Beat(beat));
-                }
-            }
+            } => self.beat_came(socket, from, &bytes),
             Input::Switch(peer, read) => self.switch_read(peer, read),
             Input::EngineBoots(peer, boots) => self.engine_boots(peer, boots),
             Input::Trap { switch, if_index } => self.trap(&switch, if_index),

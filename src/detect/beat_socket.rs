@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::heartbeat::FRAME;
+use super::heartbeat::v2::LONGEST;
 
 /// Internetwork control (RFC 2474, class selector 6): switches that look at it let a heartbeat pass video.
 const TOS: u32 = 0xc0;
@@ -102,13 +102,13 @@ impl HeartbeatSocket {
         }
     }
 
-    /// Waits for a datagram; a longer one than [`FRAME`] comes as `FRAME + 1` bytes, which [`decode`] refuses.
+    /// Waits for a datagram; a longer one than a heartbeat can be is cut, and refused then.
     ///
     /// # Errors
     ///
     /// The socket is broken. An ICMP answer to something we sent is not an error here.
     pub async fn recv(&self) -> Result<(Vec<u8>, SocketAddrV4), HeartbeatError> {
-        let mut buffer = [0; FRAME + 1];
+        let mut buffer = [0; LONGEST + 33];
         loop {
             match self.socket.recv_from(&mut buffer).await {
                 Ok((length, SocketAddr::V4(from))) => {
@@ -131,12 +131,12 @@ mod tests {
     async fn frames_pass_over_a_real_socket_and_longer_ones_come_cut() {
         let bind = || HeartbeatSocket::bind(Ipv4Addr::LOCALHOST, 0, Some("lo")).unwrap();
         let (a, b) = (bind(), bind());
-        a.send(&[7; FRAME], b.local_addr().unwrap()).unwrap();
-        a.send(&[0; 500], b.local_addr().unwrap()).unwrap();
+        a.send(&[7; 120], b.local_addr().unwrap()).unwrap();
+        a.send(&[0; 2000], b.local_addr().unwrap()).unwrap();
         let (got, from) = b.recv().await.unwrap();
-        assert_eq!(got, [7; FRAME]);
+        assert_eq!(got, [7; 120]);
         assert_eq!(Some(from), a.local_addr());
-        assert_eq!(b.recv().await.unwrap().0.len(), FRAME + 1);
+        assert_eq!(b.recv().await.unwrap().0.len(), LONGEST + 33);
         let other = HeartbeatSocket::bind(Ipv4Addr::new(192, 0, 2, 7), from.port(), None);
         assert!(other.unwrap_err().to_string().contains("not our address"));
     }

@@ -71,6 +71,9 @@ pub enum Event {
     },
     /// The fence was read again.
     FenceRead(FenceRead),
+    /// Answers [`super::action::Action::ReadTie`]: true if our fence of the peer stands, and our own port has the peer's
+    /// mark.
+    Tied(bool),
     /// The ports of a fence that was left in place were read, each.
     ReadBack(Vec<PortLeft>),
     /// Where a machine hangs that answers for the VIP which we own.

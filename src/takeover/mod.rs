@@ -21,6 +21,8 @@ pub mod notice;
 mod observed;
 mod orders;
 mod outcome;
+mod ownerless;
+mod pairing;
 mod parking;
 pub mod placement;
 mod placing;
@@ -36,6 +38,7 @@ pub mod step;
 mod stopping;
 mod taking;
 pub mod timeline;
+mod timers;
 pub mod verdict;
 mod weighing;
 
@@ -49,6 +52,7 @@ use policy::Policy;
 use state::{Ownership, State, Why};
 use step::Step;
 use timeline::Timeline;
+use timers::Timers;
 
 /// The takeover of one VIP, seen from one node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -113,29 +117,6 @@ pub struct Machine {
     out: Vec<Action>,
 }
 
-/// Deadlines that do not belong to one state.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Timers {
-    probe: BootTime,
-    probes_sent: u64,
-    service: BootTime,
-    service_pending: bool,
-    poll: BootTime,
-    poll_pending: bool,
-    /// When the port was last asked for.
-    #[serde(default)]
-    polled: BootTime,
-    /// A hint came while it was being read: that answer may be older than what the hint is about.
-    #[serde(default)]
-    hinted: bool,
-    /// Port takeover: when our own port is put back to the parking VLAN.
-    #[serde(default)]
-    park: Option<BootTime>,
-    /// A person was told that it is not back.
-    #[serde(default)]
-    park_told: bool,
-}
-
 /// What our heartbeats say beside what the adapters know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flags {
@@ -156,11 +137,14 @@ pub struct Flags {
 impl Machine {
     /// A machine that has not started: the first event must be [`Event::Start`].
     pub fn new(policy: Policy, now: BootTime) -> Self {
-        let evidence = Evidence::new(policy.peer_mac, now);
+        let mut evidence = Evidence::new(policy.peer_mac, now);
+        evidence.beats_last = policy.detect.beat_timeout;
         let timers = Timers {
             probe: now,
             service: now,
             poll: now,
+            owned: now,
+            tie: now,
             ..Timers::default()
         };
         Machine {
@@ -281,6 +265,7 @@ impl Machine {
             Event::AddressLost => self.address_lost(now),
             Event::FenceSet { attempt } => self.fence_set(now, attempt),
             Event::FenceRead(read) => self.fence_read(now, read),
+            Event::Tied(tied) => self.tie_read(now, tied),
             Event::ReadBack(ports) => self.read_back(now, ports),
             Event::Located { mac, place } => self.located(mac, place),
             Event::PeerServes { mac, ok, .. } => self.peer_asked(now, mac, ok),
@@ -333,6 +318,7 @@ impl Machine {
                         .flatten(),
                 );
                 due.extend(self.service_matters().then(|| self.service_due()));
+                due.extend(t.fence_after.filter(|at| *at > self.seen));
             }
             State::Active { .. } | State::Halted { .. } => {}
             State::Releasing(r) => {
@@ -341,6 +327,8 @@ impl Machine {
             }
         }
         due.extend(self.park_due());
+        due.extend(self.ownerless_due());
+        due.extend(self.tie_due());
         due.extend(self.placement_due());
         due.extend(self.left_due());
         if let Some(own) = &self.own {
@@ -368,6 +356,7 @@ impl Machine {
             }
         }
         self.park_timers(now);
+        self.ownerless_timers(now);
         self.placement_timers(now);
         self.left_timers(now);
         self.watch(now);

@@ -54,7 +54,7 @@ impl Machine {
         if !ends {
             return;
         }
-        let timeout = self.policy.detect.beat_timeout;
+        let timeout = self.evidence.beat_timeout(&self.policy);
         let beats_gone = self
             .evidence
             .beat_data_at
@@ -193,6 +193,7 @@ impl Machine {
         }
         let theirs = (beat.epoch, beat.node.clone());
         let data = self.evidence.beat(now, beat);
+        self.look_at_preference();
         if let Some(epoch) = wants {
             self.asked_to_yield(now, epoch);
         }

@@ -158,6 +158,9 @@ pub struct Taking {
     /// A person was told that our own port is not moved.
     #[serde(default)]
     pub told_unmoved: bool,
+    /// In a pair: when the peer may be fenced at the earliest.
+    #[serde(default)]
+    pub fence_after: Option<BootTime>,
     /// What verification said, while another step is still under way.
     pub verdict: Option<Verified>,
     /// When it began.

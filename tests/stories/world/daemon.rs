@@ -95,16 +95,23 @@ impl World {
             event
         };
         let before = machine.label();
+        let flags = machine.flags();
         let actions = machine.handle(now, event.clone());
         let mut twice = machine.clone();
         let more = twice.handle(now, Event::Tick);
         let after = machine.label();
         let same = twice == *machine && more.is_empty();
         let due = machine.next_deadline();
+        let said = machine.flags() != flags;
         h.journal = Some(journal_of(h.journal.as_ref(), machine, &actions, h.boot));
         if tick {
             *h.ticks.entry(self.now / 1_000_000).or_default() += 1;
         }
+        if said {
+            // What changes is said at once, as the daemon does.
+            self.after(0, What::BeatNow(i));
+        }
+        let h = &mut self.hosts[i];
         let ticks = h.ticks.get(&(self.now / 1_000_000)).copied().unwrap_or(0);
         let name = h.name;
         if !same {
