@@ -40,6 +40,7 @@ mod opening;
 mod owed;
 pub mod parked;
 mod perform;
+mod placing;
 pub mod policy;
 pub mod privilege;
 pub mod quarantine;
