@@ -131,6 +131,18 @@ impl Beats {
         self.readers = readers.collect();
     }
 
+    /// Reads what lies in the sockets, at most so much of each, without waiting.
+    pub fn drain(&self, at_most: usize, arrived: &mut Vec<Input>) {
+        for (i, socket) in self.sockets.iter().enumerate() {
+            let beats = std::iter::from_fn(|| socket.try_recv());
+            arrived.extend(beats.take(at_most).map(|(bytes, from)| Input::Beat {
+                socket: i,
+                from,
+                bytes,
+            }));
+        }
+    }
+
     fn read(&self, i: usize, tx: &Tx) -> Reader {
         let (socket, tx) = (self.sockets[i].clone(), tx.clone());
         let task = tokio::spawn(async move {

@@ -21,6 +21,7 @@ pub mod claim;
 pub mod clock;
 mod conflicts;
 pub mod control;
+mod draining;
 pub mod fencing;
 mod follow_kernel;
 pub mod forwarding;

@@ -1,5 +1,6 @@
 //! The UDP socket of heartbeats (frames: [`super::heartbeat`]).
 
+use nix::sys::socket::{SockaddrIn, recvfrom};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
@@ -123,6 +124,16 @@ impl HeartbeatSocket {
     }
 }
 
+impl HeartbeatSocket {
+    /// The next datagram that has arrived, without waiting and without the runtime; as [`recv`](Self::recv).
+    pub fn try_recv(&self) -> Option<(Vec<u8>, SocketAddrV4)> {
+        let mut buffer = [0; FRAME + 1];
+        let fd = std::os::fd::AsRawFd::as_raw_fd(&self.socket);
+        let (length, from) = recvfrom::<SockaddrIn>(fd, &mut buffer).ok()?;
+        Some((buffer[..length].to_vec(), from?.into()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,6 +148,11 @@ mod tests {
         assert_eq!(got, [7; 120]);
         assert_eq!(Some(from), a.local_addr());
         assert_eq!(b.recv().await.unwrap().0.len(), LONGEST + 33);
+        // A thread that never gives the runtime a turn still reads what lies there.
+        a.send(&[9; 120], b.local_addr().unwrap()).unwrap();
+        let late = b.try_recv().unwrap();
+        assert_eq!((late.0, Some(late.1)), (vec![9; 120], a.local_addr()));
+        assert!(b.try_recv().is_none());
         let other = HeartbeatSocket::bind(Ipv4Addr::new(192, 0, 2, 7), from.port(), None);
         assert!(other.unwrap_err().to_string().contains("not our address"));
     }
