@@ -21,6 +21,7 @@ pub mod clock;
 mod conflicts;
 pub mod control;
 pub mod fencing;
+mod first_read;
 mod follow_kernel;
 pub mod forwarding;
 mod gate_keeper;
