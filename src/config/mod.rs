@@ -6,6 +6,7 @@
 //! `check` and `plan` need them only where asked.
 
 mod origin;
+mod pace;
 mod parse;
 mod problem;
 mod resolved;

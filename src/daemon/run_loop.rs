@@ -211,6 +211,9 @@ impl Loop {
             Input::Ports(peer, looked) => self.ports_looked(peer, looked),
             Input::Identities(peer, identities) => {
                 if let Some(p) = self.peers.get_mut(peer) {
+                    // A port that is no more in the fence is forgotten; one that shows nobody keeps who was there.
+                    let ports = p.hands.fencing.ports();
+                    p.hands.identities.retain(|at, _| ports.contains(at));
                     p.hands.identities.extend(identities);
                 }
             }
@@ -277,6 +280,7 @@ impl Loop {
             p.hands.perform(now, action, ticket, legs, &self.shared);
         }
         let flags_changed = p.machine.flags() != flags;
+        self.tell_asked(peer);
         if changed {
             self.save_report(peer);
         }
@@ -296,6 +300,7 @@ impl Loop {
         if self.interfaces.iter().any(|i| i.mac == frame.sha) {
             return;
         }
+        let now = clock::now();
         let ours = self.our_macs.contains(&frame.sha);
         for i in 0..self.peers.len() {
             let p = &mut self.peers[i];
@@ -313,14 +318,13 @@ impl Loop {
                 && frame.op == ArpOp::Reply
                 && frame.is_receipt(vip, mac)
             {
-                let now = clock::now();
                 if let Some(announcer) = &mut p.hands.announcer {
                     announcer.receipt(frame.spa, now);
                 }
             }
             if listens
                 && let Some(own) = own
-                && let Some(witness) = p.hands.witnesses.answer(frame, mac, own)
+                && let Some(witness) = p.hands.witnesses.answer(now, frame, mac, own)
             {
                 self.event(i, Event::Witness(witness));
             }

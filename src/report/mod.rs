@@ -134,6 +134,7 @@ impl Report {
             }
         };
         let fence = match machine.ownership().map(|o| o.grounds) {
+            Some(Grounds::Fenced) if !machine.fence_confirmed() => "shut, unconfirmed",
             Some(Grounds::Fenced) => "proven",
             Some(Grounds::Yielded | Grounds::Vacant) => "none",
             Some(Grounds::Unfenced) => "unclear",
