@@ -23,6 +23,7 @@ mod conflicts;
 pub mod control;
 mod draining;
 pub mod fencing;
+mod first_read;
 mod follow_kernel;
 pub mod forwarding;
 mod gate_keeper;

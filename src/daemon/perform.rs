@@ -215,7 +215,7 @@ impl Hands {
             }
             Action::Alert(alert) => alarms::log(&self.name, &alert),
             Action::Changed { from, to, why } => {
-                tracing::info!(peer = %self.name, "{from} -> {to}: {why}");
+                alarms::log_change(now, &self.name, format!("{from} -> {to}: {why}"));
             }
         }
     }

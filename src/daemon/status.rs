@@ -1,5 +1,7 @@
 //! What `standin status` says. Field names are documented in README.md and kept.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::alarms;
@@ -9,6 +11,7 @@ use super::holding;
 use super::placing;
 use super::run_loop::Loop;
 use super::traps;
+use crate::report::fence_of_flow;
 use crate::takeover::Machine;
 use crate::takeover::flow::{Flow, Progress};
 use crate::takeover::state::State;
@@ -25,6 +28,9 @@ pub struct About {
     /// Whether the fences of each peer outlive a switch reboot, as configured.
     pub persist: Vec<bool>,
 }
+
+/// A port that was read longer ago is not shown as it was then.
+const STALE: Duration = Duration::from_secs(5);
 
 /// The status of everything.
 pub fn status(l: &Loop) -> Value {
@@ -57,6 +63,13 @@ pub fn status(l: &Loop) -> Value {
             let ago = |t: BootTime| now.since(t).as_millis() as u64;
             let interface = &l.interfaces[p.interface];
             let (expected, back) = m.cameras();
+            // A fence that stands although nobody owns the address: halted, held, or still on the way.
+            let stands = m.ownership().is_none() && p.hands.fencing.marks.any();
+            // The port is polled while the peer is watched; what was read before it was fenced is no news.
+            let port_up = e.port_up.and_then(|(up, at)| match now.since(at) < STALE {
+                true => Some(up),
+                false => m.fence_words().filter(|w| *w == "proven").map(|_| false),
+            });
             json!({
                 "name": p.hands.name,
                 "state": m.label(),
@@ -68,7 +81,7 @@ pub fn status(l: &Loop) -> Value {
                 "epoch": m.epoch(),
                 "owner": m.ownership().is_some(),
                 "grounds": m.ownership().map(|o| o.grounds),
-                "fence": m.fence_words(),
+                "fence": m.fence_words().or_else(|| stands.then(|| fence_of_flow(m))),
                 "fence_read_ms_ago": m.ownership().and(m.looks().fence_read()).map(ago),
                 "conflict": conflicts::shown(m, now),
                 "placement": placing::told(m),
@@ -85,7 +98,7 @@ pub fn status(l: &Loop) -> Value {
                     "healthy_since_boot": e.healthy,
                     "vip_answered_ms_ago": e.vip_at.map(ago),
                     "heartbeat_ms_ago": e.beat_at.map(ago),
-                    "port_up": e.port_up.map(|(up, _)| up),
+                    "port_up": port_up,
                     "switch_silent": p.switch_fault.is_some(),
                     "switch_fault": p.switch_fault,
                     "service_ok_ms_ago": e.service_ok.map(ago),

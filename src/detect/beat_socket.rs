@@ -127,7 +127,7 @@ impl HeartbeatSocket {
 impl HeartbeatSocket {
     /// The next datagram that has arrived, without waiting and without the runtime; as [`recv`](Self::recv).
     pub fn try_recv(&self) -> Option<(Vec<u8>, SocketAddrV4)> {
-        let mut buffer = [0; FRAME + 1];
+        let mut buffer = [0; LONGEST + 33];
         let fd = std::os::fd::AsRawFd::as_raw_fd(&self.socket);
         let (length, from) = recvfrom::<SockaddrIn>(fd, &mut buffer).ok()?;
         Some((buffer[..length].to_vec(), from?.into()))
