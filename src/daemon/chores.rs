@@ -26,12 +26,16 @@ impl Loop {
         if count.is_multiple_of(REMEMBER_EVERY)
             && let Some(beats) = &self.beats
         {
-            let heard = serde_json::json!(beats.seen());
+            let heard = beats.seen();
             self.journal
                 .append(Entry::new(clock::now(), "", HEARD, heard));
         }
         self.look_for_ports();
+        self.look_for_witnesses(count);
         self.take_up_fences();
+        self.look_at_the_log();
+        self.look_at_the_journal();
+        self.tell_what_is_not_saved();
         for i in 0..self.peers.len() {
             self.check_legs(i);
             self.look_at_gate(i);

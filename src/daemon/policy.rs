@@ -29,7 +29,7 @@ pub fn policy(config: &Config, peer: &Peer, own_mac: MacAddr) -> Policy {
         auto: peer.takeover == config::Takeover::Auto,
         preferred: peer.preferred,
         detect: Detect {
-            probe_interval: d.probe_interval,
+            probe_interval: config.pace(peer).interval(),
             suspect_after: d.suspect_after,
             beat_timeout: interval * BEATS_MISSED,
             confirm_probes: d.confirm_probes,
@@ -40,6 +40,8 @@ pub fn policy(config: &Config, peer: &Peer, own_mac: MacAddr) -> Policy {
             stall: d.stall,
             startup_grace: d.startup_grace,
             min_cameras: d.min_cameras,
+            false_death: d.false_death,
+            confirm_limit: d.confirm_limit,
             vacant_after: VACANT_AFTER,
         },
         service_dead: match peer.policy.service_dead {

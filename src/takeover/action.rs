@@ -12,7 +12,9 @@ use crate::types::{Attempt, Epoch, MacAddr};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
-    /// Send an ARP probe for the VIP (RFC 5227: sender protocol address 0.0.0.0).
+    /// Ask who has the VIP: an ARP request (RFC 826) from our own address on the interface; never from 0.0.0.0, which
+    /// a machine that tests its address must take for a conflict (RFC 5227 section 2.1.1). `Event::Asked` says whether
+    /// it left.
     ArpProbe {
         /// Unicast to this address; broadcast if absent.
         to: Option<MacAddr>,
@@ -23,7 +25,7 @@ pub enum Action {
     ProbeService,
     /// Read the peer's switch port; answered by `PeerPort` or `SwitchSilent`. One at a time.
     PollPort,
-    /// Ask a rotating sample of witnesses by unicast ARP from our own address.
+    /// Ask a rotating sample of witnesses by unicast ARP from our own address; `Event::Asked` says which were asked.
     AskWitnesses,
     /// Start a step's task. Exactly one `StepEnded` answers it.
     Run(Run),

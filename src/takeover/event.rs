@@ -54,6 +54,8 @@ pub enum Event {
     Beat(Beat),
     /// A witness answered our ARP request.
     Witness(Witness),
+    /// What became of the questions that the last actions asked for.
+    Asked(Asked),
     /// Carrier of our interface on the VIP's network.
     Carrier {
         /// True if there is carrier.
@@ -159,6 +161,29 @@ pub struct Beat {
     /// How long the sender's fence may take to be proven.
     #[serde(default)]
     pub fence_timeout: Option<Duration>,
+}
+
+/// What of our questions left, and what did not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The ARP request for the VIP; absent where none was wanted. A ping beside it is part of the same round.
+    #[serde(default)]
+    pub vip: Option<Sent>,
+    /// The witnesses to which a question left, of those that answered lately.
+    #[serde(default)]
+    pub witnesses: Vec<Witness>,
+}
+
+/// What became of one question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sent {
+    /// It left.
+    Left,
+    /// The budget of the interface had no room for it.
+    Refused,
+    /// Our own side could not send it: no carrier, no address of our own, an error of the socket.
+    Failed,
 }
 
 /// Who answered as a witness that our side of the network works.

@@ -15,12 +15,15 @@ pub mod evidence;
 pub mod flow;
 pub mod keeping;
 pub mod left;
+pub mod loss;
+pub mod notice;
 mod observed;
 mod orders;
 mod outcome;
 mod parking;
 pub mod policy;
 mod probing;
+pub mod questions;
 mod recover;
 mod releasing;
 pub mod silence;
@@ -31,6 +34,7 @@ mod stopping;
 mod taking;
 pub mod timeline;
 pub mod verdict;
+mod weighing;
 
 use serde::{Deserialize, Serialize};
 
@@ -206,6 +210,9 @@ impl Machine {
 
     /// Replaces the policy (SIGHUP); the state stays.
     pub fn set_policy(&mut self, policy: Policy) {
+        if policy.peer_mac.is_some() && policy.peer_mac != self.policy.peer_mac {
+            self.evidence.pinned = policy.peer_mac;
+        }
         self.policy = policy;
     }
 
@@ -269,9 +276,8 @@ impl Machine {
             Event::PortHint => self.port_hinted(now),
             Event::SwitchRebooted => self.switch_rebooted(now),
             Event::Beat(beat) => self.beat(now, beat),
-            Event::Witness(w) => {
-                self.evidence.witnesses.insert(w);
-            }
+            Event::Witness(w) => self.evidence.witness(w),
+            Event::Asked(asked) => self.asked(now, &asked),
             Event::Carrier { up } => self.carrier(now, up),
             Event::AddressLost => self.address_lost(now),
             Event::FenceSet { attempt } => self.fence_set(now, attempt),
@@ -380,6 +386,9 @@ impl Machine {
         }
         if matches!(state, State::Standby | State::Taking(_)) {
             self.told = None;
+        }
+        if state == State::Standby {
+            self.evidence.suspicion_over();
         }
         self.state = state;
         let to = self.label();

@@ -158,7 +158,7 @@ impl Machine {
             && matches!(t.cause, Cause::Dead | Cause::Resumed | Cause::Suspended)
             && now >= quiet_from + after
             && port_down
-            && self.evidence.witnessed(&self.policy.detect)
+            && self.evidence.witnessed(now, &self.policy.detect)
     }
 
     fn step_given_up(&mut self, now: BootTime, step: Step, why: &str) {

@@ -6,6 +6,7 @@ use super::policy::React;
 use super::state::{Confirming, State, Suspect, Why};
 use super::timeline::Mark;
 use super::verdict::{Cause, Verdict};
+use super::weighing::Weighed;
 use crate::types::BootTime;
 use std::time::Duration;
 
@@ -36,6 +37,9 @@ impl Machine {
             // The preferred node claims what nobody holds without a fence, but not before it has waited a little.
             let young = preferred && self.evidence.peer_disclaims(now);
             return (!young).then_some(Cause::Dead);
+        }
+        if self.blind(now) {
+            return Some(Cause::Dead);
         }
         if self.service_gone() && self.policy.service_dead == React::Takeover {
             return Some(Cause::ServiceDead);
@@ -190,9 +194,12 @@ impl Machine {
         }
         let level = match why {
             Why::OperatorHold | Why::NoCarrier => Level::Warning,
+            // An alarm of its own says so, with the figure.
+            Why::Lossy => return,
             Why::Grace
             | Why::Manual
             | Why::Isolated
+            | Why::Unasked
             | Why::Conflict
             | Why::AlertOnly
             | Why::Flapping
@@ -212,19 +219,19 @@ impl Machine {
             return;
         }
         c.next = now + self.policy.detect.confirm_interval;
-        // A port that went down starts the burst at once; a cable that is back within `suspect_after` ends it.
-        let early = c.cause == Cause::Dead && now < self.evidence.suspect_at(&self.policy);
-        if c.sent < self.policy.detect.confirm_probes || early {
-            if c.sent.is_multiple_of(2) {
-                self.out.push(Action::AskWitnesses);
+        let (cause, since, sent) = (c.cause, c.since, c.sent);
+        match self.weigh_silence(now, cause, since, sent) {
+            Weighed::Proven => {
+                self.loss_reckoned_with();
+                self.confirmed(now, cause, since);
             }
-            c.sent += 1;
-            self.out.push(Action::ArpProbe { to: None });
-            self.out.push(Action::Ping);
-            return;
+            Weighed::AskOn => {
+                self.out.push(Action::AskWitnesses);
+                self.out.push(Action::ArpProbe { to: None });
+                self.out.push(Action::Ping);
+            }
+            Weighed::Stopped(why) => self.stay_suspect(now, cause, why),
         }
-        let (cause, since) = (c.cause, c.since);
-        self.confirmed(now, cause, since);
     }
 
     /// The burst is over and nothing cancelled it.
@@ -235,7 +242,7 @@ impl Machine {
         if self.evidence.in_conflict(now) {
             return self.stay_suspect(now, cause, Why::Conflict);
         }
-        if !self.evidence.witnessed(&self.policy.detect) {
+        if !self.evidence.witnessed(now, &self.policy.detect) {
             return self.stay_suspect(now, cause, Why::Isolated);
         }
         let beating = self.evidence.beat_at.is_some_and(|at| at > since);

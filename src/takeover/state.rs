@@ -72,6 +72,10 @@ pub enum Why {
     NoCarrier,
     /// Too few witnesses answer.
     Isolated,
+    /// So much is lost on the link that the silence proves nothing yet.
+    Lossy,
+    /// Our own questions do not leave.
+    Unasked,
     /// Another machine answers for the VIP.
     Conflict,
     /// The policy for this verdict says alert.
@@ -90,6 +94,8 @@ impl fmt::Display for Why {
             Why::OperatorHold => "the operator's hold is on",
             Why::NoCarrier => "our own interface has no carrier",
             Why::Isolated => "isolated: too few witnesses answer us, so silence proves nothing",
+            Why::Lossy => "so much is lost on the link that a living peer might be this silent: it is counted on",
+            Why::Unasked => "our own questions do not leave this machine, so silence proves nothing",
             Why::Conflict => "conflict: another machine answers for the VIP",
             Why::Flapping => "flapping: the VIP was given up twice within 10 minutes to a peer that could not be fenced; `standin takeover` orders it",
             Why::AlertOnly => "the policy for this verdict is alert",

@@ -237,6 +237,8 @@ impl Machine {
         if t.yield_until.is_some_and(|at| at <= now) {
             self.yield_over(now, false);
         }
+        // What was asked in the last round had its time; the next one is asked after that.
+        self.advance(now);
         self.silence_timers(now);
         self.order_timers(now);
         self.advance(now);

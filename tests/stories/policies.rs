@@ -32,6 +32,8 @@ pub fn policy(i: usize, pair: bool) -> Policy {
             stall: ms(100),
             startup_grace: ms(300_000),
             min_cameras: 3,
+            false_death: 1e-6,
+            confirm_limit: ms(5000),
             vacant_after: ms(1000),
         },
         service_dead: React::Alert,

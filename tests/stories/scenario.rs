@@ -10,7 +10,7 @@ use standin::takeover::step::Step;
 
 use crate::expect::{Expect, shown};
 use crate::policies::policy;
-use crate::world::{MS, SwitchMode, World};
+use crate::world::{Losses, MS, SwitchMode, World};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,6 +46,14 @@ struct Site {
     warm: bool,
     fence: bool,
     rewire: bool,
+    /// What leaves `b` is lost, and what comes to it; at `a`'s own leg, each way: in per cent.
+    loss_out: u32,
+    loss_back: u32,
+    loss_leg: u32,
+    pings: bool,
+    /// `a` says nothing unasked.
+    chatter: bool,
+    arp_per_second: Option<u32>,
     a_starts_ms: Option<u64>,
     b_starts_ms: Option<u64>,
     two_owners_up_to_ms: u64,
@@ -65,6 +73,12 @@ impl Default for Site {
             warm: true,
             fence: true,
             rewire: false,
+            loss_out: 0,
+            loss_back: 0,
+            loss_leg: 0,
+            pings: true,
+            chatter: true,
+            arp_per_second: None,
             a_starts_ms: Some(0),
             b_starts_ms: Some(0),
             two_owners_up_to_ms: 0,
@@ -132,6 +146,10 @@ enum What {
     Stalls,
     AddressPruned,
     AddressForced,
+    /// Nothing passes `a`'s own leg for `ms`.
+    LegGap,
+    /// Nothing passes `b`'s own leg for `ms`.
+    Gap,
     /// So many cameras answer as witnesses from now on.
     Witnesses,
     CamerasBack,
@@ -221,6 +239,11 @@ impl Scenario {
             if let Some(ms) = site.suspect_after_ms {
                 p.detect.suspect_after = Duration::from_millis(ms);
             }
+            if let Some(rate) = site.arp_per_second {
+                // As `config::pace` has it for one peer.
+                let shared = Duration::from_secs(2) / rate;
+                p.detect.probe_interval = p.detect.probe_interval.max(shared);
+            }
             if let Some(ms) = site.switch_poll_ms {
                 p.detect.switch_poll = Duration::from_millis(ms);
             }
@@ -231,6 +254,17 @@ impl Scenario {
         };
         let mut world = World::new([self.pair.then(|| of(0)), Some(of(1))], site.cameras);
         world.traps = site.traps;
+        world.seed(phase + 1);
+        world.losses = Losses {
+            out: site.loss_out,
+            back: site.loss_back,
+            leg: site.loss_leg,
+            ..Losses::default()
+        };
+        (world.pings, world.chatter) = (site.pings, site.chatter);
+        if let Some(rate) = site.arp_per_second {
+            world.budget(rate, site.cameras);
+        }
         world.two_owners_allowed = site.two_owners_up_to_ms * MS;
         let mut plan: Vec<(u64, usize, Option<&Do>)> = Vec::new();
         for (i, at) in [site.a_starts_ms, site.b_starts_ms].iter().enumerate() {
@@ -294,6 +328,8 @@ impl Do {
             What::Stalls => w.stall(i, ms()),
             What::AddressPruned => w.prune(i),
             What::AddressForced => w.force_address(i),
+            What::LegGap => w.losses.leg_gap = w.now + ms() * MS,
+            What::Gap => w.losses.gap = w.now + ms() * MS,
             What::Witnesses => w.cameras = n() as u8,
             What::CamerasBack => w.cameras_back = n(),
             What::Switch => w.switch = self.switch.expect("switch is set"),

@@ -1,10 +1,9 @@
 //! The adapters' answers: what each action and each step of a machine does to the world, and when it says so.
 
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use standin::takeover::action::{Action, Run};
-use standin::takeover::event::{Event, Outcome, Witness};
+use standin::takeover::event::{Event, Outcome};
 use standin::takeover::step::Step;
 use standin::types::Attempt;
 
@@ -18,9 +17,10 @@ impl World {
             self.record.push((self.now, i, Said::Action(name)));
         }
         match action {
-            Action::ArpProbe { to } => self.arp_probe(i, to),
+            Action::ArpProbe { to } => self.ask_vip(i, to),
             Action::Ping => {
-                if self.hears(i, 1 - i) && self.answers(1 - i) {
+                let reached = self.hears(i, 1 - i) && self.answers(1 - i);
+                if reached && self.pings && self.answered() {
                     self.to(i, MS, Event::Pong);
                 }
             }
@@ -39,14 +39,7 @@ impl World {
                 let delay = if self.switch_answers() { 5 } else { 200 };
                 self.after(delay * MS, What::Poll(i, life));
             }
-            Action::AskWitnesses => {
-                if self.on_data(i) {
-                    for n in 0..self.cameras.min(8) {
-                        let camera = Ipv4Addr::new(192, 168, 1, n);
-                        self.to(i, MS, Event::Witness(Witness::Camera(camera)));
-                    }
-                }
-            }
+            Action::AskWitnesses => self.ask_witnesses(i, 8),
             Action::Run(run) => self.start(i, life, run),
             Action::Cancel { step, attempt } => {
                 let late = self.switch == SwitchMode::Late && step == Step::Fence;

@@ -126,6 +126,9 @@ impl World {
         for action in actions {
             self.perform(i, life, action);
         }
+        if let Some(asked) = self.asked.take() {
+            self.deliver(i, life, Event::Asked(asked));
+        }
     }
 
     pub fn crash(&mut self, i: usize) {

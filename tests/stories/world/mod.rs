@@ -5,6 +5,7 @@
 mod adapters;
 mod checks;
 mod daemon;
+mod link;
 mod machines;
 mod switch;
 mod wire;
@@ -13,13 +14,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use standin::takeover::Machine;
 use standin::takeover::action::Run;
-use standin::takeover::event::{Event, Outcome};
+use standin::takeover::event::{Asked, Event, Outcome};
 use standin::takeover::policy::Policy;
 use standin::takeover::step::Step;
 use standin::types::{Attempt, MacAddr};
 
 use crate::policies::mac_of;
 use daemon::Journal;
+use link::Asking;
+pub use link::Losses;
 pub use switch::SwitchMode;
 
 pub const MS: u64 = 1000;
@@ -80,6 +83,7 @@ enum What {
     ReadBack(usize, u32),
     Beats,
     HoldersSpeak,
+    Chores,
     Expire(usize, u64),
     SwitchUp,
 }
@@ -114,6 +118,14 @@ pub struct World {
     pub two_owners_allowed: u64,
     two_since: Option<u64>,
     handled: u64,
+    pub losses: Losses,
+    /// It answers pings.
+    pub pings: bool,
+    /// Every other frame of `a` that nobody asked for is left out too.
+    pub chatter: bool,
+    dice: u64,
+    asking: [Asking; 2],
+    asked: Option<Asked>,
     pub errors: Vec<String>,
 }
 
@@ -164,6 +176,12 @@ impl World {
             two_owners_allowed: 0,
             two_since: None,
             handled: 0,
+            losses: Losses::default(),
+            pings: true,
+            chatter: true,
+            dice: 1,
+            asking: [0, 1].map(|i| Asking::new(i, 200, cameras)),
+            asked: None,
             errors: Vec::new(),
         };
         for h in &mut world.hosts {
@@ -171,7 +189,13 @@ impl World {
         }
         world.after(0, What::Beats);
         world.after(HOLDER_SPEAKS / 3, What::HoldersSpeak);
+        world.after(MS, What::Chores);
         world
+    }
+
+    /// So many ARP frames a second may leave each host.
+    pub fn budget(&mut self, per_second: u32, cameras: u8) {
+        self.asking = [0, 1].map(|i| Asking::new(i, per_second, cameras));
     }
 
     fn after(&mut self, delay: u64, what: What) {
@@ -248,6 +272,12 @@ impl World {
             What::HoldersSpeak => {
                 self.holders_speak();
                 self.after(HOLDER_SPEAKS, What::HoldersSpeak);
+            }
+            What::Chores => {
+                for i in 0..2 {
+                    self.look_for_witnesses(i);
+                }
+                self.after(1000 * MS, What::Chores);
             }
             What::Expire(i, at) => {
                 if self.hosts[i].vip == Some(at) {
