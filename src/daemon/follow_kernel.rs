@@ -273,11 +273,14 @@ impl Loop {
             p.hands.ping_from(&at.name, at.index, &tx);
         }
         let serving = &self.interfaces[p.hands.serving];
-        let watched = p.hands.watch.as_ref().filter(|w| w.runs());
-        if watched.is_some_and(|w| w.on() != (serving.index, serving.mac)) {
+        let watch = p.hands.watch.as_ref();
+        let moved = watch.is_some_and(|w| w.runs() && w.on() != (serving.index, serving.mac));
+        // One that died with its interface, or could not be opened while that was away.
+        if moved || watch.is_some_and(super::watch::Watch::failed) {
             p.hands.adopt = true;
             if let crate::takeover::event::Outcome::Failed(e) =
                 p.hands.begin_watch(serving, &self.shared)
+                && moved
             {
                 tracing::error!(peer = %p.hands.name, "the capture could not be opened again: {e}");
             }
