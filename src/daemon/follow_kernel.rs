@@ -181,22 +181,6 @@ impl Loop {
         self.carrier(i, link.carrier);
     }
 
-    /// Who is not back yet is looked for again where the interface has changed.
-    fn watch_again(&mut self, interface: usize) {
-        for p in &mut self.peers {
-            let looking = match p.machine.state() {
-                State::Active { verdict } => *verdict != Verified::Verified,
-                State::Taking(_) => true,
-                State::Standby
-                | State::Suspect(_)
-                | State::Confirming(_)
-                | State::Releasing(_)
-                | State::Halted { .. } => false,
-            };
-            p.hands.watch_again |= p.hands.serving == interface && looking;
-        }
-    }
-
     /// The interface has another index: whatever was bound to the old one is deaf, and its addresses are gone.
     fn made_anew(&mut self, i: usize, link: &LinkState, key: &str) -> bool {
         self.carrier(i, false);
@@ -212,7 +196,6 @@ impl Loop {
             link.name,
             link.ifindex
         );
-        self.watch_again(i);
         let name = link.name.clone();
         self.shared.slow.spawn_blocking(move || {
             if let Err(e) = address::promote_secondaries(&name) {
@@ -228,7 +211,6 @@ impl Loop {
         let name = self.interfaces[i].name.clone();
         tracing::warn!("interface {name} has another MAC address: {mac} instead of {was}");
         self.old_macs.insert(was);
-        self.watch_again(i);
         let now = clock::now();
         for p in &mut self.peers {
             let hands = &mut p.hands;
@@ -293,13 +275,16 @@ impl Loop {
             p.hands.ping_from(&at.name, at.index, &tx);
         }
         let serving = &self.interfaces[p.hands.serving];
-        // A capture hears nothing of an interface that was made anew, and takes another MAC for a stranger's.
-        let owner = p.machine.ownership().is_some();
-        if owner && serving.carrier && std::mem::take(&mut p.hands.watch_again) {
+        let watch = p.hands.watch.as_ref();
+        let moved = watch.is_some_and(|w| w.runs() && w.on() != (serving.index, serving.mac));
+        // One that died with its interface, or could not be opened while that was away.
+        if moved || watch.is_some_and(super::watch::Watch::failed) {
             p.hands.adopt = true;
-            if let Outcome::Failed(e) = p.hands.begin_watch(serving, &self.shared) {
+            if let Outcome::Failed(e) =
+                p.hands.begin_watch(serving, &self.shared)
+                && moved
+            {
                 tracing::error!(peer = %p.hands.name, "the capture could not be opened again: {e}");
-                p.hands.watch_again = true;
             }
         }
         let Some((beats, own)) = self.beats.as_mut().zip(at.own) else {

@@ -78,8 +78,6 @@ pub struct Hands {
     pub vip_is_here: bool,
     /// What reads its answers, and the index of the interface on which it was opened.
     pub pings: (Option<Reader>, u32),
-    /// The interface has changed under the running verification.
-    pub watch_again: bool,
     /// The VIP was on our interface before this takeover: cameras may have connections already.
     pub adopt: bool,
     /// Our node's name, for tags.
@@ -130,7 +128,6 @@ impl Hands {
             inventory,
             announcer: None,
             watch: None,
-            watch_again: false,
             parked: None,
             announcing_on: 0,
             listening: 0,

@@ -47,10 +47,14 @@ pub struct Watched {
 /// A running capture.
 pub struct Watch {
     shared: Arc<Shared>,
+    on: (u32, MacAddr),
 }
 
 struct Shared {
     stop: AtomicBool,
+    over: AtomicBool,
+    /// The capture ended, or never began, by an error.
+    failed: AtomicBool,
     all_back: Notify,
     tracker: Mutex<Tracker>,
 }
@@ -70,27 +74,56 @@ impl Watch {
     pub fn begin(watched: Watched, tx: Tx) -> Result<Watch, String> {
         let capture = Capture::open(watched.interface, watched.vip.addr, watched.port)
             .map_err(|e| e.to_string())?;
+        let watch = Watch::blind(&watched);
+        let theirs = watch.shared.clone();
+        theirs.failed.store(false, Ordering::Relaxed);
+        theirs.over.store(false, Ordering::Relaxed);
+        std::thread::Builder::new()
+            .name("verify".to_owned())
+            .spawn(move || {
+                if let Err(e) = follow(capture, &watched, &theirs, &tx) {
+                    tracing::error!(error = %e, "verification stopped");
+                    theirs.failed.store(true, Ordering::Relaxed);
+                }
+                theirs.over.store(true, Ordering::Relaxed);
+            })
+            .map_err(|e| format!("cannot start the verification thread: {e}"))?;
+        Ok(watch)
+    }
+
+    /// What stands for a capture that could not be opened: it sees nothing, and is to be begun again.
+    pub fn blind(watched: &Watched) -> Watch {
         let tracker = Tracker::new(
             &watched.inventory,
             watched.vip,
             watched.port,
             Some(watched.own_mac),
         );
-        let shared = Arc::new(Shared {
-            stop: AtomicBool::new(false),
-            all_back: Notify::new(),
-            tracker: Mutex::new(tracker),
-        });
-        let theirs = shared.clone();
-        std::thread::Builder::new()
-            .name("verify".to_owned())
-            .spawn(move || {
-                if let Err(e) = follow(capture, &watched, &theirs, &tx) {
-                    tracing::error!(error = %e, "verification stopped");
-                }
-            })
-            .map_err(|e| format!("cannot start the verification thread: {e}"))?;
-        Ok(Watch { shared })
+        Watch {
+            shared: Arc::new(Shared {
+                stop: AtomicBool::new(false),
+                over: AtomicBool::new(true),
+                failed: AtomicBool::new(true),
+                all_back: Notify::new(),
+                tracker: Mutex::new(tracker),
+            }),
+            on: (watched.interface.0, watched.own_mac),
+        }
+    }
+
+    /// True if the capture ended, or never began, by an error: it has to be begun again.
+    pub fn failed(&self) -> bool {
+        self.shared.failed.load(Ordering::Relaxed)
+    }
+
+    /// True as long as it captures.
+    pub fn runs(&self) -> bool {
+        !self.shared.over.load(Ordering::Relaxed)
+    }
+
+    /// Index and MAC address of the interface on which it captures, as they were when it began.
+    pub fn on(&self) -> (u32, MacAddr) {
+        self.on
     }
 
     /// The gate dropped SYNs from `from` (microseconds since the epoch) to `to`, or still does.

@@ -26,7 +26,7 @@ impl Hands {
             port: self.peer.service.port,
             inventory: self.inventory.clone(),
         };
-        match Watch::begin(watched, shared.tx.clone()) {
+        match Watch::begin(watched.clone(), shared.tx.clone()) {
             Ok(watch) => {
                 if std::mem::take(&mut self.adopt) {
                     self.look_for_connections(watch.waiting(), shared);
@@ -34,7 +34,11 @@ impl Hands {
                 self.watch = Some(watch);
                 Outcome::Done("capturing".to_owned())
             }
-            Err(e) => Outcome::Failed(e),
+            Err(e) => {
+                // Tried again each second (`follow_kernel`): cameras that come back meanwhile are known to the kernel.
+                self.watch = Some(Watch::blind(&watched));
+                Outcome::Failed(e)
+            }
         }
     }
 

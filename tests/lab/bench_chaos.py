@@ -238,6 +238,8 @@ def judge(site, plan, result, both, deaf, alarms, begun):
             if late is None or late - first > allowed:
                 result["problems"].append(f"two served for {last - first:.1f} s, alarmed "
                                           + ("never" if late is None else f"after {late - first:.1f} s"))
+    if result["problems"]:
+        result["log"] = [f"{(t - begun) / 1e6:.2f} {level} {text[:300]}" for t, level, text in site.log(since_us=begun)][-60:]
 
 
 def bench(args, binary, say, failures):

@@ -219,13 +219,14 @@ class Trial:
         return got
 
     def start_agents(self):
-        """Configuration, agents in order (a pair's primary takes the vacant VIP first), healthy."""
+        """Configuration, agents, healthy. In a pair the preferred one, the primary, claims when the other has said that it
+        does not hold the VIP: both must run."""
         self.configure()
         for host in self.agents:
             self.start(host)
-            if self.mode == "pair" and host == "primary":
-                self.until("the primary's standin has the VIP", 15, lambda: (self.status("primary") or {}).get("owner"),
-                           host="primary")
+        if self.mode == "pair":
+            self.until("the primary's standin has the VIP", 20, lambda: (self.status("primary") or {}).get("owner"),
+                       host="primary")
         self.healthy()
         return self
 
