@@ -20,7 +20,7 @@ impl Machine {
         self.bound.peer = r.peer_hold;
         self.looks.restore_flapping(r.flapping);
         self.planned = r.planned;
-        self.evidence.pinned = self.policy.peer_mac.or(r.pinned);
+        self.choose_mac(r.new_mac, r.pinned);
         self.evidence.healthy = r.healthy;
         self.evidence.grace_from = r.boot_started;
         self.evidence.carrier = r.carrier;

@@ -130,7 +130,7 @@ fn documented(from: &str, input: Input) -> &'static [&'static str] {
             "standby" | "suspect" | "confirming" | "halted" => &["confirming"],
             _ => &[""],
         },
-        Input::Order(Order::Release) => match word {
+        Input::Order(Order::Release | Order::ReleaseTo(_)) => match word {
             "active" => &["releasing"],
             _ => &[""],
         },

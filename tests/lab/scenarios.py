@@ -22,6 +22,7 @@ import run as labrun
 import scenarios_addresses
 import scenarios_faults
 import scenarios_input
+import scenarios_owner
 import scenarios_pair
 import scenarios_parked
 import scenarios_peers
@@ -32,7 +33,7 @@ import scenarios_ways
 import trial
 from scenarios_site import Failed, Site
 
-MODULES = (scenarios_takeover, scenarios_faults, scenarios_addresses, scenarios_input, scenarios_peers, scenarios_pair,
+MODULES = (scenarios_takeover, scenarios_faults, scenarios_addresses, scenarios_input, scenarios_peers, scenarios_pair, scenarios_owner,
            scenarios_switch, scenarios_ways, scenarios_parked, scenarios_ports)
 BUGS = os.path.join(labrun.BASE, "BUGS.md")
 

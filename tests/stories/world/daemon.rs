@@ -3,6 +3,7 @@
 use standin::takeover::Machine;
 use standin::takeover::action::Action;
 use standin::takeover::event::{Event, Order, Recovered};
+use standin::takeover::new_mac::NewMac;
 use standin::takeover::state::{Grounds, Phase};
 use standin::takeover::step::Step;
 use standin::takeover::verdict::Verified;
@@ -23,6 +24,8 @@ pub struct Journal {
     hold: bool,
     hold_here: bool,
     peer_hold: bool,
+    flapping: bool,
+    new_mac: Option<NewMac>,
     boot: u32,
 }
 
@@ -60,6 +63,8 @@ impl World {
                 hold: j.hold,
                 hold_here: j.hold_here,
                 peer_hold: j.peer_hold,
+                flapping: j.flapping,
+                new_mac: j.new_mac,
                 carrier,
                 ..fresh
             },
@@ -169,6 +174,8 @@ fn journal_of(old: Option<&Journal>, m: &Machine, actions: &[Action], boot: u32)
         hold: m.hold(),
         hold_here: m.hold() && !m.flags().hold,
         peer_hold: m.held_by_peer(),
+        flapping: m.looks().flapping(),
+        new_mac: m.new_mac(),
         boot,
     }
 }
