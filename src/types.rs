@@ -8,6 +8,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+mod port_name;
+
+pub use port_name::PortName;
+
 /// A point in time: microseconds of `CLOCK_BOOTTIME` (counts suspend, never steps).
 ///
 /// Times of different boots must not be compared.
@@ -216,6 +220,13 @@ pub struct PortRef {
     pub switch: String,
     /// ifName of the port on that switch.
     pub port: String,
+}
+
+impl PortRef {
+    /// True if both can mean the same port, however it is spelt ([`PortName`]).
+    pub fn is_same(&self, other: &PortRef) -> bool {
+        self.switch == other.switch && PortName::same(&self.port, &other.port)
+    }
 }
 
 impl fmt::Display for PortRef {

@@ -10,11 +10,11 @@ use super::common::{say, say_json, with_config};
 use super::exit::ExitCode;
 use crate::config::{Config, Peer};
 use crate::daemon::moving::{self, Where};
-use crate::daemon::{privilege, switches, two_legs};
+use crate::daemon::{privilege, startable, switches, two_legs};
 use crate::net::kernel_view::KernelView;
 use crate::net::netlink::Netlink;
 use crate::net::{address, gate, link};
-use crate::switch::Switch;
+use crate::switch::{Switch, SwitchError};
 use crate::types::VlanId;
 use crate::verify::Inventory;
 
@@ -41,6 +41,8 @@ pub fn run(path: &Path, offline: bool, as_json: bool) -> ExitCode {
             Err(e) => lines.add("nft", Err(e.to_string())),
         }
         for peer in config.peers.values() {
+            let what = format!("interface of {}", peer.name);
+            lines.add(&what, startable::open_legs(peer).await);
             legs(peer, &mut lines).await;
             vip_here(peer, &mut lines).await;
         }
@@ -96,6 +98,13 @@ fn cameras(config: &Config, lines: &mut Lines) {
         match Inventory::load(&peer.verify.cameras) {
             Ok(inventory) => {
                 let n = inventory.cameras().len();
+                for camera in inventory
+                    .cameras()
+                    .iter()
+                    .filter(|c| c.address == peer.vip.addr)
+                {
+                    lines.add(&what, Err(format!("{} has the VIP itself as its address ({}): it could never come back, and would be asked as a witness; give its own address", camera.name, camera.address)));
+                }
                 lines.add(
                     &what,
                     Ok(format!("{n} in {}", peer.verify.cameras.display())),
@@ -161,6 +170,24 @@ async fn reach(config: &Config, name: &str, switch: &Switch, lines: &mut Lines) 
             )),
         ),
         Err(e) => return lines.add(&what, Err(e.to_string())),
+    }
+    let target = switch.target();
+    let lists = [
+        ("uplinks", &target.uplinks),
+        ("own-ports", &target.own_ports),
+    ];
+    for (list, port) in lists
+        .iter()
+        .flat_map(|(l, all)| all.iter().map(move |p| (l, p)))
+    {
+        let what = format!("switch.{name}.{list}");
+        match switch.port(port).await {
+            Ok(_) | Err(SwitchError::Missing { .. }) => {}
+            Err(e @ (SwitchError::NoSuchPort { .. } | SwitchError::NotShown { .. })) => {
+                lines.add(&what, Err(format!("this entry guards nothing: {e}")));
+            }
+            Err(e) => lines.add(&what, Err(e.to_string())),
+        }
     }
     for (peer, at) in config.fence_ports().filter(|(_, p)| p.switch == *name) {
         let what = format!("port {at} of {}", peer.name);

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
 use super::exit::ExitCode;
-use crate::config::{Config, ConfigErrors, Secrets};
+use crate::config::{Config, ConfigErrors, Secrets, Surroundings};
 use crate::daemon::around;
 use crate::daemon::control::{self, CallError, Reply, Request};
 
@@ -101,7 +101,29 @@ pub async fn load(
     with_secrets: bool,
 ) -> Result<(Config, Option<Secrets>), ConfigErrors> {
     let around = around::surroundings(with_secrets, path).await;
-    let (config, warnings) = Config::load(path, &around)?;
+    load_around(path, &around)
+}
+
+/// As [`load`], for commands that only talk to switches: the file need not have a `[peer.NAME]`.
+///
+/// # Errors
+///
+/// As there.
+pub async fn load_switches(
+    path: &Path,
+    with_secrets: bool,
+) -> Result<(Config, Option<Secrets>), ConfigErrors> {
+    let mut around = around::surroundings(with_secrets, path).await;
+    around.without_peers = true;
+    load_around(path, &around)
+}
+
+fn load_around(
+    path: &Path,
+    around: &Surroundings,
+) -> Result<(Config, Option<Secrets>), ConfigErrors> {
+    let with_secrets = around.examine_secrets;
+    let (config, warnings) = Config::load(path, around)?;
     for warning in warnings {
         let _ = writeln!(std::io::stderr(), "{warning}");
     }
@@ -119,7 +141,23 @@ pub async fn load(
 ///
 /// The code to exit with.
 pub async fn load_all(path: &Path, json: bool) -> Result<(Config, Secrets), ExitCode> {
-    match load(path, true).await {
+    both(load(path, true).await, json)
+}
+
+/// As [`load_all`], for commands that only talk to switches.
+///
+/// # Errors
+///
+/// The code to exit with.
+pub async fn load_all_switches(path: &Path, json: bool) -> Result<(Config, Secrets), ExitCode> {
+    both(load_switches(path, true).await, json)
+}
+
+fn both(
+    loaded: Result<(Config, Option<Secrets>), ConfigErrors>,
+    json: bool,
+) -> Result<(Config, Secrets), ExitCode> {
+    match loaded {
         Ok((config, Some(secrets))) => Ok((config, secrets)),
         Ok((_, None)) => Err(fail(ExitCode::Internal, "the secrets were not loaded")),
         Err(e) => Err(config_errors(&e, json)),

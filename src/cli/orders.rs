@@ -32,6 +32,11 @@ pub fn hold(config: &Path, name: &str, (on, here): (bool, bool), as_json: bool) 
                 "{name}: {}",
                 answer["state"].as_str().unwrap_or("?")
             ));
+            if answer["durable"] == false {
+                say(
+                    "it is in force, but NOT on the disk: a restart of the daemon would not know of it (`standin status` says what the journal's disk says)",
+                );
+            }
             for line in left_lines(&answer["left"]) {
                 say(&format!("  {line}"));
             }

@@ -20,7 +20,7 @@ use crate::net::netlink::Netlink;
 use crate::switch::Switch;
 use crate::switch::unfence::{Lift, unfence};
 use crate::takeover::event::Outcome;
-use crate::types::PortRef;
+use crate::types::{PortName, PortRef};
 
 /// The port has this long to read back up.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -110,7 +110,7 @@ fn journaled(config: &Config, at: &PortRef) -> Option<(String, Option<Quarantine
         let (kept, _) = record::last(&said.records, &peer, "")?;
         let standing = kept.in_place().then(|| kept.standing())?;
         let mut levels = standing.levels.into_iter();
-        let level = levels.find(|l| l.ports().any(|p| p == *at))?;
+        let level = levels.find(|l| l.ports().any(|p| p.is_same(at)))?;
         Some((peer, level.vlans()))
     })
 }
@@ -145,7 +145,8 @@ async fn leave_quarantine(
 /// True if the fence may have shut this port. Which one an automatic fence has shut, only its daemon knows: the port's
 /// mark says whether it did.
 fn writes(fence: &Fence, at: &PortRef) -> bool {
-    fence.switch == at.switch && (fence.auto || fence.ports.contains(&at.port))
+    fence.switch == at.switch
+        && (fence.auto || PortName::position(&fence.ports, &at.port).is_some())
 }
 
 /// The peers whose fence may have shut this port: the journal's, who may be gone from the file, or at least one.
@@ -163,7 +164,7 @@ fn find<'a>(
     let auto = |p: &&Peer| p.fence.iter().any(|f| writes(f, port));
     let never = config.switches.get(&port.switch).is_some_and(|s| {
         let mut ports = s.uplinks.iter().chain(&s.own_ports);
-        ports.any(|p| *p == port.port)
+        ports.any(|p| PortName::same(p, &port.port))
     });
     for peers in [
         config.peers.values().filter(named).collect::<Vec<_>>(),

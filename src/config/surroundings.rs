@@ -18,6 +18,8 @@ pub struct Surroundings {
     pub static_addresses: Vec<(Ipv4Addr, PathBuf)>,
     /// Files with secrets are looked at: missing, unreadable or open to others is an error.
     pub examine_secrets: bool,
+    /// A file without any `[peer.NAME]` will do: whoever asks only talks to switches.
+    pub without_peers: bool,
     /// A VIP that somebody else has set on this machine is a warning, not an error: a daemon that refused to start over it
     /// would leave an address or a fence of ours unwatched, and a command could not even ask.
     pub vip_may_be_here: bool,

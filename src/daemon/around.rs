@@ -38,6 +38,7 @@ pub async fn surroundings(examine_secrets: bool, config: &Path) -> Surroundings 
             .flat_map(|p| addresses_in(Path::new(p)))
             .collect(),
         examine_secrets,
+        without_peers: false,
         vip_may_be_here: true,
     }
 }

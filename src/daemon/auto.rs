@@ -196,10 +196,12 @@ impl Fencing {
         };
         level.auto = match (looked.result, was) {
             (_, Auto::Off) => Auto::Off,
-            (Ok(found), _) if taken.contains(&at(&found.port)) => Auto::unknown(format!(
-                "{} is also the fence of another peer: fencing one would cut the other",
-                at(&found.port)
-            )),
+            (Ok(found), _) if taken.iter().any(|t| t.is_same(&at(&found.port))) => {
+                Auto::unknown(format!(
+                    "{} is also the fence of another peer: fencing one would cut the other",
+                    at(&found.port)
+                ))
+            }
             (Ok(mut found), was) => {
                 if looked.from_journal && !found.how.ends_with(FROM_JOURNAL) {
                     found.how.push_str(FROM_JOURNAL);

@@ -7,6 +7,7 @@ use super::hub::Input;
 use super::journal::Entry;
 use super::notify;
 use super::run_loop::Loop;
+use super::switch_news;
 use super::two_legs;
 use crate::detect::rtmp::{self, From};
 use crate::takeover::state::State;
@@ -25,12 +26,15 @@ impl Loop {
         if count.is_multiple_of(REMEMBER_EVERY)
             && let Some(beats) = &self.beats
         {
-            let heard = serde_json::json!(beats.seen());
+            let heard = beats.seen();
             self.journal
                 .append(Entry::new(clock::now(), "", HEARD, heard));
         }
         self.look_for_ports();
         self.take_up_fences();
+        self.look_at_the_log();
+        self.look_at_the_journal();
+        self.tell_what_is_not_saved();
         for i in 0..self.peers.len() {
             self.check_legs(i);
             self.look_at_gate(i);
@@ -50,6 +54,7 @@ impl Loop {
                     if let Some(boots) = fencing.engine_boots().await {
                         let _ = tx.send(Input::EngineBoots(i, boots));
                     }
+                    switch_news::tell_engines(&fencing, i, &tx).await;
                 });
             }
             if self.beats.is_some() {

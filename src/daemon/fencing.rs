@@ -334,6 +334,15 @@ impl Fencing {
         sum
     }
 
+    /// What changed about the SNMPv3 engines of its switches since this was asked last.
+    pub fn engine_news(&self) -> Vec<String> {
+        let news = self.levels.iter().filter_map(|l| {
+            let news = l.switch.engine_news()?;
+            Some(format!("switch {}: {news}", l.switch.target().name))
+        });
+        news.collect()
+    }
+
     /// Who is on each port while all is healthy; ports that cannot be read are left out.
     pub async fn identities(&self) -> BTreeMap<PortRef, PortIdentity> {
         let mut out = BTreeMap::new();

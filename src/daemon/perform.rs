@@ -206,12 +206,7 @@ impl Hands {
             }
             // One at a time: the answer to the one under way is as new.
             Action::ReadFence if std::mem::replace(&mut self.reading_fence, true) => {}
-            Action::ReadFence => {
-                let (fencing, tx, me) = (self.fencing.clone(), shared.tx.clone(), self.me);
-                shared.slow.spawn(async move {
-                    let _ = tx.send(Input::Event(me, Event::FenceRead(fencing.read().await)));
-                });
-            }
+            Action::ReadFence => self.read_fence(shared),
             Action::ReadBack => {
                 let (fencing, tx, me) = (self.fencing.clone(), shared.tx.clone(), self.me);
                 shared.slow.spawn(async move {

@@ -20,6 +20,7 @@ use super::journal::Journal;
 use super::perform::{Hands, Shared};
 use super::recorder::{self, Recorder};
 use super::{status, traps};
+use crate::config::Config;
 use crate::net::arp::{ArpFrame, ArpOp};
 use crate::report::{self, Report};
 use crate::takeover::Machine;
@@ -80,6 +81,10 @@ pub struct Loop {
     pub about: status::About,
     /// The journal, for what is about no single peer.
     pub journal: Journal,
+    /// The configuration that is in force, and the one that the daemon was started with.
+    pub config: Config,
+    /// See there.
+    pub started: Config,
     /// What a person must know of this machine.
     pub alarms: Alarms,
     /// Those who ordered a hold and wait for what it stopped.
@@ -237,7 +242,7 @@ impl Loop {
             } => self.raise(peer, key, level, text),
             Input::Settle { peer, key, text } => self.settle(peer, key, text),
             Input::Ask(ask) => self.ask(ask),
-            Input::Reload(new) => super::reload::reload(self, &new.0, &new.1),
+            Input::Reload(new) => super::reload::reload(self, new),
             // Handled by the caller, who ends the loop.
             Input::Stop => {}
         }

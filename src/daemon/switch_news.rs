@@ -2,13 +2,38 @@
 
 use std::time::Duration;
 
-use super::fencing::Unread;
-use super::hub::Input;
+use super::fencing::{Fencing, Unread};
+use super::hub::{Input, Tx};
 use super::run_loop::Loop;
+use crate::takeover::action::Level;
 use crate::takeover::event::Event;
 
 /// Failed reads of the switch in a row after which a person is told.
 const SWITCH_FAILS: u32 = 3;
+
+/// How long it is an alarm that a switch's SNMPv3 engine is another than it was.
+const ENGINE_NEWS: Duration = Duration::from_secs(600);
+
+/// Raises what the switches' SNMPv3 engines have to tell, and settles it after a while.
+pub(super) async fn tell_engines(fencing: &Fencing, peer: usize, tx: &Tx) {
+    let news = fencing.engine_news();
+    if news.is_empty() {
+        return;
+    }
+    let (peer, key) = (Some(peer), "switch-engine");
+    let _ = tx.send(Input::Raise {
+        peer,
+        key,
+        level: Level::Warning,
+        text: format!("switch engine changed: {}", news.join("; ")),
+    });
+    tokio::time::sleep(ENGINE_NEWS).await;
+    let _ = tx.send(Input::Settle {
+        peer,
+        key,
+        text: "the switch has answered as the same SNMPv3 engine since".to_owned(),
+    });
+}
 
 impl Loop {
     pub(super) fn switch_read(&mut self, peer: usize, read: Result<Option<u32>, Unread>) {

@@ -1,12 +1,15 @@
 //! Aggregates (LAG, port-channel): the forwarding table has their name, a fence shuts their members.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::client::{Switch, small};
+use super::credentials::Listed;
 use super::error::SwitchError;
+use super::map::Map;
 use super::port::FdbEntry;
 use super::profile::Transport;
 use super::read::Reading;
+use super::snmp::SnmpError;
 use super::value::Oid;
 use crate::types::IfIndex;
 
@@ -17,6 +20,56 @@ const ATTACHED: [u32; 11] = [1, 2, 840, 10006, 300, 43, 1, 2, 1, 1, 13];
 const STACK: [u32; 11] = [1, 3, 6, 1, 2, 1, 31, 1, 2, 1, 3];
 
 impl Switch {
+    /// The aggregates (ifIndex) by their members' ifIndexes, as far as the switch tells.
+    pub(super) async fn aggregates(&self, map: &Map) -> BTreeMap<u32, u32> {
+        let attached = Oid::new(ATTACHED);
+        let rows = self.snmp().walk(&attached).await.unwrap_or_default();
+        let members = rows
+            .iter()
+            .filter_map(|(oid, to)| match oid.after(&attached)? {
+                [member] => Some((*member, small(to)?)),
+                _ => None,
+            });
+        // A port that is not bundled is attached to nothing, or to itself.
+        let mut of: BTreeMap<u32, u32> = members.filter(|(m, to)| *to != 0 && m != to).collect();
+        if of.is_empty() && map.ports().any(|(i, _)| map.bridge_port(i).is_none()) {
+            let stack = Oid::new(STACK);
+            let rows = self.snmp().walk(&stack).await.unwrap_or_default();
+            let pairs = rows.iter().filter_map(|(oid, _)| match oid.after(&stack)? {
+                [above, below] => Some((*below, *above)),
+                _ => None,
+            });
+            // VLAN interfaces and the like stand on ports too: an aggregate is a bridge port, and its members are not.
+            of.extend(pairs.filter(|(below, above)| {
+                map.bridge_port(*above).is_some() && map.bridge_port(*below).is_none()
+            }));
+        }
+        of
+    }
+
+    /// The aggregate (ifIndex) that this port is a member of, as far as the switch tells: one instance, or the stack of
+    /// interfaces for a port that is no bridge port itself.
+    ///
+    /// # Errors
+    /// The switch does not answer.
+    pub(super) async fn aggregate_of(
+        &self,
+        if_index: u32,
+        map: &Map,
+    ) -> Result<Option<u32>, SnmpError> {
+        let told = match self.snmp().get(&[Oid::new(ATTACHED).at(&[if_index])]).await {
+            Ok(values) => values.first().and_then(small),
+            Err(e) if e.is_silence() => return Err(e),
+            Err(_) => None,
+        };
+        match told.filter(|to| *to != 0 && *to != if_index) {
+            None if map.bridge_port(if_index).is_none() => {
+                Ok(self.aggregates(map).await.get(&if_index).copied())
+            }
+            to => Ok(to),
+        }
+    }
+
     /// The ports (ifName, sorted) that are attached to the interface `if_index`: by IEEE8023-LAG-MIB, else by ifStackTable.
     /// Empty where it is no aggregate, or the switch does not tell.
     ///
@@ -71,7 +124,10 @@ impl Switch {
         let map = self.map();
         let if_index = map.if_index_at(self.profile(), place)?;
         let members = self.members_of(IfIndex(if_index)).await.ok()?;
-        let all = !members.is_empty() && members.iter().all(|m| ports.contains(&m.as_str()));
+        let all = !members.is_empty()
+            && members
+                .iter()
+                .all(|m| ports.iter().any(|p| self.target().same_port(p, m)));
         map.name(if_index).filter(|_| all).map(str::to_owned)
     }
 
@@ -94,7 +150,7 @@ impl Switch {
         let Some(name) = name else {
             return format!("the port that its forwarding table calls {place}");
         };
-        if self.target().uplinks.contains(&name) {
+        if self.target().listed(&name) == Some(Listed::Uplink) {
             format!(
                 "{}:{name} (an uplink: it is behind another switch)",
                 self.target().name
@@ -106,11 +162,7 @@ impl Switch {
 
     /// True if the forwarding table's entry is on the port of this name, however the table spells it.
     pub fn is_on(&self, entry: &FdbEntry, port: &str) -> bool {
-        entry.if_name.as_deref().is_some_and(|shown| {
-            shown == port
-                || self
-                    .cli_if_any()
-                    .is_some_and(|cli| cli.rules().same_port(port, shown))
-        })
+        let shown = entry.if_name.as_deref();
+        shown.is_some_and(|shown| self.target().same_port(port, shown))
     }
 }

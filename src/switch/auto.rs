@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::client::Switch;
+use super::credentials::Listed;
 use super::error::SwitchError;
 use super::guard::HOST_MACS;
 use super::neighbours::{Neighbour, neighbours};
@@ -138,13 +139,17 @@ pub async fn find(switch: &Switch, wanted: &Wanted) -> Result<FoundPort, AutoErr
         [one] => (*one).clone(),
         _ => return Err(not_one(&all, "on more than one port")),
     };
-    if switch.target().uplinks.contains(&port) {
+    if switch.target().listed(&port) == Some(Listed::Uplink) {
         return Err(not_one(
             &all,
             "which is an uplink: it is behind another switch",
         ));
     }
-    if wanted.never.contains(&port) {
+    if wanted
+        .never
+        .iter()
+        .any(|p| switch.target().same_port(p, &port))
+    {
         return Err(not_one(&all, "which is a port of this machine"));
     }
     let here = |n: &&Neighbour| n.if_name.as_ref() == Some(&port);
@@ -218,7 +223,10 @@ pub async fn still(switch: &Switch, found: &FoundPort, wanted: &Wanted) -> Resul
         return Err(changed(format!("the machine has {} now", wanted.mac)));
     }
     let uplinks = switch.target().uplinks.iter();
-    if uplinks.chain(&wanted.never).any(|p| *p == found.port) {
+    if uplinks
+        .chain(&wanted.never)
+        .any(|p| switch.target().same_port(p, &found.port))
+    {
         return Err(changed("is an uplink or a port of this machine now".into()));
     }
     let state = switch.port(&found.port).await?;

@@ -1,6 +1,5 @@
 //! One switch: its ports by name, its forwarding table, one writer at a time.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,12 +7,14 @@ use tokio::time::Instant;
 
 use super::credentials::{Credentials, SwitchTarget};
 use super::error::SwitchError;
+use super::learned::Learned;
 use super::map::{Map, panel_number};
+use super::per_vlan::SilentVlans;
 use super::port::{FdbEntry, PortIdentity, PortState, SystemInfo};
 use super::profile::{FdbId, FdbPort, Profile, Transport};
 use super::snmp::{Snmp, SnmpError, UdpSnmp};
 use super::ssh::Cli;
-use super::value::{Oid, Value, mac_of};
+use super::value::{Oid, Value};
 use crate::types::{IfIndex, MacAddr, VlanId};
 
 pub(super) const SYS_UPTIME: [u32; 9] = [1, 3, 6, 1, 2, 1, 1, 3, 0];
@@ -32,6 +33,8 @@ struct Inner {
     cli: Option<Cli>,
     /// Names of ports as places of the command line's forwarding table.
     names: Mutex<Vec<String>>,
+    /// VLANs whose tables could not be read a moment ago.
+    silent_vlans: SilentVlans,
     /// The transport that answered last, by which the next reading begins for a while.
     answered: Mutex<Option<(Transport, Instant)>>,
 }
@@ -57,12 +60,18 @@ impl Switch {
                 cli,
                 names: Mutex::default(),
                 answered: Mutex::default(),
+                silent_vlans: SilentVlans::default(),
                 target,
                 snmp,
                 map: Mutex::default(),
                 writer: tokio::sync::Mutex::default(),
             }),
         }
+    }
+
+    /// The same switch over connections of its own: what is slow there keeps nobody here from writing.
+    pub fn beside(&self) -> Switch {
+        Switch::new(self.target().clone())
     }
 
     /// What it was made for.
@@ -80,6 +89,15 @@ impl Switch {
 
     pub(crate) fn cli_if_any(&self) -> Option<&Cli> {
         self.inner.cli.as_ref()
+    }
+
+    pub(super) fn silent_vlans(&self) -> &SilentVlans {
+        &self.inner.silent_vlans
+    }
+
+    /// What changed about the SNMPv3 engine of its agent since this was asked last, in words for a person.
+    pub fn engine_news(&self) -> Option<String> {
+        self.snmp().engine_news()
     }
 
     pub(super) fn names(&self) -> &Mutex<Vec<String>> {
@@ -217,24 +235,14 @@ impl Switch {
         self.macs_of(&state).await
     }
 
+    /// As [`Switch::learned_on`], where what cannot be read counts as nothing: for those who only look for a MAC address
+    /// that is there.
     pub(crate) async fn macs_of(&self, port: &PortState) -> Result<Vec<MacAddr>, SwitchError> {
-        let Some(place) = self.place_of(port) else {
-            return Ok(Vec::new());
-        };
-        if port.if_index.0 == 0 {
-            let table = self.table_over_ssh(None).await?.unwrap_or_default();
-            let here = table
-                .into_iter()
-                .filter(|(.., p)| self.place_of_name(p) == place);
-            let macs: BTreeSet<MacAddr> = here.map(|(mac, ..)| mac).collect();
-            return Ok(macs.into_iter().collect());
+        match self.learned_on(port).await {
+            Ok(Learned::These(macs)) => Ok(macs),
+            Ok(Learned::Unreadable(_)) => Ok(Vec::new()),
+            Err(e) => Err(e),
         }
-        let mut learned = self.fdb().await?;
-        Ok(learned
-            .remove(&place)
-            .unwrap_or_default()
-            .into_iter()
-            .collect())
     }
 
     /// The port as it is now, for the journal while all is healthy.
@@ -263,26 +271,11 @@ impl Switch {
         bridge_port: Option<u32>,
     ) -> Option<u32> {
         match self.profile().snmp.fdb.port {
+            _ if self.is_per_vlan() => Some(if_index),
             FdbPort::IfIndex => Some(if_index),
             FdbPort::BasePort => bridge_port,
             FdbPort::Panel => bridge_port.and_then(|_| panel_number(name)),
         }
-    }
-
-    async fn fdb(&self) -> Result<BTreeMap<u32, BTreeSet<MacAddr>>, SnmpError> {
-        let mut out: BTreeMap<u32, BTreeSet<MacAddr>> = BTreeMap::new();
-        for object in ["fdb", "fdb_1d"] {
-            for (index, value) in self.walk(object).await? {
-                let mac = index.get(index.len().saturating_sub(6)..).and_then(mac_of);
-                if let (Some(mac), Some(port)) = (mac, small(&value)) {
-                    out.entry(port).or_default().insert(mac);
-                }
-            }
-            if !out.is_empty() {
-                break;
-            }
-        }
-        Ok(out)
     }
 
     pub(super) async fn walk(&self, object: &str) -> Result<Vec<(Vec<u32>, Value)>, SnmpError> {
@@ -310,7 +303,17 @@ impl Switch {
     pub(super) async fn learn_map(&self) -> Result<Arc<Map>, SwitchError> {
         let (names, base, tables) =
             futures_util::try_join!(self.walk("name"), self.walk("bridge_port"), self.tables())?;
-        let map = Arc::new(Map::new(&names, &base, &tables));
+        let mut map = Map::new(&names, &base, &tables);
+        if tables.is_empty() && self.profile().object("fdb").is_some() {
+            // It lists neither VLANs nor tables: what its entries are numbered by.
+            let learned = self.walk("fdb").await.unwrap_or_default();
+            map.add_tables(learned.iter().filter_map(|(i, _)| i.first().copied()));
+        }
+        self.set_map(map)
+    }
+
+    pub(super) fn set_map(&self, map: Map) -> Result<Arc<Map>, SwitchError> {
+        let map = Arc::new(map);
         *self
             .inner
             .map
@@ -327,7 +330,11 @@ impl Switch {
                 return Ok(tables);
             }
         }
-        let vlans = self.walk("vlan_row").await?;
+        let mut vlans = self.walk("vlan_row").await?;
+        if self.is_per_vlan() {
+            // vtpVlanState: 1 operational. Of the others there is no table to ask.
+            vlans.retain(|(_, v)| small(v) == Some(1));
+        }
         Ok(vlans
             .into_iter()
             .filter_map(|(i, _)| Some((i.clone(), Value::Uint(u64::from(*i.last()?)))))

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::profile::{PerVlan, Profile, Transport};
 use super::ssh::SshTarget;
-use crate::types::ParseValueError;
+use crate::types::{ParseValueError, PortName};
 
 /// Everything that is needed to talk to one switch.
 #[derive(Clone, Debug)]
@@ -78,10 +78,37 @@ impl SwitchTarget {
         can
     }
 
+    /// True if the two can be names of the same port of this switch.
+    pub fn same_port(&self, one: &str, other: &str) -> bool {
+        match &self.profile.cli {
+            Some(rules) => rules.same_port(one, other),
+            None => PortName::same(one, other),
+        }
+    }
+
+    /// Whether one of the two lists has this port: an uplink, or one of ours.
+    pub fn listed(&self, port: &str) -> Option<Listed> {
+        let has = |list: &[String]| list.iter().any(|p| self.same_port(p, port));
+        if has(&self.uplinks) {
+            Some(Listed::Uplink)
+        } else {
+            has(&self.own_ports).then_some(Listed::OwnPort)
+        }
+    }
+
     /// How old a value of ifOperStatus may be when it is read from this switch.
     pub fn staleness(&self) -> Duration {
         self.oper_staleness.unwrap_or(self.profile.oper_staleness)
     }
+}
+
+/// Which list of the configuration a port is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// `uplinks`.
+    Uplink,
+    /// `own-ports`.
+    OwnPort,
 }
 
 /// SNMP version and secrets.

@@ -13,6 +13,7 @@ pub use super::confirm::{Doubt, Freshness};
 use super::confirm::{Expect, Sample};
 use super::error::SwitchError;
 use super::guard::{self, Facts, Guard};
+use super::learned::Learned;
 use super::port::{Admin, Oper, PortIdentity, PortState};
 use super::profile::{Profile, Transport};
 pub use super::proof::{FenceError, FenceProgress, FenceProof, PortProof, PortSeen, Unproven};
@@ -76,8 +77,7 @@ pub async fn fence(switch: &Switch, request: FenceRequest) -> Result<FenceProof,
         port,
         guard,
     };
-    guard::by_name(&names, &switch.target().uplinks, &switch.target().own_ports)
-        .map_err(guarded)?;
+    guard::by_name(switch.target(), &names).map_err(guarded)?;
 
     let in_time = async {
         let writer = switch.writer().await;
@@ -103,6 +103,9 @@ pub async fn fence(switch: &Switch, request: FenceRequest) -> Result<FenceProof,
                 switch: switch.target().name.clone(),
                 within: request.within,
             })??;
+    // Once more by the names that the switch itself gives to these ports.
+    let own_names: Vec<&str> = before.ports.iter().map(|p| p.if_name.as_str()).collect();
+    guard::by_name(switch.target(), &own_names).map_err(guarded)?;
     check(switch, &request, &before, &learned).map_err(guarded)?;
 
     let resolved_after = start.elapsed();
@@ -168,7 +171,15 @@ async fn learned(switch: &Switch, request: &FenceRequest, before: &Reading) -> V
         out.push(match &asked.expected_identity {
             Some(identity) => identity.macs.clone(),
             // A switch that does not show its table must not stop a fence that was ordered.
-            None => switch.macs_of(state).await.unwrap_or_default(),
+            None => match switch.learned_on(state).await {
+                Ok(Learned::These(macs)) => macs,
+                Ok(Learned::Unreadable(why)) => {
+                    let switch = &switch.target().name;
+                    tracing::warn!(%switch, port = %state.if_name, "what is behind the port that is shut cannot be read: {why}");
+                    Vec::new()
+                }
+                Err(_) => Vec::new(),
+            },
         });
     }
     out

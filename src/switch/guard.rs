@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use super::credentials::{Listed, SwitchTarget};
 use super::port::{PortIdentity, PortState};
-use crate::types::{MacAddr, VlanId};
+use crate::types::{MacAddr, PortName, VlanId};
 
 /// More MAC addresses than this behind a port, and it is not one host.
 pub const HOST_MACS: usize = 4;
@@ -45,6 +46,14 @@ pub enum Guard {
     OwnMac {
         /// Which.
         mac: MacAddr,
+    },
+    /// What is behind it is not known.
+    #[error(
+        "what is learned on it cannot be read: {why}. Whether several machines, or this one, are behind it is not known: look at the switch's own table"
+    )]
+    MacsUnread {
+        /// Why.
+        why: String,
     },
     /// Too many MACs behind it.
     #[error(
@@ -92,6 +101,15 @@ pub enum Guard {
     IsAccess,
 }
 
+impl From<Listed> for Guard {
+    fn from(listed: Listed) -> Guard {
+        match listed {
+            Listed::Uplink => Guard::Uplink,
+            Listed::OwnPort => Guard::OwnPort,
+        }
+    }
+}
+
 impl Guard {
     /// Its name, as it is overridden by.
     pub fn name(&self) -> &'static str {
@@ -102,6 +120,7 @@ impl Guard {
             Guard::OwnPort => "own-port",
             Guard::Alias { .. } => "alias",
             Guard::OwnMac { .. } => "own-mac",
+            Guard::MacsUnread { .. } => "macs-unread",
             Guard::TooManyMacs { .. } => "too-many-macs",
             Guard::OtherPort { .. } => "other-port",
             Guard::OtherHost { .. } => "other-host",
@@ -125,6 +144,7 @@ impl Guard {
             Guard::OwnPort
             | Guard::Alias { .. }
             | Guard::OwnMac { .. }
+            | Guard::MacsUnread { .. }
             | Guard::TooManyMacs { .. }
             | Guard::OtherHost { .. }
             | Guard::IsTrunk
@@ -154,23 +174,18 @@ pub(crate) struct Facts<'a> {
 }
 
 /// The guards that need no reading.
-pub(crate) fn by_name(
-    ports: &[&str],
-    uplinks: &[String],
-    own: &[String],
-) -> Result<(), (String, Guard)> {
+pub(crate) fn by_name(target: &SwitchTarget, ports: &[&str]) -> Result<(), (String, Guard)> {
     if ports.is_empty() {
         return Err(("-".into(), Guard::NoPort));
     }
     for (i, port) in ports.iter().enumerate() {
-        let guard = if ports[..i].contains(port) {
+        let guard = if ports[..i].iter().any(|p| target.same_port(p, port)) {
             Guard::Twice
-        } else if uplinks.iter().any(|u| u == port) {
-            Guard::Uplink
-        } else if own.iter().any(|o| o == port) {
-            Guard::OwnPort
         } else {
-            continue;
+            match target.listed(port) {
+                Some(listed) => Guard::from(listed),
+                None => continue,
+            }
         };
         return Err(((*port).to_owned(), guard));
     }
@@ -218,7 +233,7 @@ fn one(p: &Facts<'_>) -> Option<Guard> {
         }
     }
     if let Some(i) = p.identity
-        && i.if_name != p.state.if_name
+        && !PortName::same(&i.if_name, &p.state.if_name)
     {
         return Some(Guard::OtherPort {
             observed: i.if_name.clone(),
@@ -232,6 +247,8 @@ fn one(p: &Facts<'_>) -> Option<Guard> {
 #[cfg(test)]
 mod tests {
     use super::super::port::{Admin, Oper};
+    use super::super::profile::Profile;
+    use super::super::recording::Recording;
     use super::*;
     use crate::types::IfIndex;
 
@@ -334,12 +351,20 @@ mod tests {
 
     #[test]
     fn uplinks_own_ports_and_doubles_are_refused_before_anything_is_asked() {
-        let (up, own) = (vec!["ge48".to_owned()], vec!["ge2".to_owned()]);
-        let guard = |ports: &[&str]| by_name(ports, &up, &own).err().map(|(_, g)| g);
-        assert_eq!(guard(&["ge7", "ge8"]), None);
-        assert_eq!(guard(&["ge7", "ge48"]), Some(Guard::Uplink));
-        assert_eq!(guard(&["ge2"]), Some(Guard::OwnPort));
-        assert_eq!(guard(&["ge7", "ge7"]), Some(Guard::Twice));
+        let mut target = Recording::parse("x.snmprec", "1.3.6.1.2.1.1.5.0|4|x")
+            .unwrap()
+            .switch("x", Profile::find("cisco-ios", None).unwrap())
+            .target()
+            .clone();
+        target.uplinks = vec!["GigabitEthernet1/0/48".to_owned()];
+        target.own_ports = vec!["Gi1/0/2".to_owned()];
+        let guard = |ports: &[&str]| by_name(&target, ports).err().map(|(_, g)| g);
+        assert_eq!(guard(&["Gi1/0/7", "Gi1/0/8"]), None);
+        for uplink in ["Gi1/0/48", "gi1/0/48", "Gi 1/0/48", "gigabitethernet1/0/48"] {
+            assert_eq!(guard(&["Gi1/0/7", uplink]), Some(Guard::Uplink), "{uplink}");
+        }
+        assert_eq!(guard(&["GIGABITETHERNET 1/0/2"]), Some(Guard::OwnPort));
+        assert_eq!(guard(&["Gi1/0/7", "gi1/0/7"]), Some(Guard::Twice));
         assert_eq!(guard(&[]), Some(Guard::NoPort));
     }
 }

@@ -46,6 +46,8 @@ pub struct Marks {
     pub sysobjectid: Vec<Oid>,
     /// What sysDescr must match too.
     pub sysdescr: Option<Regex>,
+    /// Prefixes that are another family's too, each with what sysDescr must match there.
+    pub also: Vec<(Oid, Regex)>,
 }
 
 #[derive(Deserialize)]
@@ -67,6 +69,14 @@ impl Marks {
                 .filter_map(|o| o.get_ref().parse().ok())
                 .collect(),
             sysdescr: pattern.transpose().ok()?,
+            also: identify
+                .also
+                .iter()
+                .filter_map(|a| {
+                    let oid = a.sysobjectid.get_ref().parse().ok()?;
+                    Some((oid, Regex::new(a.sysdescr.get_ref()).ok()?))
+                })
+                .collect(),
         })
     }
 }
@@ -93,10 +103,14 @@ pub fn choose(profiles: &[Marks], system: &SystemInfo) -> Fit {
             Some(pattern) => pattern.is_match(&system.sys_descr),
             None => true,
         };
-        let id = id.as_ref().filter(|_| described)?;
-        let prefixes = p.sysobjectid.iter().filter(|o| id.after(o).is_some());
-        let longest = prefixes.max_by_key(|o| o.arcs().len())?;
-        Some((longest.arcs().len(), p.sysdescr.is_some(), longest, p))
+        let id = id.as_ref()?;
+        let own = p.sysobjectid.iter().filter(|_| described);
+        let own = own.map(|o| (o, p.sysdescr.is_some()));
+        let also = p.also.iter().filter(|(_, d)| d.is_match(&system.sys_descr));
+        let prefixes = own.chain(also.map(|(o, _)| (o, true)));
+        let fitting = prefixes.filter(|(o, _)| id.after(o).is_some());
+        let (longest, described) = fitting.max_by_key(|(o, d)| (o.arcs().len(), *d))?;
+        Some((longest.arcs().len(), described, longest, p))
     });
     match fits.max_by_key(|(length, described, _, _)| (*length, *described)) {
         Some((_, described, prefix, p)) => Fit {
@@ -233,5 +247,32 @@ mod tests {
                 ("generic-qbridge", false)
             );
         }
+    }
+
+    #[test]
+    fn a_model_under_another_familys_prefix_is_told_apart_by_its_words() {
+        let all = all(None);
+        let fit = |id: &str, descr: &str| {
+            let system = SystemInfo {
+                sys_name: String::new(),
+                sys_descr: descr.into(),
+                sys_object_id: id.into(),
+                sys_uptime_cs: 0,
+                engine_boots: None,
+            };
+            choose(&all, &system).profile
+        };
+        let c1200 =
+            "Catalyst 1200 Series Smart Switch, 8-port GE, Desktop, Ext PS, PoE Input (C1200-8T-D)";
+        assert_eq!(fit("1.3.6.1.4.1.9.1.3210", c1200), "cisco-smb");
+        let ios = "Cisco IOS Software [Cupertino], Catalyst L3 Switch Software (CAT9K_IOSXE), Version 17.9.4";
+        assert_eq!(fit("1.3.6.1.4.1.9.1.2494", ios), "cisco-ios");
+        assert_eq!(
+            fit(
+                "1.3.6.1.4.1.9.6.1.94.24.5",
+                "SG350-28 28-Port Gigabit Managed Switch"
+            ),
+            "cisco-smb"
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::credentials::SwitchTarget;
 use super::profile::{FdbPort, Profile};
 use super::value::{Oid, Value, mac_index};
 use crate::types::{MacAddr, VlanId};
@@ -12,6 +13,8 @@ pub(crate) struct Map {
     names: BTreeMap<u32, String>,
     base: BTreeMap<u32, u32>,
     tables: BTreeMap<u32, u32>,
+    /// Filtering databases whose VLANs are not known.
+    more_tables: Vec<u32>,
 }
 
 impl Map {
@@ -35,7 +38,36 @@ impl Map {
                 .iter()
                 .filter_map(|(i, v)| Some((*i.last()?, number(v)?)))
                 .collect(),
+            more_tables: Vec::new(),
         }
+    }
+
+    /// Adds filtering databases of which no VLAN is known.
+    pub fn add_tables(&mut self, ids: impl Iterator<Item = u32>) {
+        self.more_tables = ids.collect();
+        self.more_tables.sort_unstable();
+        self.more_tables.dedup();
+    }
+
+    /// Adds rows of `bridge_port` that the walk without a VLAN did not have.
+    pub fn add_bases(&mut self, base: &[(Vec<u32>, Value)]) {
+        for (index, value) in base {
+            let if_index = value.number().and_then(|n| u32::try_from(n).ok());
+            if let (Some(base), Some(if_index)) = (index.first(), if_index) {
+                self.base.entry(*base).or_insert(if_index);
+            }
+        }
+    }
+
+    /// The VLANs of the switch, without those that IEEE 802.5 and FDDI have on Catalysts (1002 to 1005).
+    pub fn vlans(&self) -> Vec<u16> {
+        let vlans = self.tables.keys().filter(|v| !(1002..=1005).contains(*v));
+        vlans.filter_map(|v| u16::try_from(*v).ok()).collect()
+    }
+
+    /// True if any bridge port is known.
+    pub fn has_bases(&self) -> bool {
+        !self.base.is_empty()
     }
 
     /// True if nothing was learned yet.
@@ -43,10 +75,18 @@ impl Map {
         self.names.is_empty()
     }
 
-    /// The ifIndexes that have this name.
-    pub fn if_indexes(&self, name: &str) -> Vec<u32> {
-        let named = self.names.iter().filter(|(_, n)| *n == name);
-        named.map(|(i, _)| *i).collect()
+    /// The ifIndexes that have this name: exactly, or else in another spelling of it.
+    pub fn if_indexes(&self, target: &SwitchTarget, name: &str) -> Vec<u32> {
+        let of = |same: &dyn Fn(&str) -> bool| -> Vec<u32> {
+            let named = self.names.iter().filter(|(_, n)| same(n));
+            named.map(|(i, _)| *i).collect()
+        };
+        let exact = of(&|n| n == name);
+        if exact.is_empty() {
+            of(&|n| target.same_port(n, name))
+        } else {
+            exact
+        }
     }
 
     /// The name of an ifIndex.
@@ -65,8 +105,9 @@ impl Map {
     /// The ifIndex of the port that the forwarding table calls `number`.
     pub fn if_index_at(&self, profile: &Profile, number: u32) -> Option<u32> {
         match profile.snmp.fdb.port {
+            _ if profile.is_fdb_per_vlan() => self.names.contains_key(&number).then_some(number),
             FdbPort::IfIndex => Some(number),
-            FdbPort::BasePort => self.base.get(&number).copied(),
+            FdbPort::BasePort => self.if_index_of(number),
             FdbPort::Panel => {
                 let bridged = self
                     .names
@@ -78,6 +119,11 @@ impl Map {
                 only.filter(|_| found.next().is_none())
             }
         }
+    }
+
+    /// The ifIndex of a bridge port.
+    pub fn if_index_of(&self, bridge_port: u32) -> Option<u32> {
+        self.base.get(&bridge_port).copied()
     }
 
     /// Every port: ifIndex and name.
@@ -133,6 +179,7 @@ impl Map {
             Some(v) => vec![self.tables.get(&v).copied().unwrap_or(v)],
             None => {
                 let mut ids: Vec<u32> = self.tables.values().copied().collect();
+                ids.extend(&self.more_tables);
                 ids.sort_unstable();
                 ids.dedup();
                 ids
@@ -145,7 +192,8 @@ impl Map {
                 out.push((Some(id), fdb.oid.at(&[id]).at(&mac)));
             }
         }
-        if let Some(fdb) = profile.object("fdb_1d") {
+        // Without a VLAN a table per VLAN is that of VLAN 1 only.
+        if let Some(fdb) = profile.object("fdb_1d").filter(|o| !o.per_vlan) {
             out.push((None, fdb.oid.at(&mac)));
         }
         out

@@ -128,13 +128,17 @@ async fn over_snmp(switch: &Switch) -> Result<Vec<Neighbour>, SwitchError> {
         let texts = [local_ids.get(&vec![local]), local_texts.get(&vec![local])];
         let texts = texts.into_iter().flatten().filter_map(Value::text);
         for text in texts {
-            if let [one] = map.if_indexes(&text).as_slice() {
+            if let [one] = map.if_indexes(switch.target(), &text).as_slice() {
                 return map.name(*one).map(str::to_owned);
             }
         }
         // LLDP-MIB: the number is the bridge port where there is one; many agents use ifIndex.
         let profile = switch.profile();
-        let at = map.if_index_at(profile, local).unwrap_or(local);
+        let at = match profile.is_fdb_per_vlan() {
+            true => map.if_index_of(local),
+            false => map.if_index_at(profile, local),
+        };
+        let at = at.unwrap_or(local);
         map.name(at).map(str::to_owned)
     };
     Ok(chassis

@@ -1,7 +1,7 @@
 //! A switch read over its command line: the same ports and places as over SNMP, from the profile's shows.
 
-use std::collections::BTreeSet;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -9,13 +9,17 @@ use super::client::Switch;
 use super::confirm::Place;
 use super::error::SwitchError;
 use super::port::{Admin, LinkState, Oper, PortState, SystemInfo};
-use super::ports::{LearnedMac, PortRow};
+use super::ports::PortRow;
 use super::profile::Transport;
 use super::read::Reading;
+use super::shown_table::ShownTable;
 use super::ssh::rules::ChannelKind;
 use super::ssh::{Cli, Record, Vars, parse_mac, vlan_list};
 use super::tag;
 use crate::types::{IfIndex, MacAddr, VlanId};
+
+/// Before a row that was not there is looked for again.
+const TORN: Duration = Duration::from_millis(200);
 
 impl Switch {
     pub(crate) fn cli(&self) -> Result<&Cli, SwitchError> {
@@ -73,14 +77,30 @@ impl Switch {
         let more = self.cli()?.rules().shows.keys();
         let more: Vec<String> = more.filter(|n| n.starts_with("port_")).cloned().collect();
         for name in more {
-            for (field, value) in self.shown_by(&name, port).await? {
+            let shown = match self.shown_by(&name, port).await {
+                // A port that is in no bridge, or has no VLANs for another reason: the others tell what they can.
+                Err(SwitchError::NotShown { .. }) => continue,
+                shown => shown?,
+            };
+            for (field, value) in shown {
                 record.entry(field).or_insert(value);
             }
         }
         Ok(record)
     }
 
+    /// The one record of a port. What is not there is looked for once more: a log line may have torn its row.
     async fn shown_by(&self, show: &str, port: &str) -> Result<Record, SwitchError> {
+        match self.shown_once(show, port).await {
+            Err(SwitchError::NotShown { .. }) => {
+                tokio::time::sleep(TORN).await;
+                self.shown_once(show, port).await
+            }
+            shown => shown,
+        }
+    }
+
+    async fn shown_once(&self, show: &str, port: &str) -> Result<Record, SwitchError> {
         let cli = self.cli()?;
         let records = cli.show(show, &Vars::new().port(port)).await?;
         // A show of one port need not name it; one that names several must name this one.
@@ -265,42 +285,30 @@ impl Switch {
         &self,
         port: &str,
     ) -> Result<Option<PortRow>, SwitchError> {
-        let cli = self.cli()?;
         let record = self.shown_port(port).await?;
         if !record.contains_key("pvid") {
             return Ok(None);
         }
-        let table = self.table_over_ssh(None).await?;
-        Ok(Some(row(cli, port, &record, table.as_ref())))
+        let table = self.shown_table().await?;
+        Ok(Some(row(self, port, &record, &table)))
     }
 
     /// Every port that the profile's show `ports` has.
     pub(crate) async fn port_table_over_ssh(&self) -> Result<Vec<PortRow>, SwitchError> {
         let cli = self.cli()?;
         let records = cli.show("ports", &Vars::new()).await?;
-        let table = self.table_over_ssh(None).await?;
+        let table = self.shown_table().await?;
         let rows = records
             .iter()
-            .filter_map(|r| Some(row(cli, r.get("port")?, r, table.as_ref())));
+            .filter_map(|r| Some(row(self, r.get("port")?, r, &table)));
         Ok(rows.collect())
     }
 }
 
-type Learned = Vec<(MacAddr, Option<u32>, String)>;
-
 /// A port as its record and the forwarding table have it.
-fn row(cli: &Cli, shown: &str, r: &Record, table: Option<&Learned>) -> PortRow {
+fn row(switch: &Switch, shown: &str, r: &Record, table: &ShownTable) -> PortRow {
     let number = |f: &str| r.get(f).and_then(|v| v.parse().ok());
-    let on_it = |t: &Learned| {
-        let here = t.iter().filter(|(.., p)| cli.rules().same_port(shown, p));
-        let macs: BTreeSet<LearnedMac> = here
-            .map(|(mac, vlan, _)| LearnedMac {
-                mac: *mac,
-                vlan: *vlan,
-            })
-            .collect();
-        macs.into_iter().collect()
-    };
+    let macs = table.on(switch, shown);
     let state = |f: &str| r.get(f).and_then(|t| LinkState::parse(t));
     let pvid: Option<u32> = number("pvid");
     PortRow {
@@ -319,6 +327,7 @@ fn row(cli: &Cli, shown: &str, r: &Record, table: Option<&Learned>) -> PortRow {
             let all = all.into_iter().map(u32::from);
             all.filter(|v| Some(*v) != pvid).collect()
         }),
-        macs: table.map(on_it),
+        macs_unread: macs.as_ref().err().cloned(),
+        macs: macs.ok(),
     }
 }

@@ -8,12 +8,12 @@ use serde::Serialize;
 
 use super::client::{Switch, small};
 use super::error::SwitchError;
-use super::map::Map;
+use super::learned::Forwarding;
 use super::port::{Admin, Oper};
 use super::portlist;
-use super::profile::{BitOf, FdbId, Index, Transport};
+use super::profile::{BitOf, Index, Transport};
 use super::tag;
-use super::value::{Value, mac_of};
+use super::value::Value;
 use crate::types::MacAddr;
 
 /// One MAC address learned on a port.
@@ -47,8 +47,11 @@ pub struct PortRow {
     pub untagged: Option<Vec<u32>>,
     /// VLANs that leave it tagged, sorted.
     pub tagged: Option<Vec<u32>>,
-    /// What was learned on it, sorted.
+    /// What was learned on it, or on the aggregate that it is a member of, sorted.
     pub macs: Option<Vec<LearnedMac>>,
+    /// Why that cannot be told, where it cannot.
+    #[serde(skip)]
+    pub macs_unread: Option<String>,
 }
 
 #[expect(
@@ -98,11 +101,28 @@ impl Switch {
             }
         }
         let table = self.port_table().await?;
-        Ok(table.into_iter().find(|r| r.if_name == name))
+        let row = self.rows_named(&table, name).first().map(|r| (*r).clone());
+        Ok(row)
+    }
+
+    /// The rows of the port with this name: exactly, or else in another spelling of it.
+    pub fn rows_named<'a>(&self, table: &'a [PortRow], name: &str) -> Vec<&'a PortRow> {
+        let exact: Vec<&PortRow> = table.iter().filter(|r| r.if_name == name).collect();
+        if !exact.is_empty() {
+            return exact;
+        }
+        let same = |r: &&PortRow| self.target().same_port(&r.if_name, name);
+        table.iter().filter(same).collect()
     }
 
     async fn port_table_over_snmp(&self) -> Result<Vec<PortRow>, SwitchError> {
-        let map = self.learn_map().await?;
+        let mut map = self.learn_map().await?;
+        if self.is_per_vlan() {
+            let more = self.bases_of_vlans(&map.vlans()).await;
+            let mut whole = (*map).clone();
+            whole.add_bases(&more);
+            map = self.set_map(whole)?;
+        }
         let (alias, admin, oper) =
             futures_util::try_join!(self.walk("alias"), self.walk("admin"), self.walk("oper"))?;
         let (pvid, egress, untagged) = futures_util::try_join!(
@@ -110,7 +130,11 @@ impl Switch {
             self.members("egress"),
             self.members("untagged")
         )?;
-        let macs = self.learned(&map).await?;
+        let macs = match self.forwarding(&map).await {
+            Ok(macs) => macs,
+            Err(e) => Forwarding::unread(e.to_string()),
+        };
+        let lags = self.aggregates(&map).await;
         let by_index = |rows: Vec<(Vec<u32>, Value)>| -> BTreeMap<u32, Value> {
             rows.into_iter()
                 .filter_map(|(i, v)| Some((*i.first()?, v)))
@@ -132,7 +156,12 @@ impl Switch {
             };
             let untagged_in = untagged.as_ref().and_then(vlans);
             let tagged = egress.as_ref().and_then(vlans).zip(untagged_in.as_ref());
-            let place = self.place_number(name, if_index, bridge_port);
+            let on_it = macs.on(
+                self,
+                &map,
+                (name, if_index, bridge_port),
+                lags.get(&if_index).copied(),
+            );
             PortRow {
                 if_name: name.to_owned(),
                 if_index,
@@ -152,14 +181,8 @@ impl Switch {
                 }),
                 tagged: tagged.map(|(all, plain)| all.difference(plain).copied().collect()),
                 untagged: untagged_in.map(|v| v.into_iter().collect()),
-                // Nothing learned on a port is an answer; a port outside the bridge has none.
-                macs: macs.as_ref().zip(place).map(|(m, place)| {
-                    m.get(&place)
-                        .cloned()
-                        .unwrap_or_default()
-                        .into_iter()
-                        .collect()
-                }),
+                macs_unread: on_it.as_ref().err().cloned(),
+                macs: on_it.ok(),
             }
         });
         Ok(rows.collect())
@@ -167,17 +190,20 @@ impl Switch {
 
     /// The VLANs of the ports, and whether they are found by bridge port (else by ifIndex).
     async fn pvids(&self) -> Result<Option<(bool, BTreeMap<u32, u32>)>, SwitchError> {
-        let Some(object) = self.profile().object("pvid") else {
-            return Ok(None);
-        };
-        let rows = self.walk("pvid").await?;
-        if rows.is_empty() {
-            return Ok(None);
+        // Some models of a family answer the standard's object (dot1qPvid) and not the vendor's.
+        for name in ["pvid", "pvid_std"] {
+            let Some(object) = self.profile().object(name) else {
+                continue;
+            };
+            let rows = self.walk(name).await?;
+            if !rows.is_empty() {
+                let found = rows
+                    .into_iter()
+                    .filter_map(|(i, v)| Some((*i.first()?, small(&v)?)));
+                return Ok(Some((object.index == [Index::BasePort], found.collect())));
+            }
         }
-        let found = rows
-            .into_iter()
-            .filter_map(|(i, v)| Some((*i.first()?, small(&v)?)));
-        Ok(Some((object.index == [Index::BasePort], found.collect())))
+        Ok(None)
     }
 
     /// The members of every VLAN: as they are in force where the switch tells, else as configured.
@@ -218,48 +244,6 @@ impl Switch {
         let name = map.name(last)?;
         let digits = name.trim_start_matches(|c: char| !c.is_ascii_digit());
         digits.parse().ok()
-    }
-
-    /// What was learned, by the number that the forwarding table gives its ports; `None` if there is no such table.
-    async fn learned(
-        &self,
-        map: &Map,
-    ) -> Result<Option<BTreeMap<u32, BTreeSet<LearnedMac>>>, SwitchError> {
-        let mut internal = BTreeMap::new();
-        if self.profile().snmp.fdb.id == FdbId::Shift16 {
-            for (index, value) in self.walk("fdb_vlan").await? {
-                if let (Some(id), Some(tag)) = (index.last(), small(&value)) {
-                    internal.insert(*id, tag);
-                }
-            }
-        }
-        let vlan_of = |fdb_id: u32| match self.profile().snmp.fdb.id {
-            FdbId::Vlan => Some(fdb_id),
-            FdbId::Table => map.vlan_of_table(fdb_id),
-            FdbId::Shift16 => internal.get(&(fdb_id >> 16)).copied(),
-        };
-        let mut out: BTreeMap<u32, BTreeSet<LearnedMac>> = BTreeMap::new();
-        let mut there = false;
-        for object in ["fdb", "fdb_1d"] {
-            for (index, value) in self.walk(object).await? {
-                there = true;
-                let at = index.len().saturating_sub(6);
-                let mac = index.get(at..).and_then(mac_of);
-                let vlan = index
-                    .get(..at)
-                    .and_then(<[u32]>::last)
-                    .and_then(|id| vlan_of(*id));
-                if let (Some(mac), Some(place)) = (mac, small(&value)) {
-                    out.entry(place)
-                        .or_default()
-                        .insert(LearnedMac { mac, vlan });
-                }
-            }
-            if there {
-                return Ok(Some(out));
-            }
-        }
-        Ok(None)
     }
 
     /// The number that stands for a port in PortLists.

@@ -155,11 +155,35 @@ pub async fn preflight(switch: &Switch, ask: &Ask) -> Vec<Line> {
         table,
         neighbours: neighbours(switch).await,
     };
+    lines.extend(listed(switch, &seen.table));
     for asked in &ask.ports {
         port::look(switch, ask, asked, &seen, &mut lines).await;
     }
     lines.extend(by_profile(switch, ask));
     lines
+}
+
+/// Entries of `uplinks` and `own-ports` that name no port: nothing would be guarded by them.
+fn listed(switch: &Switch, table: &[PortRow]) -> Vec<Line> {
+    let target = switch.target();
+    let lists = [
+        ("uplinks", &target.uplinks),
+        ("own-ports", &target.own_ports),
+    ];
+    let entries = lists
+        .iter()
+        .flat_map(|(list, all)| all.iter().map(move |p| (list, p)));
+    let void = entries.filter(|(_, p)| switch.rows_named(table, p).is_empty());
+    void.map(|(list, port)| Line {
+        port: Some(port.clone()),
+        ..line(
+            "guards",
+            Verdict::Failed,
+            format!("`{list}` has `{port}`, and the switch has no port of that name: this entry guards nothing"),
+            "write the name as `standin switch ports` shows it",
+        )
+    })
+    .collect()
 }
 
 /// Three requests: whether there are answers, and how fast.

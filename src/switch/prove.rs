@@ -157,8 +157,10 @@ fn where_peer_is(switch: &Switch, known: &Known<'_>, reading: &Reading) -> PeerS
     let named = |place: u32| switch.name_of_port_at(reading.over, place);
     // An aggregate of the fenced ports, by its name; and a port that left the bridge when it went down.
     fenced.extend(places.iter().map(|(_, place)| *place).filter(|place| {
-        named(*place)
-            .is_some_and(|n| known.names.contains(&n.as_str()) || known.aggregates.contains(&n))
+        let is = |known: &str, shown: &String| switch.target().same_port(known, shown);
+        named(*place).is_some_and(|n| {
+            known.names.iter().any(|k| is(k, &n)) || known.aggregates.iter().any(|k| is(k, &n))
+        })
     }));
     if fenced.is_empty() && places.iter().all(|(_, place)| named(*place).is_none()) {
         // Neither the fenced ports' numbers are known nor whose number the entry has: nobody can tell.

@@ -7,7 +7,7 @@ use super::confirm::Place;
 use super::error::SwitchError;
 use super::map::Map;
 use super::port::{Admin, Oper, PortState};
-use super::profile::Transport;
+use super::profile::{Object, Transport};
 use super::value::{Oid, Value};
 use crate::types::{BridgePort, IfIndex, MacAddr, VlanId};
 
@@ -61,7 +61,11 @@ impl Switch {
             map = self.learn_map().await?;
         }
         loop {
-            if !fresh && ports.iter().any(|p| map.if_indexes(p).len() != 1) {
+            if !fresh
+                && ports
+                    .iter()
+                    .any(|p| map.if_indexes(self.target(), p).len() != 1)
+            {
                 map = self.learn_map().await?;
                 fresh = true;
             }
@@ -77,11 +81,17 @@ impl Switch {
 
     /// True if the map has a bridge port for one of the ports and the switch just said that it is another's.
     fn is_base_outdated(&self, map: &Map, reading: &Reading) -> bool {
-        self.profile().object("bridge_port").is_some()
+        self.base_object().is_some()
             && reading
                 .ports
                 .iter()
                 .any(|p| p.bridge_port.is_none() && map.bridge_port(p.if_index.0).is_some())
+    }
+
+    /// dot1dBasePortIfIndex, where one table has it for all VLANs.
+    fn base_object(&self) -> Option<&Object> {
+        let object = self.profile().object("bridge_port")?;
+        Some(object).filter(|o| !o.per_vlan)
     }
 
     async fn read_by(
@@ -109,13 +119,17 @@ impl Switch {
         }
         let started = Instant::now();
         let values = self.snmp().get(&oids).await?;
+        let in_vlans = match self.is_per_vlan() {
+            true => self.places_in_vlans(macs, vlan).await?,
+            false => Vec::new(),
+        };
         let ended = Instant::now();
         let uptime = small(&values[0]);
         let ports = asked
             .iter()
             .map(|(ask, at)| self.answered(ask, &oids[*at..], &values[*at..], uptime))
             .collect::<Result<_, _>>()?;
-        let places = tables
+        let mut places: Vec<Vec<Place>> = tables
             .into_iter()
             .map(|(at, ids)| {
                 ids.into_iter()
@@ -124,6 +138,9 @@ impl Switch {
                     .collect()
             })
             .collect();
+        for (places, more) in places.iter_mut().zip(in_vlans) {
+            places.extend(more);
+        }
         Ok(Reading {
             started,
             ended,
@@ -136,7 +153,7 @@ impl Switch {
     /// What to ask about one port: its status objects, and whether the map is right about its bridge port.
     fn ask<'a>(&self, map: &Map, port: &'a str) -> Result<(Ask<'a>, Vec<Oid>), SwitchError> {
         let switch = || self.target().name.clone();
-        let if_index = match map.if_indexes(port).as_slice() {
+        let if_index = match map.if_indexes(self.target(), port).as_slice() {
             [one] => *one,
             [] => {
                 return Err(SwitchError::NoSuchPort {
@@ -165,12 +182,13 @@ impl Switch {
             .filter_map(|name| Some(profile.object(name)?.oid.at(&[if_index])))
             .collect();
         let base = map.bridge_port(if_index);
-        if let (Some(base), Some(object)) = (base, profile.object("bridge_port")) {
+        if let (Some(base), Some(object)) = (base, self.base_object()) {
             oids.push(object.oid.at(&[base]));
         }
         Ok((
             Ask {
                 port,
+                name: map.name(if_index).unwrap_or(port).to_owned(),
                 if_index,
                 base,
             },
@@ -198,7 +216,7 @@ impl Switch {
             came_back: value.to_string(),
         };
         let name = find("name").and_then(|(_, v)| v.text());
-        if name.as_deref() != Some(ask.port) {
+        if name.as_deref() != Some(ask.name.as_str()) {
             return Err(SwitchError::Moving {
                 switch: self.target().name.clone(),
                 port: ask.port.to_owned(),
@@ -210,13 +228,18 @@ impl Switch {
                 find(what).ok_or_else(|| missing(what.to_owned(), &Value::Absent))?;
             value.number().ok_or_else(|| missing(oid.named(), value))
         };
+        // Where every VLAN has a table of its own, nothing rests on the bridge port, and no one row says it.
+        let unchecked = self.base_object().is_none() && profile.object("bridge_port").is_some();
         let base = ask.base.filter(|base| {
+            if unchecked {
+                return true;
+            }
             let oid = profile.object("bridge_port").map(|o| o.oid.at(&[*base]));
             let at = oids.iter().position(|o| Some(o) == oid.as_ref());
             at.and_then(|at| small(values.get(at)?)) == Some(ask.if_index)
         });
         Ok(PortState {
-            if_name: ask.port.to_owned(),
+            if_name: ask.name.clone(),
             if_index: IfIndex(ask.if_index),
             bridge_port: base.map(BridgePort),
             if_alias: None,
@@ -225,7 +248,7 @@ impl Switch {
             oper: Oper::from(status("oper")?),
             last_change_cs: find("last_change").and_then(|(_, v)| small(v)),
             sys_uptime_cs: uptime,
-            place: self.place_number(ask.port, ask.if_index, base),
+            place: self.place_number(&ask.name, ask.if_index, base),
             alias_octets: None,
         }
         .with_alias(find("alias").and_then(|(_, v)| Some(v.bytes()?.to_vec()))))
@@ -233,7 +256,10 @@ impl Switch {
 }
 
 struct Ask<'a> {
+    /// As it was asked for.
     port: &'a str,
+    /// As the switch spells it.
+    name: String,
     if_index: u32,
     base: Option<u32>,
 }

@@ -24,6 +24,8 @@ const TOLD: usize = 20;
 #[derive(Clone, Default)]
 pub struct Recording {
     pub(super) rows: Arc<Mutex<BTreeMap<Oid, Value>>>,
+    /// Rows that were left out, each with its line and why: redacted values, tags of simulators' own.
+    pub notes: Vec<String>,
 }
 
 /// Lines that cannot be read, each with its number.
@@ -32,13 +34,14 @@ pub struct Recording {
 pub struct BadRecording(pub Vec<String>);
 
 impl Recording {
-    /// Reads `OID|TAG|VALUE` lines; `file` is only for messages. Of an OID that is there twice the last one counts.
+    /// Reads `OID|TAG|VALUE` lines; `file` is only for messages. Of an OID that is there twice the last one counts. A row
+    /// whose value cannot be read (it was made unreadable on purpose, or is a simulator's rule) is left out and noted.
     ///
     /// # Errors
-    /// Every line that cannot be read (the first twenty), with its number, or that there is none at all.
+    /// Every line that is no row (the first twenty), with its number, or that there is none at all.
     pub fn parse(file: &str, text: &str) -> Result<Recording, BadRecording> {
         let mut rows = BTreeMap::new();
-        let mut bad = Vec::new();
+        let (mut bad, mut notes, mut left_out) = (Vec::new(), Vec::new(), 0);
         for (i, line) in text.lines().enumerate() {
             let line = line.trim_end_matches('\r');
             if line.is_empty() || line.starts_with('#') {
@@ -48,8 +51,16 @@ impl Recording {
                 Ok((oid, value)) => {
                     rows.insert(oid, value);
                 }
-                Err(why) if bad.len() < TOLD => bad.push(format!("{file}:{}: {why}", i + 1)),
-                Err(_) => {}
+                Err(Bad::Line(why)) if bad.len() < TOLD => {
+                    bad.push(format!("{file}:{}: {why}", i + 1));
+                }
+                Err(Bad::Line(_)) => {}
+                Err(Bad::Value(why)) => {
+                    left_out += 1;
+                    if notes.len() < TOLD {
+                        notes.push(format!("{file}:{}: left out, {why}", i + 1));
+                    }
+                }
             }
         }
         if bad.is_empty() && rows.is_empty() {
@@ -57,8 +68,14 @@ impl Recording {
                 "{file}:1: no line of it is a row: OID|TAG|VALUE, one object a line"
             ));
         }
+        if left_out > notes.len() {
+            notes.push(format!("{file}: {left_out} rows were left out"));
+        }
         if bad.is_empty() {
-            Ok(Recording::of(rows))
+            Ok(Recording {
+                notes,
+                ..Recording::of(rows)
+            })
         } else {
             Err(BadRecording(bad))
         }
@@ -68,6 +85,7 @@ impl Recording {
     pub fn of(rows: BTreeMap<Oid, Value>) -> Recording {
         Recording {
             rows: Arc::new(Mutex::new(rows)),
+            notes: Vec::new(),
         }
     }
 
@@ -161,24 +179,41 @@ impl Snmp for Recording {
     }
 }
 
-fn row(line: &str) -> Result<(Oid, Value), String> {
+/// Why a line yields no row.
+enum Bad {
+    /// It is none.
+    Line(String),
+    /// Its value cannot be read.
+    Value(String),
+}
+
+/// Why a file cannot be read as it is, where it is compressed.
+pub fn compressed(octets: &[u8]) -> Option<&'static str> {
+    match octets {
+        [0x1f, 0x8b, ..] => Some("it is compressed with gzip; unpack it with gunzip first"),
+        [b'B', b'Z', b'h', ..] => Some("it is compressed with bzip2; unpack it with bunzip2 first"),
+        [0xfd, b'7', b'z', b'X', b'Z', ..] => {
+            Some("it is compressed with xz; unpack it with unxz first")
+        }
+        _ => None,
+    }
+}
+
+fn row(line: &str) -> Result<(Oid, Value), Bad> {
     let mut parts = line.splitn(3, '|');
     let (Some(oid), Some(tag), Some(text)) = (parts.next(), parts.next(), parts.next()) else {
-        return Err("not a row: OID|TAG|VALUE".to_owned());
+        return Err(Bad::Line("not a row: OID|TAG|VALUE".to_owned()));
     };
     let oid: Oid = oid
         .parse()
-        .map_err(|e: crate::types::ParseValueError| e.to_string())?;
-    let number = |what: &str| format!("`{text}` is no {what}");
+        .map_err(|e: crate::types::ParseValueError| Bad::Line(e.to_string()))?;
+    let number = |what: &str| Bad::Value(format!("`{text}` is no {what}"));
     let value = match tag {
         "2" => Value::Int(text.parse().map_err(|_| number("INTEGER"))?),
         "4" => Value::Bytes(text.as_bytes().to_vec()),
         "4x" | "64x" => Value::Bytes(octets(text).ok_or_else(|| number("hexadecimal string"))?),
         "5" => Value::Absent,
-        "6" => Value::Oid(
-            text.parse()
-                .map_err(|e: crate::types::ParseValueError| e.to_string())?,
-        ),
+        "6" => Value::Oid(text.parse().map_err(|_| number("object identifier"))?),
         "64" => {
             let ip: std::net::Ipv4Addr = text.parse().map_err(|_| number("IPv4 address"))?;
             Value::Bytes(ip.octets().to_vec())
@@ -186,9 +221,9 @@ fn row(line: &str) -> Result<(Oid, Value), String> {
         "65" | "66" | "70" => Value::Uint(text.parse().map_err(|_| number("unsigned number"))?),
         "67" => Value::Ticks(text.parse().map_err(|_| number("number of ticks"))?),
         other => {
-            return Err(format!(
-                "the tag `{other}` is not known; it is one of 2, 4, 4x, 5, 6, 64, 65, 66, 67, 70"
-            ));
+            return Err(Bad::Value(format!(
+                "the tag `{other}` is not one of 2, 4, 4x, 5, 6, 64, 65, 66, 67, 70"
+            )));
         }
     };
     Ok((oid, value))
@@ -215,15 +250,37 @@ mod tests {
         let once = Recording::parse("a", text).unwrap().text();
         assert_eq!(Recording::parse("a", &once).unwrap().text(), once);
         assert!(once.contains("|4|a | b\n") && once.contains("|4x|02005e10ff01\n"));
-        let BadRecording(bad) = Recording::parse(
-            "x",
-            "1.3|2|up\nhello\n1.3.6|99|1\n1.3.6|4x|0\n1.3.6|4x|\u{fc}\n",
-        )
-        .err()
-        .unwrap();
+        let BadRecording(bad) = Recording::parse("x", "hello\n1.3.x|2|1\n1.3.6|2|1\n")
+            .err()
+            .unwrap();
         let lines: Vec<&str> = bad.iter().map(|b| &b[..3]).collect();
-        assert_eq!(lines, ["x:1", "x:2", "x:3", "x:4", "x:5"], "{bad:?}");
+        assert_eq!(lines, ["x:1", "x:2"], "{bad:?}");
         assert!(Recording::parse("x", "").is_err());
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_read_costs_its_row_and_a_note() {
+        let text = "1.3.6.1|2|1\n1.3.6.2|2|<private>\n1.3.6.3|68x|9f7804\n1.3.6.4|2:numeric|rate=1\n1.3.6.5|64|a.b\n\
+                    1.3.6.6|4x|\u{fc}\n1.3.6.7|4|<private>\n";
+        let recording = Recording::parse("x", text).unwrap();
+        assert_eq!(recording.rows().len(), 2);
+        let lines: Vec<&str> = recording.notes.iter().map(|b| &b[..3]).collect();
+        assert_eq!(
+            lines,
+            ["x:2", "x:3", "x:4", "x:5", "x:6"],
+            "{:?}",
+            recording.notes
+        );
+        let only = Recording::parse("x", "1.3.6.1|68x|00\n");
+        assert!(only.is_err(), "no row is left");
+        let many: String = (0..40).map(|n| format!("1.3.6.{n}|99|1\n")).collect();
+        let notes = Recording::parse("x", &format!("{many}1.3|2|1\n"))
+            .unwrap()
+            .notes;
+        assert!(
+            notes.len() == 21 && notes[20].contains("40 rows"),
+            "{notes:?}"
+        );
     }
 
     proptest::proptest! {

@@ -1,19 +1,23 @@
-//! SNMP as this program needs it, and the one implementation of it. Only this file and `snmp_wire` know the SNMP crate.
+//! SNMP as this program needs it, and the one implementation of it. Only this file and its
+//! neighbours `snmp_walk` (tables), `snmp_said` (errors) and `snmp_wire` (values) know the SNMP crate.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use async_snmp::v3::ReportStatus;
-use async_snmp::{Client, Error, ErrorStatus, Retry, UdpHandle, UdpTransport, WalkOptions};
+use async_snmp::{Client, EngineCache, Error, ErrorStatus, Retry, UdpHandle, UdpTransport};
 use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::credentials::{Credentials, PrivAlgorithm, SwitchTarget};
 use super::render::SetVar;
 pub use super::snmp_error::{Attempt, SnmpError};
+use super::snmp_habits::Habits;
 use super::snmp_port::OwnPort;
-use super::snmp_wire::{auth, des_salts, ours, theirs, value, wire};
+use super::snmp_wire::{auth, des_salts, theirs, value, wire};
 use super::value::{Oid, Value};
 
 /// The answer to come of one request.
@@ -21,10 +25,6 @@ pub type Answer<'a, T> = BoxFuture<'a, Result<T, SnmpError>>;
 
 /// Objects in one GET; more are asked for in several. 48 status objects fit into one Ethernet frame.
 const PER_GET: usize = 48;
-/// Rows per GETBULK.
-const PER_BULK: u32 = 40;
-/// A walk that yields more rows than this is cut off with an error.
-const WALK_MAX: usize = 50_000;
 
 /// What is asked of an SNMP agent. Every call has its own timeout and retries.
 pub trait Snmp: Send + Sync {
@@ -37,30 +37,65 @@ pub trait Snmp: Send + Sync {
     /// The same agent, asked about one VLAN by a community or context of its own (`[snmp.per_vlan]` of the profile).
     /// `None` where the profile has no such rule.
     fn of_vlan(&self, vlan: u16) -> Option<Arc<dyn Snmp>>;
+    /// What changed about the agent's SNMPv3 engine (RFC 3414) since this was asked last, in words.
+    fn engine_news(&self) -> Option<String> {
+        None
+    }
 }
 
 /// SNMP over UDP. The socket is opened and the v3 keys are computed at the first request.
 pub struct UdpSnmp {
-    target: SwitchTarget,
-    client: Mutex<Option<(Client<UdpHandle>, Option<OwnPort>)>>,
+    pub(super) target: SwitchTarget,
+    client: Mutex<Option<Kept>>,
     vlans: std::sync::Mutex<BTreeMap<u16, Arc<UdpSnmp>>>,
+    habits: std::sync::Mutex<Habits>,
+    /// Held for each step of a walk, and for every reading of a slow agent: some handle one request at a time.
+    pub(super) turn: Mutex<()>,
+}
+
+struct Kept {
+    client: Client<UdpHandle>,
+    /// What is known of its SNMPv3 engine.
+    engines: Arc<EngineCache>,
+    _port: Option<OwnPort>,
 }
 
 impl UdpSnmp {
     /// For this switch; sends nothing yet.
     pub fn new(target: SwitchTarget) -> UdpSnmp {
         UdpSnmp {
+            habits: std::sync::Mutex::new(Habits::new(target.timeout, target.retries)),
             target,
             client: Mutex::default(),
             vlans: std::sync::Mutex::default(),
+            turn: Mutex::default(),
         }
     }
 
-    async fn client(&self, request: &str) -> Result<Client<UdpHandle>, SnmpError> {
+    /// What was learned of this agent; every change of it is whole, so that it is usable after a panic elsewhere.
+    pub(super) fn habits(&self) -> std::sync::MutexGuard<'_, Habits> {
+        self.habits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn has_answered(&self) -> bool {
+        self.habits().has_answered
+    }
+
+    pub(super) async fn client(&self, request: &str) -> Result<Client<UdpHandle>, SnmpError> {
         let mut kept = self.client.lock().await;
-        if let Some((client, _)) = &*kept {
-            return Ok(client.clone());
+        if let Some(kept) = &*kept {
+            return Ok(kept.client.clone());
         }
+        let tries = self.habits().tries();
+        let made = self
+            .made(tries)
+            .await
+            .map_err(|e| self.error(request, &e))?;
+        Ok(kept.insert(made).client.clone())
+    }
+
+    /// A client that sends a request so often before it gives up, within the same time.
+    async fn made(&self, tries: u32) -> Result<Kept, Box<Error>> {
         let any = match self.target.address {
             SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
@@ -71,27 +106,27 @@ impl UdpSnmp {
         let at = (port.as_ref()).map_or(SocketAddr::new(local, 0), OwnPort::address);
         let share = |on| port.as_ref().map_or(Ok(()), |p| p.share(on));
         let failed = |source| Error::Network { target: at, source }.boxed();
-        let made = async {
-            share(true).map_err(failed)?;
-            let transport = UdpTransport::bind(at.to_string()).await?;
-            share(false).map_err(failed)?;
-            self.builder()?.build_with(&transport).await
-        };
-        let client = made
-            .await
-            .map_err(|e: Box<Error>| self.error(request, &e))?;
-        let (client, _) = kept.insert((client, port));
-        Ok(client.clone())
+        share(true).map_err(failed)?;
+        let transport = UdpTransport::bind(at.to_string()).await?;
+        share(false).map_err(failed)?;
+        let engines = Arc::new(EngineCache::new());
+        let builder = self.builder(tries)?.engine_cache(Arc::clone(&engines));
+        Ok(Kept {
+            client: builder.build_with(&transport).await?,
+            engines,
+            _port: port,
+        })
     }
 
     /// Says what failed, and drops a client that cannot recover: its socket is closed, or the switch was replaced and
     /// is another SNMPv3 engine now. The next request makes a new one.
-    async fn failed(&self, request: &str, error: &Error) -> SnmpError {
+    pub(super) async fn failed(&self, request: &str, error: &Error) -> SnmpError {
         let lost = match error.exchange_source() {
             Error::Closed { .. } => true,
             Error::Report { status, .. } => {
                 matches!(**status, ReportStatus::UnknownEngineId { .. })
             }
+            Error::Timeout { .. } => self.habits().silent(),
             _ => false,
         };
         if lost {
@@ -100,21 +135,63 @@ impl UdpSnmp {
         self.error(request, error)
     }
 
-    fn builder(&self) -> Result<async_snmp::TargetClientBuilder, Box<Error>> {
+    /// After an answer that began at `since`: how slow the agent is, and which engine it is.
+    pub(super) async fn answered(&self, since: Instant) {
+        let mut kept = self.client.lock().await;
+        let engine = match &*kept {
+            Some(kept) if self.is_v3() => kept.engines.get(&self.target.address),
+            _ => None,
+        };
+        let engine = engine.and_then(|e| {
+            let boots = e.authenticated_time()?.boots();
+            Some((e.engine_id().to_vec(), boots))
+        });
+        let (pace, news) = {
+            let mut habits = self.habits();
+            (habits.answered(since.elapsed()), habits.engine(engine))
+        };
+        if let Some(news) = news {
+            tracing::warn!(switch = %self.target.name, address = %self.target.address, "switch engine changed: {news}");
+        }
+        if pace {
+            // Made anew with the other pace at the next request.
+            *kept = None;
+        }
+    }
+
+    fn is_v3(&self) -> bool {
+        matches!(self.target.credentials, Credentials::V3 { .. })
+    }
+
+    /// After silence: whether the agent answers a discovery (RFC 3414, 4) made from nothing. It does where its engine
+    /// lost count of its boots or is another one, which an established client can only take for a replay. Asked with
+    /// one try, and only of an agent that has answered before.
+    pub(super) async fn is_found_anew(&self, error: &Error) -> bool {
+        let silent = matches!(error.exchange_source(), Error::Timeout { .. });
+        if !silent || !self.is_v3() || !self.has_answered() {
+            return false;
+        }
+        let all = self.target.retries + 1;
+        let Ok(new) = self.made(all).await else {
+            return false;
+        };
+        let found = tokio::time::timeout(self.target.timeout, new.client.rediscover_engine());
+        if !matches!(found.await, Ok(Ok(()))) {
+            return false;
+        }
+        *self.client.lock().await = Some(new);
+        true
+    }
+
+    fn builder(&self, tries: u32) -> Result<async_snmp::TargetClientBuilder, Box<Error>> {
         let t = &self.target;
         let config = |e: String| Error::Config(e.into()).boxed();
-        let retry = Retry::fixed(t.retries, std::time::Duration::ZERO)
+        let retry = Retry::fixed(tries.saturating_sub(1), Duration::ZERO)
             .map_err(|e| config(format!("retries = {}: {e}", t.retries)))?;
-        let walk = WalkOptions {
-            max_repetitions: PER_BULK,
-            result_limit: Some(WALK_MAX),
-            ..WalkOptions::default()
-        };
         let client = Client::builder(t.address, auth(&t.credentials).map_err(config)?)
-            .request_timeout(t.timeout)
+            .request_timeout(t.timeout * (t.retries + 1) / tries.max(1))
             .retry(retry)
             .max_oids_per_request(PER_GET)
-            .walk_options(walk)
             // Turns the Report about a wrong password into an error instead of a timeout. An injected Report can at
             // worst spoil the time of one authenticated packet.
             .allow_unauthenticated_v3_time_correction(true);
@@ -127,122 +204,40 @@ impl UdpSnmp {
         })
     }
 
-    fn attempt(&self, request: &str) -> Box<Attempt> {
-        Box::new(Attempt {
-            switch: self.target.name.clone(),
-            address: self.target.address,
-            request: request.to_owned(),
-        })
-    }
-
-    /// Says in this program's words what the crate reported; its own text is used only where no case fits.
-    fn error(&self, request: &str, error: &Error) -> SnmpError {
-        let at = self.attempt(request);
-        match error.exchange_source() {
-            Error::Timeout { elapsed, .. } => SnmpError::Unreachable {
-                at,
-                waited: *elapsed,
-                hint: if self.target.credentials.is_community() {
-                    "wrong community, or switch unreachable, or SNMP not enabled for our address"
-                } else {
-                    "switch unreachable, or SNMP not enabled for our address, or wrong privacy password"
-                },
-            },
-            Error::Network { source, .. } => SnmpError::NotSent {
-                at,
-                came_back: source.to_string(),
-            },
-            Error::Report { status, .. } => match &**status {
-                ReportStatus::WrongDigest { .. } => {
-                    self.wrong(at, "wrong authentication password or algorithm")
-                }
-                ReportStatus::UnknownUserName { .. } => {
-                    self.wrong(at, "it does not know this user")
-                }
-                ReportStatus::UnsupportedSecurityLevel { .. } => self.wrong(
-                    at,
-                    "the user does not have this security level (authentication, encryption)",
-                ),
-                ReportStatus::DecryptionError { .. } => {
-                    self.wrong(at, "wrong privacy password or algorithm")
-                }
-                other => SnmpError::BadAnswer {
-                    at,
-                    came_back: other.to_string(),
-                },
-            },
-            Error::Auth { .. } => self.wrong(at, "its answer is not authentic"),
-            Error::Snmp { status, oid, .. } => self.status(at, *status, oid.as_deref()),
-            Error::Config(e) => SnmpError::NotSent {
-                at,
-                came_back: e.to_string(),
-            },
-            other => SnmpError::BadAnswer {
-                at,
-                came_back: other.kind().to_string(),
-            },
-        }
-    }
-
-    fn wrong(&self, at: Box<Attempt>, came_back: &str) -> SnmpError {
-        SnmpError::WrongCredentials {
-            at,
-            came_back: came_back.to_owned(),
-        }
-    }
-
-    fn status(
+    /// One GET, and once more where the agent's engine is found to be another. The outer error is about our side.
+    async fn get_many(
         &self,
-        at: Box<Attempt>,
-        status: ErrorStatus,
-        oid: Option<&async_snmp::Oid>,
-    ) -> SnmpError {
-        use ErrorStatus as S;
-        let object = oid.map_or("an object it does not name".into(), |o| ours(o).named());
-        let set = at.request.starts_with("SET");
-        let word = status.to_string();
-        match status {
-            S::TooBig => SnmpError::TooBig { at },
-            // SNMPv1 has no other word for "you may not write this".
-            S::NoSuchName if set => SnmpError::Denied {
-                at,
-                object,
-                status: word,
-            },
-            S::ReadOnly | S::NoAccess | S::NotWritable | S::AuthorizationError | S::NoCreation => {
-                SnmpError::Denied {
-                    at,
-                    object,
-                    status: word,
+        request: &str,
+        asked: &[async_snmp::Oid],
+    ) -> Result<async_snmp::Result<async_snmp::FixedCardinalityResponse>, SnmpError> {
+        let slow = self.habits().is_slow();
+        let _turn = match slow {
+            true => Some(self.turn.lock().await),
+            false => None,
+        };
+        let mut anew = false;
+        loop {
+            let client = self.client(request).await?;
+            let since = Instant::now();
+            let got = client.get_many(asked).await;
+            match &got {
+                Err(e) if !anew && self.is_found_anew(e).await => anew = true,
+                Err(e) if matches!(e.exchange_source(), Error::Timeout { .. }) => return Ok(got),
+                _ => {
+                    self.answered(since).await;
+                    return Ok(got);
                 }
             }
-            S::BadValue | S::WrongType | S::WrongLength | S::WrongEncoding | S::WrongValue => {
-                SnmpError::BadValue {
-                    at,
-                    object,
-                    status: word,
-                }
-            }
-            _ => SnmpError::Refused {
-                at,
-                object,
-                status: word,
-            },
         }
     }
 
     /// SNMPv1 fails the whole request for one missing instance: leave that one out and ask again.
-    async fn get_all(
-        &self,
-        client: &Client<UdpHandle>,
-        request: &str,
-        oids: &[Oid],
-    ) -> Result<Vec<Value>, SnmpError> {
+    async fn get_all(&self, request: &str, oids: &[Oid]) -> Result<Vec<Value>, SnmpError> {
         let mut values = vec![Value::Absent; oids.len()];
         let mut left: Vec<usize> = (0..oids.len()).collect();
         while !left.is_empty() {
             let asked: Vec<async_snmp::Oid> = left.iter().map(|i| theirs(&oids[*i])).collect();
-            match client.get_many(&asked).await {
+            match self.get_many(request, &asked).await? {
                 Ok(response) => {
                     for (i, want) in left.iter().zip(&asked) {
                         let Some(found) = response.varbinds.iter().find(|v| v.oid == *want) else {
@@ -263,8 +258,8 @@ impl UdpSnmp {
                     } if left.len() > 1 => {
                         let asked: Vec<Oid> = left.iter().map(|i| oids[*i].clone()).collect();
                         let (first, second) = asked.split_at(asked.len() / 2);
-                        let mut got = Box::pin(self.get_all(client, request, first)).await?;
-                        got.extend(Box::pin(self.get_all(client, request, second)).await?);
+                        let mut got = Box::pin(self.get_all(request, first)).await?;
+                        got.extend(Box::pin(self.get_all(request, second)).await?);
                         for (i, value) in left.iter().zip(got) {
                             values[*i] = value;
                         }
@@ -296,8 +291,7 @@ impl Snmp for UdpSnmp {
     fn get<'a>(&'a self, oids: &'a [Oid]) -> Answer<'a, Vec<Value>> {
         Box::pin(async move {
             let request = describe("GET", oids.iter());
-            let client = self.client(&request).await?;
-            self.get_all(&client, &request, oids).await
+            self.get_all(&request, oids).await
         })
     }
 
@@ -313,8 +307,12 @@ impl Snmp for UdpSnmp {
                 })?;
                 binds.push((theirs(&var.oid), value));
             }
+            let since = Instant::now();
             match client.set_many(&binds).await {
-                Ok(_) => Ok(()),
+                Ok(_) => {
+                    self.answered(since).await;
+                    Ok(())
+                }
                 Err(e) => Err(self.failed(&request, &e).await),
             }
         })
@@ -323,20 +321,12 @@ impl Snmp for UdpSnmp {
     fn walk<'a>(&'a self, column: &'a Oid) -> Answer<'a, Vec<(Oid, Value)>> {
         Box::pin(async move {
             let request = describe("walk of", std::iter::once(column));
-            let client = self.client(&request).await?;
-            let rows = match client.walk(theirs(column)) {
-                Ok(stream) => stream.collect().await,
-                Err(e) => Err(e),
-            };
-            let rows = match rows {
-                Ok(rows) => rows,
-                Err(e) => return Err(self.failed(&request, &e).await),
-            };
-            Ok(rows
-                .iter()
-                .map(|r| (ours(&r.oid), value(&r.value)))
-                .collect())
+            self.walk_table(&request, column).await
         })
+    }
+
+    fn engine_news(&self) -> Option<String> {
+        self.habits().news.take()
     }
 
     fn of_vlan(&self, vlan: u16) -> Option<Arc<dyn Snmp>> {

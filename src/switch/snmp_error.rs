@@ -37,7 +37,7 @@ pub enum SnmpError {
         /// All tries together.
         waited: Duration,
         /// What may be the reason.
-        hint: &'static str,
+        hint: String,
     },
     /// The switch said that the credentials are wrong (v3 only: v1 and v2c agents stay silent).
     #[error(

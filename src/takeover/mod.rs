@@ -9,6 +9,7 @@
 pub mod action;
 mod active;
 pub mod alarm;
+pub mod course;
 pub mod event;
 pub mod evidence;
 mod flags;
@@ -24,7 +25,7 @@ pub mod policy;
 mod probing;
 mod recover;
 mod releasing;
-mod silence;
+pub mod silence;
 mod standby;
 pub mod state;
 pub mod step;

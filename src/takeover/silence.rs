@@ -11,7 +11,7 @@ use crate::types::{Attempt, BootTime};
 use std::time::Duration;
 
 /// Unanswered probes that make silence.
-const SILENT_PROBES: u32 = 3;
+pub const SILENT_PROBES: u32 = 3;
 /// After so many probes in one window the next ones come slowly: ARP is paced, and this may last for hours.
 const FAST_PROBES: u32 = 40;
 const SLOW_PROBE: Duration = Duration::from_millis(250);

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::Machine;
 use super::action::{Action, Level, Run};
-use super::flow::{Flow, Progress};
+use super::course::{self, Course};
+use super::flow::Progress;
 use super::state::{Grounds, State, Taking};
-use super::step::{self, By, Step, TAKEOVER};
+use super::step::{self, By, Step};
 use super::verdict::Cause;
 use crate::types::{Attempt, BootTime, Epoch};
 
@@ -22,30 +23,15 @@ impl Machine {
         self.planned = cause == Cause::Planned || (keep && self.planned);
         (self.yielded, self.grants, self.wants_yield) = (None, None, None);
         self.returned_hold = false;
-        let mut flow = Flow::new(&TAKEOVER);
-        let beats = self.policy.pair && self.evidence.beats(now);
-        let asks =
-            beats && self.own.is_none() && matches!(cause, Cause::Planned | Cause::AliveElsewhere);
-        let by_consent =
-            matches!(cause, Cause::Vacant | Cause::Granted) || (cause == Cause::Planned && asks);
-        if !asks {
-            flow.skip(Step::Yield);
-        }
-        if by_consent || !self.policy.fence {
-            flow.skip(Step::Fence);
-        }
-        if !self.policy.rewire {
-            flow.skip(Step::Rewire);
-        }
-        if !self.policy.rewire || self.policy.forward_within.is_zero() {
-            flow.skip(Step::Forward);
-        }
+        let course = Course {
+            cause,
+            beats: self.policy.pair && self.evidence.beats(now),
+            owns: self.own.is_some(),
+        };
+        let (asks, by_consent) = (course.asks(), course.by_consent());
+        let mut flow = course.flow(&self.policy);
         // Where the port is now does not matter: `rewire` reads it first.
         self.timers.park = None;
-        // Nobody can be asked to be silent about an address that we answer for ourselves.
-        if self.own.is_some() {
-            flow.skip(Step::Silence);
-        }
         let yield_until = asks.then(|| now + step::timeout(Step::Yield, &self.policy));
         if asks {
             self.wants_yield = Some(self.epoch);
@@ -112,8 +98,7 @@ impl Machine {
 
     /// Starts every step whose needs are met.
     pub(super) fn advance(&mut self, now: BootTime) {
-        let warm = self.policy.warm;
-        let extra = |s: Step| (s == Step::Service && !warm).then_some(Step::Claim);
+        let extra = |s: Step| course::extra_need(s, &self.policy);
         let ready = match &self.state {
             State::Taking(t) => t.flow.ready(now, extra),
             State::Releasing(r) => r.flow.ready(now, |_| None),

@@ -1,5 +1,6 @@
 //! `standin switch` and `standin profile` as a person meets them: the program against an agent in the test's process.
 
+mod guards;
 mod looks;
 mod profiles;
 mod site;

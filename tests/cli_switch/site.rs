@@ -78,11 +78,12 @@ impl Site {
             .collect();
         // The agent runs in this process: it must go on while the program waits for it.
         let output = tokio::task::spawn_blocking(move || {
-            Command::cargo_bin("standin")
-                .unwrap()
-                .args(arguments)
-                .output()
-                .unwrap()
+            // `STANDIN_BIN` names another program under test.
+            let mut program = match std::env::var_os("STANDIN_BIN") {
+                Some(other) => Command::new(other),
+                None => Command::cargo_bin("standin").unwrap(),
+            };
+            program.args(arguments).output().unwrap()
         });
         let output = output.await.unwrap();
         let text = |b: Vec<u8>| String::from_utf8(b).unwrap();

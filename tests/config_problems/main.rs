@@ -67,6 +67,7 @@ fn around() -> Surroundings {
         }]),
         static_addresses: Vec::new(),
         examine_secrets: true,
+        without_peers: false,
     }
 }
 

@@ -27,14 +27,16 @@ import scenarios_pair
 import scenarios_parked
 import scenarios_peers
 import scenarios_ports
+import scenarios_served
 import scenarios_switch
 import scenarios_takeover
 import scenarios_ways
 import trial
 from scenarios_site import Failed, Site
 
-MODULES = (scenarios_takeover, scenarios_faults, scenarios_addresses, scenarios_input, scenarios_peers, scenarios_pair, scenarios_owner,
-           scenarios_switch, scenarios_ways, scenarios_parked, scenarios_ports)
+MODULES = (scenarios_takeover, scenarios_faults, scenarios_addresses, scenarios_input, scenarios_peers, scenarios_pair,
+           scenarios_switch, scenarios_ways, scenarios_parked, scenarios_ports, scenarios_served,
+           scenarios_owner)
 BUGS = os.path.join(labrun.BASE, "BUGS.md")
 
 

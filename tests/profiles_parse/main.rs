@@ -137,3 +137,30 @@ fn this_test_finds_what_it_looks_for() {
         assert!(found.iter().any(|p| p.contains(want)), "{from}: {found:?}");
     }
 }
+
+#[test]
+fn port_names_are_quoted_where_a_command_line_would_take_them_apart() {
+    use standin::switch::Profile;
+    use standin::switch::ssh::Vars;
+    let fill = |profile: &str, port: &str| {
+        let rules = Profile::find(profile, None).unwrap().cli.unwrap();
+        rules.fill("disable [find name={port}]", &Vars::new().port(port))
+    };
+    for (port, sent) in [
+        ("ether1", "ether1"),
+        ("sfp-sfpplus1", "sfp-sfpplus1"),
+        ("ether3 UniFi1", "\"ether3 UniFi1\""),
+        ("trunk: Down (eth5)", "\"trunk: Down (eth5)\""),
+        ("uplink [core]", "\"uplink [core]\""),
+    ] {
+        let want = format!("disable [find name={sent}]");
+        assert_eq!(fill("mikrotik-routeros", port).unwrap(), want);
+    }
+    for port in ["a\"b", "a$b", "a?", "a\\b", "a;b"] {
+        assert!(fill("mikrotik-routeros", port).is_err(), "{port}");
+    }
+    assert_eq!(
+        fill("dell-os9", "Te 0/1").unwrap(),
+        "disable [find name=tengigabitethernet 0/1]"
+    );
+}

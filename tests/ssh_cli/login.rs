@@ -8,6 +8,7 @@ use russh::keys::key::safe_rng;
 use russh::keys::{Algorithm, PrivateKey};
 use russh::{MethodKind, Preferred, cipher, kex, mac};
 use secrecy::SecretString;
+use standin::switch::Profile;
 use standin::switch::ssh::known_hosts::{self, HostKeyError, Trusted};
 use standin::switch::ssh::{Cli, CliError, Legacy, fetch};
 
@@ -215,4 +216,56 @@ async fn outdated_algorithms_each_need_their_own_opt_in() {
         let cli = Cli::new(target, Arc::new(rules(IOS)));
         assert_eq!(shut(&cli).await.error, None);
     }
+}
+
+#[tokio::test]
+async fn host_names_with_anything_in_them_are_prompts_all_the_same() {
+    let shipped = Profile::find("cisco-ios", None).unwrap().cli.unwrap();
+    for host in [
+        "sw[1]",
+        "core sw 1",
+        "sw+1",
+        "sw~1",
+        "(core)",
+        "sw(a)-1",
+        "sw{1}=x",
+        "core.example",
+    ] {
+        let server = Server::start(Setup {
+            host,
+            ..Setup::default()
+        })
+        .await;
+        let cli = Cli::new(server.target(), shipped.clone());
+        let report = shut(&cli).await;
+        assert_eq!(report.error, None, "{host}: {:?}", server.lines());
+        assert!(server.lines().contains(&"shutdown".to_owned()), "{host}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_switch_says_instead_of_ssh_is_shown() {
+    let server = Server::start(Setup::default()).await;
+    let full = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut target = server.target();
+    target.address = full.local_addr().unwrap();
+    target.timeout = Duration::from_secs(2);
+    tokio::spawn(async move {
+        use tokio::io::AsyncWriteExt;
+        while let Ok((mut stream, _)) = full.accept().await {
+            let text = b"Too many sessions.\r\nPlease try again later.\r\n";
+            stream.write_all(text).await.unwrap();
+        }
+    });
+    let error = Cli::new(target, Arc::new(rules(IOS)))
+        .login()
+        .await
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("Too many sessions. / Please try again later."),
+        "{text}"
+    );
+    // A line before the identification (RFC 4253, 4.2) does no harm to a session.
+    server.cli().login().await.unwrap();
 }

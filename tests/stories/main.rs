@@ -4,6 +4,7 @@
 //! once, no busy loop, a second tick changes nothing, state and events survive the journal) is checked by `world`.
 
 mod expect;
+mod planned;
 mod policies;
 mod scenario;
 mod world;

@@ -184,6 +184,16 @@ impl Scenario {
         }
     }
 
+    /// The world at the end of a story, told once.
+    pub fn played(name: &str) -> World {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/scenarios")
+            .join(format!("{name}.toml"));
+        let text = std::fs::read_to_string(&file).expect("the story can be read");
+        let story: Scenario = toml::from_str(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
+        story.play(0, 37_700)
+    }
+
     fn once(&self, name: &str, kill: u64, phase: u64) {
         let world = self.play(kill, phase);
         let mut errors = world.errors.clone();

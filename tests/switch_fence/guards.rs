@@ -88,6 +88,7 @@ async fn an_if_index_that_changed_between_two_polls_is_found_again_by_name() {
         s.port("ge1").index = 201;
         s.port("ge3").index = 101;
         (s.port("ge1").base, s.port("ge3").base) = (3, 1);
+        s.fdb = vec![(1, mac(1), 3), (1, mac(3), 1)];
     });
     let proof = fence(&switch, request(&["ge1"])).await.unwrap();
     assert_eq!(proof.ports[0].if_index, IfIndex(201));

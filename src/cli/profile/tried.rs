@@ -1,5 +1,6 @@
 //! `standin profile try`: what a profile makes of a recording or of a live switch. Writes nothing.
 
+use std::io::Write;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::daemon::switches::PROFILES;
 use crate::switch::change::plan_change;
 use crate::switch::ports::PortRow;
 use crate::switch::profile::Transport;
-use crate::switch::recording::{LONGEST, Recording};
+use crate::switch::recording::{LONGEST, Recording, compressed};
 use crate::switch::{ChangeRequest, Operation, Profile, Switch};
 use crate::types::{MacAddr, VlanId};
 
@@ -54,7 +55,7 @@ pub async fn run(args: &TryArgs, json: bool) -> Result<ExitCode, ExitCode> {
     }
     let mut plans = Vec::new();
     if let Some(name) = &args.port {
-        let Some(row) = rows.iter().find(|r| r.if_name == *name) else {
+        let Some(row) = switch.rows_named(&rows, name).first().copied() else {
             let there: Vec<&str> = rows.iter().map(|r| r.if_name.as_str()).collect();
             let told = format!(
                 "there is no port named `{name}`; there are: {}",
@@ -108,10 +109,16 @@ fn recorded(file: &Path, profile: Profile, json: bool) -> Result<Switch, ExitCod
         return Err(unread(format!("it is longer than {LONGEST} bytes")));
     }
     let octets = std::fs::read(file).map_err(|e| unread(e.to_string()))?;
+    if let Some(why) = compressed(&octets) {
+        return Err(unread(why.to_owned()));
+    }
     // Old recordings have texts in other encodings than UTF-8; what matters here is in ASCII.
     let text = String::from_utf8_lossy(&octets);
     let recording = Recording::parse(&shown, &text)
         .map_err(|e| refuse(ExitCode::BadData, &e.to_string(), json))?;
+    for note in &recording.notes {
+        let _ = writeln!(std::io::stderr(), "note: {note}");
+    }
     let name = file.file_stem().and_then(|s| s.to_str());
     Ok(recording.switch(name.unwrap_or("recording"), profile))
 }

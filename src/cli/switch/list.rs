@@ -4,12 +4,12 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::cli::common::{answer, config_errors, load, table};
+use crate::cli::common::{answer, config_errors, load_switches, table};
 use crate::cli::exit::ExitCode;
 use crate::config::Way;
 
 pub async fn run(path: &Path, json: bool) -> Result<ExitCode, ExitCode> {
-    let (config, _) = load(path, false)
+    let (config, _) = load_switches(path, false)
         .await
         .map_err(|e| config_errors(&e, json))?;
     let mut rows = vec![

@@ -19,7 +19,11 @@ pub async fn run(path: &Path, args: &PortsArgs, json: bool) -> Result<ExitCode, 
         .map_err(|e| unreadable(&e, json))?;
     if let Some(port) = &args.port {
         let names: Vec<String> = rows.iter().map(|r| r.if_name.clone()).collect();
-        rows.retain(|r| r.if_name == *port);
+        rows = switch
+            .rows_named(&rows, port)
+            .into_iter()
+            .cloned()
+            .collect();
         if rows.is_empty() {
             let told = format!(
                 "switch {} has no port named `{port}`; it has: {}",

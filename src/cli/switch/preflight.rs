@@ -10,7 +10,7 @@ use super::plan::own_macs;
 use super::reach::{at_target, named};
 use crate::cli::args::PreflightArgs;
 use crate::cli::auto;
-use crate::cli::common::{load_all, refuse, say, say_json, table};
+use crate::cli::common::{load_all_switches, refuse, say, say_json, table};
 use crate::cli::exit::ExitCode;
 use crate::config::Config;
 use crate::daemon::switches::{self, PROFILES};
@@ -86,7 +86,7 @@ async fn configured(
     ask: &Ask,
     json: bool,
 ) -> Result<Vec<(Switch, Ask, Vec<Line>)>, ExitCode> {
-    let (mut config, secrets) = load_all(path, json).await?;
+    let (mut config, secrets) = load_all_switches(path, json).await?;
     if let Some(peer) = args
         .peer
         .as_ref()

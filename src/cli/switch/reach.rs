@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cli::args::{AtArgs, TargetArgs};
-use crate::cli::common::{load_all, refuse};
+use crate::cli::common::{load_all_switches, refuse};
 use crate::cli::exit::ExitCode;
 use crate::config::{Config, Secrets, community_file};
 use crate::daemon::switches::{self, PROFILES};
@@ -23,7 +23,7 @@ pub async fn configured(
     name: &str,
     json: bool,
 ) -> Result<(Config, Secrets, Switch), ExitCode> {
-    let (config, secrets) = load_all(path, json).await?;
+    let (config, secrets) = load_all_switches(path, json).await?;
     let switch = named(&config, &secrets, name, json)?;
     Ok((config, secrets, switch))
 }

@@ -5,10 +5,11 @@ use std::net::Ipv4Addr;
 
 use crate::config::problem::Check;
 use crate::config::schema::File;
+use crate::types::PortName;
 
 pub(super) fn between_peers(file: &File, check: &mut Check<'_>) {
     let mut vips: BTreeMap<Ipv4Addr, &str> = BTreeMap::new();
-    let mut ports: BTreeMap<(&str, &str), (String, &str)> = BTreeMap::new();
+    let mut ports: BTreeMap<(&str, PortName), (String, &str)> = BTreeMap::new();
     for (name, peer) in &file.peer {
         if let Some(vip) = peer.vip {
             if let Some(first) = vips.get(&vip.addr) {
@@ -27,7 +28,7 @@ pub(super) fn between_peers(file: &File, check: &mut Check<'_>) {
             };
             for (i, port) in fence.ports.names().iter().enumerate() {
                 let key = format!("peer.{name}.fence[{level}].ports[{i}]");
-                match ports.get(&(switch, port.as_str())) {
+                match ports.get(&(switch, PortName::new(port))) {
                     Some((other, owner)) if owner != name => check.clash(
                         &key,
                         (&other.clone(), "here too"),
@@ -36,7 +37,7 @@ pub(super) fn between_peers(file: &File, check: &mut Check<'_>) {
                     ),
                     Some(_) => {}
                     None => {
-                        ports.insert((switch, port), (key, name));
+                        ports.insert((switch, PortName::new(port)), (key, name));
                     }
                 }
             }

@@ -10,7 +10,7 @@ use crate::config::schema::{self, FenceKind, Ports};
 use crate::config::suggest::{nearest, quoted_list};
 use crate::config::surroundings::{Persistence, ProfileFacts, Surroundings};
 use crate::config::text::show;
-use crate::types::VlanId;
+use crate::types::{PortName, VlanId};
 
 pub(super) fn levels(
     at: &str,
@@ -175,7 +175,7 @@ fn ports(
     for (i, port) in names.iter().enumerate() {
         let key = format!("{list}[{i}]");
         names::port(&key, port, check);
-        if names[..i].contains(port) {
+        if PortName::position(&names[..i], port).is_some() {
             check.error(
                 &key,
                 format!("port `{port}` is listed twice"),
@@ -215,7 +215,7 @@ pub(super) fn in_neither(
     check: &mut Check<'_>,
 ) {
     for (list, ports, what) in lists {
-        if let Some(n) = ports.iter().position(|p| p == port) {
+        if let Some(n) = PortName::position(ports, port) {
             check.clash(
                 key,
                 (&format!("switch.{switch}.{list}[{n}]"), "listed here"),

@@ -36,7 +36,10 @@ pub(super) fn validate(file: File, around: &Surroundings, check: &mut Check<'_>)
         let switch = switch::switch(name, switch, around, &node.state_dir, check, &mut secrets);
         switches.extend(switch.map(|s| (name.clone(), s)));
     }
-    if file.peer.is_empty() && !check.refused.iter().any(|r| r.starts_with("peer")) {
+    if file.peer.is_empty()
+        && !around.without_peers
+        && !check.refused.iter().any(|r| r.starts_with("peer"))
+    {
         check.error(
             "peer",
             "no peer: there is nobody to stand in for",

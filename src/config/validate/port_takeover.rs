@@ -6,7 +6,7 @@ use crate::config::problem::Check;
 use crate::config::resolved::PortTakeover;
 use crate::config::schema::{self, Kind, Unproven};
 use crate::config::surroundings::Surroundings;
-use crate::types::VlanId;
+use crate::types::{PortName, VlanId};
 
 pub(super) fn port_takeover(
     peer_at: &str,
@@ -148,7 +148,7 @@ fn the_port(
     );
     for (level, fence) in peer.fence.iter().enumerate() {
         let here = fence.switch.as_deref() == Some(name);
-        if let Some(n) = fence.ports.names().iter().position(|p| here && p == port) {
+        if let Some(n) = PortName::position(fence.ports.names(), port).filter(|_| here) {
             check.clash(
                 &key,
                 (

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Fencing;
+use crate::switch::credentials::Listed;
 use crate::switch::neighbours::neighbours;
 use crate::types::MacAddr;
 
@@ -70,7 +71,9 @@ impl Fencing {
                     name => name.to_owned(),
                 });
                 let port = entry.if_name;
-                let uplink = port.as_ref().is_some_and(|p| target.uplinks.contains(p));
+                let uplink = port
+                    .as_ref()
+                    .is_some_and(|p| target.listed(p) == Some(Listed::Uplink));
                 let here = Located {
                     switch: target.name.clone(),
                     port,

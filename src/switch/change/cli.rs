@@ -9,6 +9,7 @@ use super::super::client::Switch;
 use super::super::commands::{self, ARMED_MINUTES};
 use super::super::error::SwitchError;
 use super::super::guard::Guard;
+use super::super::learned::Learned;
 use super::super::op::Operation;
 use super::super::profile::{ShowRow, SshOp, Transport};
 use super::super::render::{RenderError, Scene};
@@ -51,15 +52,16 @@ pub(super) async fn look(
     let shown = show(switch, request).await?;
     let op = op(switch, request.operation)?;
     let macs = match &shown.before.port {
-        // A switch that does not show its table must not stop what was ordered.
-        Some(port) => switch.macs_of(port).await.ok(),
+        Some(port) => Some(match switch.learned_on(port).await {
+            Ok(learned) => learned,
+            Err(e) => Learned::Unreadable(e.to_string()),
+        }),
         None => None,
     };
-    let target = switch.target();
+    let listed = super::run::listed(switch, request, &shown.before);
     let around = Around {
-        uplinks: &target.uplinks,
-        own_ports: &target.own_ports,
-        macs: macs.as_deref(),
+        listed,
+        macs: macs.as_ref(),
         needs: &op.need,
     };
     let refusals = guards::refusals(request, &shown.before, &around);

@@ -1,7 +1,10 @@
 //! What must hold before a change. Pure: a wrong port changed is worse than none.
 
+use super::super::credentials::Listed;
 use super::super::guard::{Guard, HOST_MACS};
+use super::super::learned::Learned;
 use super::super::op::Operation;
+use super::super::port::Oper;
 use super::super::profile::Need;
 use super::ChangeRequest;
 use super::scene::Before;
@@ -9,12 +12,10 @@ use crate::types::MacAddr;
 
 /// What is known of the port besides what [`Before`] says.
 pub(super) struct Around<'a> {
-    /// ifNames that lead to other switches.
-    pub uplinks: &'a [String],
-    /// ifNames that lead to this machine.
-    pub own_ports: &'a [String],
-    /// MAC addresses learned on the port; `None` where the switch does not tell.
-    pub macs: Option<&'a [MacAddr]>,
+    /// Which list of the configuration the port is in.
+    pub listed: Option<Listed>,
+    /// What is learned on the port; `None` without a port.
+    pub macs: Option<&'a Learned>,
     /// What the profile wants.
     pub needs: &'a [Need],
 }
@@ -27,21 +28,26 @@ pub(super) fn refusals(
 ) -> Vec<Guard> {
     let mut all = by_port(request, before, around);
     all.extend(by_vlan(request.operation, before, around.needs));
-    all.retain(|g| !(g.may_be_overridden() && request.overrides.contains(g.name())));
+    all.retain(|g| !(g.may_be_overridden() && is_overridden(request, g)));
     all
+}
+
+fn is_overridden(request: &ChangeRequest, guard: &Guard) -> bool {
+    let has = |name: &str| request.overrides.contains(name);
+    // Who says that neither guard on what is learned matters, needs nothing to be learned.
+    let both = matches!(guard, Guard::MacsUnread { .. }) && has("too-many-macs") && has("own-mac");
+    both || has(guard.name())
 }
 
 fn by_port(request: &ChangeRequest, before: &Before, around: &Around<'_>) -> Vec<Guard> {
     let mut all = Vec::new();
     let Some(port) = &before.port else { return all };
-    let named = |list: &[String]| list.contains(&port.if_name);
-    if named(around.uplinks) {
-        all.push(Guard::Uplink);
-    }
-    if named(around.own_ports) {
-        all.push(Guard::OwnPort);
-    }
-    let macs = around.macs.unwrap_or_default();
+    all.extend(around.listed.map(Guard::from));
+    let (macs, unread): (&[MacAddr], _) = match around.macs {
+        Some(Learned::These(macs)) => (macs, None),
+        Some(Learned::Unreadable(why)) => (&[], Some(why)),
+        None => (&[], None),
+    };
     if let Some(mac) = request.own_macs.iter().find(|m| macs.contains(m)) {
         all.push(Guard::OwnMac { mac: *mac });
     }
@@ -56,12 +62,23 @@ fn by_port(request: &ChangeRequest, before: &Before, around: &Around<'_>) -> Vec
     if macs.len() > HOST_MACS && request.operation != Operation::PortOn {
         all.push(Guard::TooManyMacs { count: macs.len() });
     }
+    // Nor is there anybody behind a port without link.
+    let linkless = matches!(
+        port.oper,
+        Oper::Down | Oper::NotPresent | Oper::LowerLayerDown
+    );
+    if let Some(why) = unread
+        && request.operation != Operation::PortOn
+        && !linkless
+    {
+        all.push(Guard::MacsUnread { why: why.clone() });
+    }
     if let Some(peer) = request.expected_mac.filter(|m| !macs.contains(m)) {
         let learned: Vec<String> = macs.iter().map(MacAddr::to_string).collect();
-        let learned = if learned.is_empty() {
-            "nothing".into()
-        } else {
-            learned.join(", ")
+        let learned = match unread {
+            Some(why) => format!("it cannot be read, {why}"),
+            None if learned.is_empty() => "nothing".into(),
+            None => learned.join(", "),
         };
         all.push(Guard::OtherHost { peer, learned });
     }

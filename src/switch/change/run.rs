@@ -6,6 +6,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::super::client::Switch;
 use super::super::error::SwitchError;
+use super::super::learned::Learned;
 use super::super::op::Operation;
 use super::super::profile::{Need, Transport};
 use super::super::render::{Expected, Proof, Rendered, Renderer, SetVar};
@@ -98,23 +99,35 @@ pub(super) async fn look(
 ) -> Result<(Before, Vec<super::super::guard::Guard>), ChangeError> {
     let before = scene::read(switch, request).await?;
     let macs = match &before.port {
-        // A switch that does not show its table must not stop what was ordered.
-        Some(port) => switch.macs_of(port).await.ok(),
+        Some(port) => Some(match switch.learned_on(port).await {
+            Ok(learned) => learned,
+            Err(e) => Learned::Unreadable(e.to_string()),
+        }),
         None => None,
     };
-    let target = switch.target();
+    let listed = listed(switch, request, &before);
     let needs: &[Need] = switch
         .profile()
         .snmp_op(request.operation.name())
         .map_or(&[], |op| op.need.as_slice());
     let around = Around {
-        uplinks: &target.uplinks,
-        own_ports: &target.own_ports,
-        macs: macs.as_deref(),
+        listed,
+        macs: macs.as_ref(),
         needs,
     };
     let refusals = guards::refusals(request, &before, &around);
     Ok((before, refusals))
+}
+
+/// Which list of the configuration has the port, by the name that was asked for or the one that the switch gives it.
+pub(super) fn listed(
+    switch: &Switch,
+    request: &ChangeRequest,
+    before: &Before,
+) -> Option<super::super::credentials::Listed> {
+    let named = request.port.iter().map(String::as_str);
+    let mut names = named.chain(before.port.iter().map(|p| p.if_name.as_str()));
+    names.find_map(|name| switch.target().listed(name))
 }
 
 pub(super) struct Run<'a> {

@@ -56,7 +56,10 @@ fn anchors(switch: &Switch, port: &PortState) -> Vec<(Oid, Value)> {
     let at = |object: &str, index: u32| Some(switch.profile().object(object)?.oid.at(&[index]));
     let name = at("name", port.if_index.0)
         .map(|oid| (oid, Value::Bytes(port.if_name.clone().into_bytes())));
-    let base = port.bridge_port.and_then(|b| at("bridge_port", b.0));
+    // Of a table per VLAN no one row says it, and nothing is written by it.
+    let one_table = (switch.profile().object("bridge_port")).is_some_and(|o| !o.per_vlan);
+    let base = port.bridge_port.filter(|_| one_table);
+    let base = base.and_then(|b| at("bridge_port", b.0));
     let base = base.map(|oid| (oid, Value::Uint(port.if_index.0.into())));
     name.into_iter().chain(base).collect()
 }

@@ -117,6 +117,7 @@ async fn inverse(switch: &Switch, record: &UndoRecord, within: Duration) -> Resu
         "own-port",
         "own-mac",
         "too-many-macs",
+        "macs-unread",
         "access-port",
         "trunk-port",
     ]

@@ -43,12 +43,12 @@ pub(super) async fn look(
         port: &asked.port,
         out,
     };
-    let Some(row) = mapping(asked, seen, &mut lines) else {
+    let Some(row) = mapping(switch, asked, seen, &mut lines) else {
         return;
     };
     state(row, &mut lines);
     identity(switch, ask, asked, row, &mut lines);
-    uplink(asked, seen, &mut lines);
+    uplink(switch, asked, seen, &mut lines);
     vlans(row, &mut lines);
     stp(switch, row, &mut lines).await;
     protections(switch, row, &mut lines).await;
@@ -58,12 +58,13 @@ pub(super) async fn look(
 }
 
 /// ifName, ifIndex and bridge port belong together, and to no other port.
-fn mapping<'a>(asked: &PortAsk, seen: &'a Seen, lines: &mut Lines<'_>) -> Option<&'a PortRow> {
-    let named: Vec<&PortRow> = seen
-        .table
-        .iter()
-        .filter(|r| r.if_name == asked.port)
-        .collect();
+fn mapping<'a>(
+    switch: &Switch,
+    asked: &PortAsk,
+    seen: &'a Seen,
+    lines: &mut Lines<'_>,
+) -> Option<&'a PortRow> {
+    let named = switch.rows_named(&seen.table, &asked.port);
     let row = match named.as_slice() {
         [one] => *one,
         [] => {
@@ -175,8 +176,8 @@ fn identity(switch: &Switch, ask: &Ask, asked: &PortAsk, row: &PortRow, lines: &
         None => {}
     }
     if asked.is_fence {
-        let listed = |ports: &[String]| ports.contains(&asked.port);
-        if listed(&switch.target().uplinks) || listed(&switch.target().own_ports) {
+        let listed = |name: &str| switch.target().listed(name).is_some();
+        if listed(&asked.port) || listed(&row.if_name) {
             let todo = "take it out of `uplinks` or `own-ports`, or out of the fence";
             let detail = "it is listed as an uplink or as a port of this machine: never shut";
             lines.add("guards", Verdict::Failed, detail, todo);
@@ -186,8 +187,11 @@ fn identity(switch: &Switch, ask: &Ask, asked: &PortAsk, row: &PortRow, lines: &
         lines.add(
             "macs",
             Verdict::NotKnown,
-            "the switch does not tell what is learned on it",
-            "look at its MAC address table by hand: is it the right machine, and only that?",
+            format!(
+                "what is learned on it cannot be read: {}",
+                row.macs_unread.as_deref().unwrap_or("the switch does not tell")
+            ),
+            "look at its MAC address table by hand: is it the right machine, and only that? `standin switch apply` refuses it without --override macs-unread",
         );
         return;
     };
@@ -245,7 +249,7 @@ fn none_or(words: &[String]) -> String {
     }
 }
 
-fn uplink(asked: &PortAsk, seen: &Seen, lines: &mut Lines<'_>) {
+fn uplink(switch: &Switch, asked: &PortAsk, seen: &Seen, lines: &mut Lines<'_>) {
     let all: &[Neighbour] = match &seen.neighbours {
         Ok(all) => all,
         Err(e) => {
@@ -254,9 +258,11 @@ fn uplink(asked: &PortAsk, seen: &Seen, lines: &mut Lines<'_>) {
             return;
         }
     };
-    let here = all
-        .iter()
-        .find(|n| n.if_name.as_deref() == Some(lines.port));
+    let here = all.iter().find(|n| {
+        n.if_name
+            .as_deref()
+            .is_some_and(|p| switch.target().same_port(p, lines.port))
+    });
     match here {
         Some(n) if n.leads_on() => lines.add(
             "uplink",

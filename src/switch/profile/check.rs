@@ -178,6 +178,10 @@ impl Check<'_> {
             .iter()
             .filter_map(|s| self.oid(s, "identify.sysobjectid"))
             .collect();
+        for also in &raw.identify.also {
+            self.oid(&also.sysobjectid, "identify.also.sysobjectid");
+            self.regex(&also.sysdescr, "identify.also.sysdescr", &[]);
+        }
         let sysdescr = raw.identify.sysdescr.as_ref();
         let sysdescr = sysdescr.and_then(|r| self.regex(r, "identify.sysdescr", &[]));
         let mut snmp = self.snmp(raw.snmp.as_ref());

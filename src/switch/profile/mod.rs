@@ -212,6 +212,11 @@ impl Profile {
         check(name, file, text, raw).map_err(ProfileError::Invalid)
     }
 
+    /// True if MAC addresses have to be asked for VLAN by VLAN, in tables that know no VLANs themselves.
+    pub fn is_fdb_per_vlan(&self) -> bool {
+        self.snmp.per_vlan.is_some() && self.object("fdb_1d").is_some_and(|o| o.per_vlan)
+    }
+
     /// The SNMP object `name`, if this family has it.
     pub fn object(&self, name: &str) -> Option<&Object> {
         self.snmp.objects.get(name)

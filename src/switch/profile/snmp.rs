@@ -45,6 +45,7 @@ const KNOWN: &[(&str, &[&[Index]])] = &[
     ("untagged", &[&[Index::Vlan], &[Index::VlanIf]]),
     ("forbidden", &[&[Index::Vlan], &[Index::VlanIf]]),
     ("pvid", &[&[Index::BasePort], &[Index::IfIndex]]),
+    ("pvid_std", &[&[Index::BasePort]]),
     ("arp_inspection_all", &[&[]]),
     ("arp_inspection", &[&[Index::Vlan]]),
     ("arp_inspection_vlans", &[&[]]),

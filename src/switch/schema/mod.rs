@@ -53,6 +53,19 @@ pub struct Identify {
     pub sysobjectid: Vec<Spanned<String>>,
     /// A regular expression that sysDescr must match too, where families share a prefix.
     pub sysdescr: Option<Spanned<String>>,
+    /// Models under a prefix of another family, which the whole of sysDescr tells apart.
+    #[serde(default)]
+    pub also: Vec<Also>,
+}
+
+/// Models of the family under a prefix of another one.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Also {
+    /// The prefix of sysObjectID.
+    pub sysobjectid: Spanned<String>,
+    /// What sysDescr must match.
+    pub sysdescr: Spanned<String>,
 }
 
 /// One operation over its transports.

@@ -14,6 +14,9 @@ pub struct Ssh {
     /// What ends a line that is sent: `\n` (default), `\r` or `\r\n`.
     #[serde(default)]
     pub eol: Option<Spanned<String>>,
+    /// What a port's name is put between where it has more in it than letters, digits and `.-_/`: `"` or `'`.
+    #[serde(default)]
+    pub quote: Option<Spanned<String>>,
     /// How a MAC address is written: `xxxx.xxxx.xxxx`, `xx:xx:xx:xx:xx:xx`, `xxxxxx-xxxxxx`, ...
     pub mac: Option<Spanned<String>>,
     /// The user name that is sent, `{user}` filled in (RouterOS: `{user}+ct511w4098h`).

@@ -193,6 +193,19 @@ impl Cli {
     ///
     /// The profile does not know it, the switch does not answer or refuses, or its answer cannot be read.
     pub async fn show(&self, name: &str, vars: &Vars) -> Result<Vec<Record>, CliError> {
+        Ok(self.show_with_text(name, vars).await?.0)
+    }
+
+    /// The same, and the text that it was read from.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn show_with_text(
+        &self,
+        name: &str,
+        vars: &Vars,
+    ) -> Result<(Vec<Record>, String), CliError> {
         let rules = self.rules.clone();
         let show = rules.shows.get(name).ok_or_else(|| CliError::Profile {
             switch: self.target.name.clone(),
@@ -216,12 +229,13 @@ impl Cli {
                 });
             }
         }
-        show::parse(show, &output.text).map_err(|why| CliError::Unparsable {
+        let records = show::parse(show, &output.text).map_err(|why| CliError::Unparsable {
             switch: self.target.name.clone(),
             command: command.clone(),
             why,
             begins: beginning(&self.target.mask(&output.text)),
-        })
+        })?;
+        Ok((records, output.text))
     }
 
     async fn shown(&self, show: &Show, command: &str) -> Result<Output, CliError> {

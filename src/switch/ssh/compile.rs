@@ -61,6 +61,7 @@ impl Compiler<'_> {
         Some(CliRules {
             channel: channel?,
             eol: self.eol(raw.eol.as_ref()),
+            quote: self.quote(raw.quote.as_ref()),
             mac: self.mac(raw.mac.as_ref()),
             user,
             auth: self.auth(&raw.auth),
@@ -105,6 +106,18 @@ impl Compiler<'_> {
             self.problem(eol.span(), "ssh.eol", "is none of \"\\n\", \"\\r\" and \"\\r\\n\" (in double quotes, so that TOML reads the escape)");
         }
         eol.get_ref().clone()
+    }
+
+    fn quote(&mut self, quote: Option<&Text>) -> Option<char> {
+        let quote = quote?;
+        match quote.get_ref().as_str() {
+            "\"" => Some('"'),
+            "'" => Some('\''),
+            _ => {
+                self.problem(quote.span(), "ssh.quote", "is neither `\"` nor `'`");
+                None
+            }
+        }
     }
 
     fn mac(&mut self, mac: Option<&Text>) -> MacFormat {

@@ -32,7 +32,7 @@ pub use error::CliError;
 pub use rules::{CliRules, RuleProblem};
 pub use session::fetch;
 pub use shell::Output;
-pub use show::{Record, vlan_list};
+pub use show::{Record, unread_macs, vlan_list};
 pub use target::{Legacy, SshTarget};
 pub use text::Judgement;
 pub use vars::{FillError, Vars, parse_mac};

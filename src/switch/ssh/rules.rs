@@ -10,6 +10,7 @@ use regex::Regex;
 use super::compile::Compiler;
 use super::vars::MacFormat;
 use crate::switch::schema;
+use crate::types::PortName;
 
 /// How long a command may take where the profile does not say.
 pub const WITHIN: Duration = Duration::from_secs(10);
@@ -204,6 +205,8 @@ pub struct CliRules {
     pub channel: ChannelKind,
     /// What ends a line.
     pub eol: String,
+    /// What a port's name is put between where it has more in it than letters, digits and `.-_/`.
+    pub quote: Option<char>,
     /// How a MAC address is written.
     pub mac: MacFormat,
     /// The user name that is sent, `{user}` to be filled in.
@@ -316,12 +319,15 @@ impl CliRules {
             )
     }
 
-    /// True if the command line means the port with this ifName by `shown`.
-    pub fn same_port(&self, if_name: &str, shown: &str) -> bool {
-        let shown = shown.trim();
-        if_name.eq_ignore_ascii_case(shown) || {
-            let ours = self.port_name(if_name);
-            ours.eq_ignore_ascii_case(shown) || ours.eq_ignore_ascii_case(&self.port_name(shown))
+    /// True if the two can be names of the same port, as everybody writes them ([`PortName`]) or as this family
+    /// rewrites them.
+    pub fn same_port(&self, one: &str, other: &str) -> bool {
+        let (one, other) = (one.trim(), other.trim());
+        PortName::same(one, other) || {
+            let (ours, theirs) = (self.port_name(one), self.port_name(other));
+            [(&*ours, other), (one, &*theirs), (&*ours, &*theirs)]
+                .iter()
+                .any(|(a, b)| PortName::same(a, b))
         }
     }
 }

@@ -120,6 +120,35 @@ async fn dial(target: &SshTarget) -> std::io::Result<TcpStream> {
     Ok(stream)
 }
 
+/// What a server says instead of its identification, or before it (RFC 4253, 4.2): "too many sessions" and the like.
+/// Nothing is taken out of the stream.
+async fn said_before_id(stream: &TcpStream) -> Option<String> {
+    let mut buffer = [0; 512];
+    let mut seen = 0;
+    let wait = async {
+        loop {
+            match stream.peek(&mut buffer).await {
+                Ok(n) if n > 0 && !buffer.starts_with(b"SSH-") => {
+                    let more = n > seen;
+                    seen = n;
+                    if !more || n == buffer.len() {
+                        return;
+                    }
+                }
+                Ok(_) | Err(_) => return,
+            }
+            // What follows in a moment belongs to it.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    // Who waits for our identification first says nothing.
+    let _ = timeout(Duration::from_millis(500), wait).await;
+    let text = String::from_utf8_lossy(buffer.get(..seen)?);
+    let lines = text.lines().take_while(|l| !l.starts_with("SSH-"));
+    let words: Vec<&str> = lines.map(str::trim).filter(|l| !l.is_empty()).collect();
+    (!words.is_empty()).then(|| words.join(" / "))
+}
+
 fn config(target: &SshTarget, known: &[Algorithm]) -> Result<client::Config, russh::Error> {
     Ok(client::Config {
         client_id: SshId::Standard("SSH-2.0-standin".into()),
@@ -147,6 +176,8 @@ async fn connect(
             return Err(unreachable(target, why));
         }
     };
+    let said = said_before_id(&stream).await;
+    let said = said.map_or(String::new(), |t| format!("; it says: {}", target.mask(&t)));
     let config = config(target, known).map_err(|e| unreachable(target, e.to_string()))?;
     let verdict = Arc::new(Mutex::new(None));
     let guard = Guard {
@@ -178,12 +209,12 @@ async fn connect(
         }
         Ok(Err(e)) => Err(unreachable(
             target,
-            format!("it accepts the connection, but the SSH handshake fails: {e}"),
+            format!("it accepts the connection, but the SSH handshake fails: {e}{said}"),
         )),
         Err(_) => Err(unreachable(
             target,
             format!(
-                "it accepts the connection, but the SSH handshake did not end within {:?}",
+                "it accepts the connection, but the SSH handshake did not end within {:?}{said}",
                 target.timeout
             ),
         )),

@@ -77,6 +77,19 @@ pub fn parse(show: &Show, text: &str) -> Result<Vec<Record>, String> {
     Ok(records)
 }
 
+/// The lines with a MAC address that a show's row does not read: of another layout, or of another kind.
+pub fn unread_macs<'a>(show: &Show, text: &'a str) -> Vec<&'a str> {
+    let Layout::Row(row) = &show.layout else {
+        return Vec::new();
+    };
+    let has_mac = |line: &&str| {
+        line.split_whitespace()
+            .any(|word| parse_mac(word).is_some())
+    };
+    let unread = |line: &&str| has_mac(line) && !row.is_match(line);
+    text.lines().filter(unread).collect()
+}
+
 /// What a list of VLANs that is too long for one line has in the lines after it: indented, and of nothing but numbers,
 /// ranges and commas. `rest` is what follows it in its own line.
 fn goes_on<'a>(field: &str, rest: &str, next: impl Iterator<Item = &'a str>) -> String {

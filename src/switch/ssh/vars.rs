@@ -58,6 +58,10 @@ impl MacFormat {
 pub fn parse_mac(text: &str) -> Option<MacAddr> {
     let text = text.trim();
     let groups: Vec<&str> = text.split([':', '-', '.']).collect();
+    // A ruler (`-----`) is none.
+    if groups.iter().any(|g| g.is_empty()) {
+        return None;
+    }
     let hex: String = match groups.len() {
         6 => groups.iter().map(|g| format!("{g:0>2}")).collect(),
         1..=4 => groups.concat(),
@@ -215,12 +219,24 @@ impl CliRules {
                             value: value.escape_default().to_string(),
                         });
                     }
-                    out.push_str(&value);
+                    match self.quote.filter(|_| name == "port" && !is_plain(&value)) {
+                        Some(quote) => {
+                            out.extend([quote].into_iter().chain(value.chars()).chain([quote]))
+                        }
+                        None => out.push_str(&value),
+                    }
                 }
             }
         }
         Ok(out)
     }
+}
+
+/// True if it is one word to any command line.
+fn is_plain(value: &str) -> bool {
+    value
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || ".-_/".contains(c))
 }
 
 fn harmless(c: char) -> bool {
@@ -251,6 +267,8 @@ mod tests {
             "0012.e160.12",
             "0012.e160.12ag",
             "1:2:3:4:5:6:7",
+            "-----",
+            "1:2::4:5:6",
             "\u{e9}012e16012a",
         ] {
             assert_eq!(parse_mac(wrong), None, "{wrong}");

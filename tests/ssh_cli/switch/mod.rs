@@ -74,6 +74,8 @@ pub struct Setup {
     pub codes: bool,
     /// Algorithms it has.
     pub preferred: Preferred,
+    /// What it is called.
+    pub host: &'static str,
 }
 
 impl Default for Setup {
@@ -88,6 +90,7 @@ impl Default for Setup {
             logs: false,
             codes: false,
             preferred: Preferred::DEFAULT,
+            host: "lab-sw1",
         }
     }
 }

@@ -72,7 +72,7 @@ impl Session {
                 "\x1b[24;1H\x1b[2Klab-sw1{end} \x1b[24;1H\x1b[24;12H\x1b[?25h"
             ));
         } else {
-            self.say(&format!("lab-sw1{end}"));
+            self.say(&format!("{}{end}", self.setup.host));
         }
         if self.setup.logs {
             self.put(Out::Pause(Duration::from_millis(5)));

@@ -1,0 +1,134 @@
+//! Guards that hold, however a port is spelt, and whatever the switch does not tell.
+
+use crate::site::Site;
+
+/// The site with ports as Cisco names them, and these lists.
+async fn cisco(lists: &str) -> Site {
+    let site = Site::new().await;
+    site.fake.with(|s| {
+        s.port("ge1").name = "Gi1/0/1";
+        s.port("ge2").name = "Gi1/0/2";
+        s.port("ge48").name = "Gi1/0/48";
+    });
+    let text = std::fs::read_to_string(site.path("standin.toml")).unwrap();
+    let text = text
+        .replace("uplinks = [\"ge48\"]", lists)
+        .replace("ports = [\"ge1\"]", "ports = [\"gigabitethernet 1/0/1\"]");
+    std::fs::write(site.path("standin.toml"), text).unwrap();
+    site
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_uplink_and_an_own_port_are_refused_in_every_spelling() {
+    let site = cisco("uplinks = [\"GigabitEthernet1/0/48\"]\nown-ports = [\"gi1/0/2\"]").await;
+    for (port, guard) in [
+        ("Gi1/0/48", "uplink"),
+        ("gi1/0/48", "uplink"),
+        ("GigabitEthernet1/0/48", "uplink"),
+        ("Gi1/0/2", "own-port"),
+        ("Gi 1/0/2", "own-port"),
+    ] {
+        let plan = site
+            .run(&["switch", "plan", "core1", "port-off", port])
+            .await;
+        assert_eq!(plan.code, 4, "{port}: {plan:?}");
+        let apply = [
+            "switch", "apply", "core1", "port-off", port, "--yes", "--json",
+        ];
+        let said = site.run(&apply).await;
+        assert_eq!(said.code, 4, "{port}: {said:?}");
+        assert_eq!(said.json()["guard"], guard, "{port}: {said:?}");
+    }
+    assert_eq!(site.fake.with(|s| s.admin_sets()), 0);
+    // And what is no uplink is shut by any of its names, as the switch would take it.
+    let done = site
+        .ok(&["switch", "apply", "core1", "port-off", "gi1/0/1", "--yes"])
+        .await;
+    assert!(done.out.contains("is proven"), "{done:?}");
+    assert_eq!(site.fake.with(|s| s.port("Gi1/0/1").admin), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fence_that_names_an_uplink_in_another_spelling_is_no_valid_configuration() {
+    let site = cisco("uplinks = [\"Gi1/0/1\"]").await;
+    let said = site.run(&["check", "--offline"]).await;
+    assert_eq!(said.code, 78, "{said:?}");
+    assert!(said.err.contains("an uplink"), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_names_no_port_fails_check_and_preflight() {
+    let site = cisco("uplinks = [\"Gi1/0/48\", \"Te1/1/4\"]\nown-ports = [\"Gi1/0/77\"]").await;
+    let check = site.run(&["check", "--json"]).await;
+    let preflight = site
+        .run(&["switch", "preflight", "core1", "--no-write", "--json"])
+        .await;
+    assert_ne!(check.code, 0);
+    assert_ne!(preflight.code, 0);
+    let json = preflight.json();
+    for (list, port) in [("uplinks", "Te1/1/4"), ("own-ports", "Gi1/0/77")] {
+        let lines = check.json()["checks"].as_array().unwrap().clone();
+        let line = lines
+            .iter()
+            .find(|l| l["check"] == format!("switch.core1.{list}"));
+        let line = line.unwrap_or_else(|| panic!("{check:?}"));
+        assert_eq!(line["state"], "failed");
+        assert!(line["detail"].as_str().unwrap().contains(port), "{line}");
+        let lines = json["switches"][0]["lines"].as_array().unwrap();
+        let named = |l: &&serde_json::Value| l["port"] == port && l["check"] == "guards";
+        assert_eq!(lines.iter().filter(named).count(), 1, "{json:#}");
+    }
+    assert!(!check.out.contains("`Gi1/0/48`"), "{check:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_switch_commands_need_no_peer() {
+    let site = Site::new().await;
+    let text = std::fs::read_to_string(site.path("standin.toml")).unwrap();
+    let text = &text[..text.find("[peer.cctv]").unwrap()];
+    std::fs::write(site.path("standin.toml"), text).unwrap();
+    let plan = site
+        .ok(&["switch", "plan", "core1", "port-off", "ge3"])
+        .await;
+    assert!(plan.out.contains("ifAdminStatus"), "{plan:?}");
+    for words in [
+        &["switch", "list"][..],
+        &["switch", "ports", "core1"],
+        &["switch", "backup", "core1"],
+        &["switch", "preflight", "core1", "--no-write"],
+        &["switch", "apply", "core1", "port-off", "ge3", "--yes"],
+    ] {
+        site.ok(words).await;
+    }
+    // To run without anybody to stand in for makes no sense.
+    let check = site.run(&["check", "--offline"]).await;
+    assert!(
+        check.code == 78 && check.err.contains("nobody to stand in for"),
+        "{check:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recordings_of_others_are_tried_as_far_as_they_go() {
+    let site = Site::new().await;
+    let rows = "1.3.6.1.2.1.1.5.0|4|core\n1.3.6.1.2.1.1.3.0|67|<private>\n1.3.6.1.2.1.31.1.1.1.1.1|4|ge1\n\
+                1.3.6.1.2.1.31.1.1.1.1.2|2:numeric|rate=1\n1.3.6.1.2.1.2.2.1.7.1|2|1\n1.3.6.1.2.1.2.2.1.8.1|2|1\n1.3.6.1.4.1.9.1|68x|9f78\n";
+    let file = site.path("theirs.snmprec");
+    std::fs::write(&file, rows).unwrap();
+    let file = file.display().to_string();
+    let said = site.ok(&["profile", "try", "generic-qbridge", &file]).await;
+    assert!(said.out.contains("ge1"), "{said:?}");
+    for line in ["theirs.snmprec:2", "theirs.snmprec:4", "theirs.snmprec:7"] {
+        assert!(said.err.contains(line), "{line}: {said:?}");
+    }
+    for (magic, name) in [
+        (&b"BZh91AY&SY"[..], "bunzip2"),
+        (b"\x1f\x8b\x08\x00", "gunzip"),
+    ] {
+        std::fs::write(&file, magic).unwrap();
+        let said = site
+            .run(&["profile", "try", "generic-qbridge", &file])
+            .await;
+        assert!(said.code != 0 && said.err.contains(name), "{said:?}");
+    }
+}
