@@ -34,7 +34,7 @@ mod taking;
 pub mod timeline;
 pub mod verdict;
 
-pub use flags::Flags;
+pub use self::flags::Flags;
 use serde::{Deserialize, Serialize};
 
 use crate::types::{Attempt, BootTime, Epoch};
