@@ -12,12 +12,14 @@ pub mod alarm;
 pub mod course;
 pub mod event;
 pub mod evidence;
+mod flags;
 pub mod flow;
 pub mod keeping;
 pub mod left;
 pub mod loss;
 mod newcomer;
 pub mod notice;
+pub mod new_mac;
 mod observed;
 mod orders;
 mod outcome;
@@ -42,6 +44,7 @@ mod timers;
 pub mod verdict;
 mod weighing;
 
+pub use self::flags::Flags;
 use serde::{Deserialize, Serialize};
 
 use crate::types::{Attempt, BootTime, Epoch};
@@ -107,6 +110,8 @@ pub struct Machine {
     /// What the owner looks at.
     #[serde(default)]
     looks: keeping::Looks,
+    #[serde(default)]
+    new_mac: Option<new_mac::NewMac>,
     /// Cameras: expected, back.
     cameras: (u32, u32),
     /// The `now` of the last call.
@@ -115,23 +120,6 @@ pub struct Machine {
     last_flow: Option<flow::Flow>,
     #[serde(skip)]
     out: Vec<Action>,
-}
-
-/// What our heartbeats say beside what the adapters know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Flags {
-    /// We have the VIP.
-    pub holds: bool,
-    /// The highest epoch known.
-    pub epoch: Epoch,
-    /// We ask the peer to give the VIP up for this epoch.
-    pub wants_yield: Option<Epoch>,
-    /// We gave the VIP up for this epoch.
-    pub yielded: Option<Epoch>,
-    /// The peer is to claim the VIP with this epoch.
-    pub grants: Option<Epoch>,
-    /// A person said here that nothing is to happen by itself, on either node.
-    pub hold: bool,
 }
 
 impl Machine {
@@ -174,6 +162,7 @@ impl Machine {
             placement: placement::Placement::default(),
             left: left::Left::default(),
             looks: keeping::Looks::default(),
+            new_mac: None,
             cameras: (0, 0),
             seen: now,
             last_flow: None,
@@ -229,18 +218,6 @@ impl Machine {
         self.cameras
     }
 
-    /// What our heartbeats say.
-    pub fn flags(&self) -> Flags {
-        Flags {
-            holds: self.own.is_some(),
-            epoch: self.own.as_ref().map_or(self.epoch, |o| o.epoch),
-            wants_yield: self.wants_yield,
-            yielded: self.yielded,
-            grants: self.grants,
-            hold: self.hold && !self.bound.here_only,
-        }
-    }
-
     /// Takes one event and says what to do.
     ///
     /// `now` must not be before the `now` of an earlier call.
@@ -267,7 +244,14 @@ impl Machine {
             Event::FenceRead(read) => self.fence_read(now, read),
             Event::Tied(tied) => self.tie_read(now, tied),
             Event::ReadBack(ports) => self.read_back(now, ports),
-            Event::Located { mac, place } => self.located(mac, place),
+            Event::Located {
+                mac,
+                place,
+                on_fence,
+            } => {
+                self.located(mac, place);
+                self.stranger_located(now, mac, on_fence);
+            }
             Event::PeerServes { mac, ok, .. } => self.peer_asked(now, mac, ok),
             Event::StepEnded {
                 step,
@@ -324,6 +308,7 @@ impl Machine {
             State::Releasing(r) => {
                 due.extend(r.flow.next_deadline(self.seen));
                 due.extend([r.deadline, r.next_probe]);
+                due.extend(self.stranger_due());
             }
         }
         due.extend(self.park_due());

@@ -94,6 +94,7 @@ impl Machine {
                 ),
             );
         }
+        self.stranger_answers(now, mac);
         self.silence_broken(now);
         self.peer_answered(Some(mac));
     }
@@ -134,7 +135,10 @@ impl Machine {
             let why = "the peer's service completes handshakes again";
             self.become_state(State::Standby, why);
         }
-        self.peer_served();
+        // While another machine answers for the VIP, nobody knows whose handshake that was.
+        if !self.evidence.in_conflict(now) {
+            self.peer_served();
+        }
     }
 
     /// Our own address, route, socket or firewall: a fault of ours, and no evidence of the peer. While the machine does not

@@ -16,10 +16,11 @@ impl Machine {
     pub fn set_policy(&mut self, policy: Policy) {
         self.evidence.beats_last = policy.detect.beat_timeout;
         self.placement.look_now(self.policy.levels != policy.levels);
-        if policy.peer_mac.is_some() && policy.peer_mac != self.policy.peer_mac {
-            self.evidence.pinned = policy.peer_mac;
-        }
+        let edited = self.policy.peer_mac != policy.peer_mac;
         self.policy = policy;
+        if edited {
+            self.choose_mac(self.new_mac, self.evidence.pinned);
+        }
     }
 
     pub(super) fn start(&mut self, now: BootTime, r: Recovered) {
@@ -32,7 +33,7 @@ impl Machine {
         self.bound.peer = r.peer_hold;
         self.looks.restore_flapping(r.flapping);
         self.planned = r.planned;
-        self.evidence.pinned = self.policy.peer_mac.or(r.pinned);
+        self.choose_mac(r.new_mac, r.pinned);
         self.evidence.healthy = r.healthy;
         self.evidence.grace_from = r.boot_started;
         self.evidence.carrier = r.carrier;

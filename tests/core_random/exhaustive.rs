@@ -122,7 +122,7 @@ fn documented(from: &str, input: Input) -> &'static [&'static str] {
             "standby" | "suspect" | "confirming" => &["confirming"],
             _ => &[""],
         },
-        Input::Order(Order::Release) => match word {
+        Input::Order(Order::Release | Order::ReleaseTo(_)) => match word {
             "active" => &["releasing"],
             _ => &[""],
         },

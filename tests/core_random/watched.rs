@@ -160,7 +160,7 @@ impl Watched {
             }),
             Input::Cameras(back) => self.tell(Event::Cameras { expected: 4, back }),
             Input::Order(order) => {
-                self.released |= order == Order::Release;
+                self.released |= matches!(order, Order::Release | Order::ReleaseTo(_));
                 self.tell(Event::Order(order));
             }
         }

@@ -23,6 +23,7 @@ import scenarios_addresses
 import scenarios_faults
 import scenarios_input
 import scenarios_kernel
+import scenarios_owner
 import scenarios_pair
 import scenarios_parked
 import scenarios_peers
@@ -37,7 +38,7 @@ from scenarios_site import Failed, Site
 
 MODULES = (scenarios_takeover, scenarios_faults, scenarios_addresses, scenarios_input, scenarios_peers, scenarios_pair,
            scenarios_switch, scenarios_ways, scenarios_parked, scenarios_ports, scenarios_served, scenarios_places,
-           scenarios_kernel)
+           scenarios_kernel, scenarios_owner)
 BUGS = os.path.join(labrun.BASE, "BUGS.md")
 
 

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use standin::takeover::event::Order;
 use standin::takeover::policy::{React, Unproven};
 use standin::takeover::step::Step;
+use standin::types::MacAddr;
 
 use crate::expect::{Expect, shown};
 use crate::policies::policy;
@@ -170,6 +171,10 @@ enum What {
     /// A notification that nothing is behind, `n` of them a millisecond apart.
     ForgedTraps,
     UnfencedByHand,
+    /// It gets a new network card.
+    NewCard,
+    /// With the MAC address that it has now.
+    OrderReleaseNewMac,
     /// A technician plugs it into a port that no fence names.
     PluggedElsewhere,
     ThirdAppears,
@@ -369,6 +374,11 @@ impl Do {
             What::SwitchReboots => w.switch_reboots(ms()),
             What::ForgedTraps => w.forged_traps(i, n()),
             What::UnfencedByHand => w.unfence(i),
+            What::NewCard => w.hosts[i].mac = MacAddr([2, 0xde, 0xad, 0, 0, 0x77]),
+            What::OrderReleaseNewMac => {
+                let mac = w.hosts[1 - i].mac;
+                w.order(i, Order::ReleaseTo(mac));
+            }
             What::PluggedElsewhere => w.plug_elsewhere(i),
             What::ThirdAppears => w.third = true,
             What::ThirdGoes => w.third = false,

@@ -78,7 +78,18 @@ impl World {
                 let place = self
                     .switch_answers()
                     .then(|| "sw:p7, LLDP name nvr".to_owned());
-                self.to(i, 5 * MS, Event::Located { mac, place });
+                let peer = &self.hosts[1 - i];
+                let there = mac == peer.mac && !peer.elsewhere;
+                let on_fence = self.switch_answers().then_some(there);
+                self.to(
+                    i,
+                    5 * MS,
+                    Event::Located {
+                        mac,
+                        place,
+                        on_fence,
+                    },
+                );
             }
             Action::ReadBack => {
                 let delay = if self.switch_answers() { 5 } else { 3000 };

@@ -4,6 +4,7 @@ use standin::takeover::Machine;
 use standin::takeover::action::Action;
 use standin::takeover::event::{Event, Order, Recovered};
 use standin::takeover::placement::Place;
+use standin::takeover::new_mac::NewMac;
 use standin::takeover::state::{Grounds, Phase};
 use standin::takeover::step::Step;
 use standin::takeover::verdict::Verified;
@@ -25,6 +26,8 @@ pub struct Journal {
     places: Vec<Place>,
     hold_here: bool,
     peer_hold: bool,
+    flapping: bool,
+    new_mac: Option<NewMac>,
     boot: u32,
 }
 
@@ -63,6 +66,8 @@ impl World {
                 places: j.places.clone(),
                 hold_here: j.hold_here,
                 peer_hold: j.peer_hold,
+                flapping: j.flapping,
+                new_mac: j.new_mac,
                 carrier,
                 ..fresh
             },
@@ -183,6 +188,8 @@ fn journal_of(old: Option<&Journal>, m: &Machine, actions: &[Action], boot: u32)
         places: m.placement().places().cloned().collect(),
         hold_here: m.hold() && !m.flags().hold,
         peer_hold: m.held_by_peer(),
+        flapping: m.looks().flapping(),
+        new_mac: m.new_mac(),
         boot,
     }
 }
