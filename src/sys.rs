@@ -160,6 +160,39 @@ pub fn lock_memory() -> io::Result<()> {
     Ok(())
 }
 
+/// Secrets are in our memory: no core dump is made of it, neither by a crash nor by a watchdog's SIGABRT, and no other
+/// process of the same user may look into it (prctl(2), `PR_SET_DUMPABLE`). Programs that we start are not concerned.
+///
+/// # Errors
+/// The kernel refuses.
+pub fn keep_memory_private() -> io::Result<()> {
+    nix::sys::prctl::set_dumpable(false)?;
+    Ok(())
+}
+
+/// Lets `command` be killed under memory pressure like any other: our own protection (`OOMScoreAdjust` of the unit, negative)
+/// would be inherited by the service that it starts, and by everything that one starts.
+pub fn as_killable_as_others(command: &mut tokio::process::Command) {
+    const OURS: &str = "/proc/self/oom_score_adj";
+    let adjusted = std::fs::read_to_string(OURS).unwrap_or_default();
+    if !adjusted.trim_start().starts_with('-') {
+        return;
+    }
+    // SAFETY: between fork and exec only open, write and close are called, which are async-signal-safe
+    // (signal-safety(7)); the texts are constants.
+    unsafe {
+        command.pre_exec(|| {
+            let file = libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY);
+            if file >= 0 {
+                libc::write(file, c"0".as_ptr().cast(), 1);
+                libc::close(file);
+            }
+            // A service that is protected too well is better than none.
+            Ok(())
+        });
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

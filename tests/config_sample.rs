@@ -116,6 +116,13 @@ fn the_sample_names_every_key_of_the_schema() {
             let path = format!("{table}.{key}");
             let path = path.trim_start_matches('.');
             assert!(in_sample.contains(path), "`{path}` is not in the sample");
+            // A table is no key of its own.
+            let table = in_sample.iter().any(|k| k.starts_with(&format!("{path}.")));
+            let when = standin::daemon::in_force::when(path);
+            assert!(
+                table || when.is_some(),
+                "a reload does not know from when on `{path}` is in force"
+            );
             seen += 1;
         }
     }

@@ -8,9 +8,11 @@ use serde_json::{Value, json};
 use super::auto;
 use super::common::{say, say_json, with_config};
 use super::exit::ExitCode;
+use super::placement::{self, Said};
+use super::switch::plan::own_macs;
 use crate::config::{Config, Peer};
 use crate::daemon::moving::{self, Where};
-use crate::daemon::{privilege, switches, two_legs};
+use crate::daemon::{privilege, startable, switches, two_legs};
 use crate::net::kernel_view::KernelView;
 use crate::net::netlink::Netlink;
 use crate::net::{address, gate, link};
@@ -41,6 +43,8 @@ pub fn run(path: &Path, offline: bool, as_json: bool) -> ExitCode {
             Err(e) => lines.add("nft", Err(e.to_string())),
         }
         for peer in config.peers.values() {
+            let what = format!("interface of {}", peer.name);
+            lines.add(&what, startable::open_legs(peer).await);
             legs(peer, &mut lines).await;
             vip_here(peer, &mut lines).await;
         }
@@ -55,6 +59,14 @@ pub fn run(path: &Path, offline: bool, as_json: bool) -> ExitCode {
                 }
                 for peer in config.peers.values() {
                     forwards(peer, &built, &mut lines).await;
+                }
+                for line in placement::look(&config, &built, &own_macs().await, None).await {
+                    let what = format!("place of {} for {}", line.about, line.peer);
+                    match line.result {
+                        Said::Ok(text) => lines.add(&what, Ok(text)),
+                        Said::Warning(text) => lines.warn(&what, text),
+                        Said::Failed(text) => lines.add(&what, Err(text)),
+                    }
                 }
                 for (name, switch) in &built {
                     reach(&config, name, switch, &mut lines).await;
@@ -96,6 +108,13 @@ fn cameras(config: &Config, lines: &mut Lines) {
         match Inventory::load(&peer.verify.cameras) {
             Ok(inventory) => {
                 let n = inventory.cameras().len();
+                for camera in inventory
+                    .cameras()
+                    .iter()
+                    .filter(|c| c.address == peer.vip.addr)
+                {
+                    lines.add(&what, Err(format!("{} has the VIP itself as its address ({}): it could never come back, and would be asked as a witness; give its own address", camera.name, camera.address)));
+                }
                 lines.add(
                     &what,
                     Ok(format!("{n} in {}", peer.verify.cameras.display())),
@@ -161,6 +180,13 @@ async fn reach(config: &Config, name: &str, switch: &Switch, lines: &mut Lines) 
             )),
         ),
         Err(e) => return lines.add(&what, Err(e.to_string())),
+    }
+    if config.fence_ports().any(|(_, p)| p.switch == *name) {
+        let what = format!("forwarding table of {name}");
+        lines.add(&what, Ok(switch.ageing().await.map_or_else(
+            || "it does not tell after which time it forgets an address (dot1dTpAgingTime)".to_owned(),
+            |s| format!("an address is forgotten {s} s after its last frame: for so long an entry on another port refutes a fence"),
+        )));
     }
     let target = switch.target();
     let lists = [

@@ -31,6 +31,11 @@ pub fn hold(config: &Path, name: &str, (on, here): (bool, bool), as_json: bool) 
                 "{name}: {}",
                 answer["state"].as_str().unwrap_or("?")
             ));
+            if answer["durable"] == false {
+                say(
+                    "it is in force, but NOT on the disk: a restart of the daemon would not know of it (`standin status` says what the journal's disk says)",
+                );
+            }
             for line in left_lines(&answer["left"]) {
                 say(&format!("  {line}"));
             }
@@ -80,6 +85,42 @@ pub fn peer_reset(config: &Path, name: &str, as_json: bool) -> ExitCode {
             say(&format!(
                 "{name}: its next heartbeat is accepted, whatever its number"
             ));
+            ExitCode::Ok
+        }
+        Err(code) => code,
+    }
+}
+
+/// Says that the fence of a peer is on the right port.
+pub fn confirm_fence(config: &Path, name: &str, level: Option<&str>, as_json: bool) -> ExitCode {
+    // Under sudo the person is who called it.
+    let person = ["SUDO_USER", "LOGNAME", "USER"].into_iter();
+    let by = person
+        .filter_map(|v| std::env::var(v).ok())
+        .find(|v| !v.is_empty());
+    let args = json!({ "by": by.unwrap_or_else(|| "a person".to_owned()), "level": level });
+    match ask(
+        &socket_of(config),
+        "fence-confirm",
+        Some(name),
+        args,
+        as_json,
+    ) {
+        Ok(answer) if as_json => {
+            say_json(&answer);
+            ExitCode::Ok
+        }
+        Ok(answer) => {
+            for level in answer["placement"].as_array().into_iter().flatten() {
+                let text = |field: &str| level[field].as_str().unwrap_or("-").to_owned();
+                say(&format!(
+                    "{name}: {} ({}) is {}: {}",
+                    text("level"),
+                    text("identity"),
+                    text("state"),
+                    text("detail")
+                ));
+            }
             ExitCode::Ok
         }
         Err(code) => code,

@@ -1,4 +1,9 @@
 //! `standin plan NAME`: everything a takeover would do, in order, before anybody trusts it.
+//!
+//! Which steps there are, in which order and after which others comes from the core (`takeover::course`); here is only what each
+//! of them does on this site.
+
+mod local;
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,14 +13,13 @@ use serde_json::{Value, json};
 use super::auto;
 use super::common::{fail, say, say_json, with_config};
 use super::exit::ExitCode;
-use crate::config::{Config, Peer, Start};
-use crate::daemon::switches;
-use crate::net::{gate, mute};
+use crate::config::{Config, Peer};
+use crate::daemon::{policy, switches};
 use crate::switch::change::plan_change;
 use crate::switch::profile::Transport;
 use crate::switch::{ChangeRequest, FenceTag, Operation, PlanOp, Switch, plan};
-use crate::types::Epoch;
-use crate::verify::Inventory;
+use crate::takeover::step::Step;
+use crate::types::{Epoch, MacAddr};
 
 /// Unused by a plan, which only reads.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -37,7 +41,7 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
             Ok(switches) => switches,
             Err(e) => return fail(ExitCode::BadConfig, &e.to_string()),
         };
-        let mut steps = Vec::new();
+        let mut fence = Vec::new();
         let mut complete = true;
         let found = auto::fill_in(&mut config, &switches).await;
         let Some(peer) = config.peers.get(name) else {
@@ -52,7 +56,7 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
                     Ok(text) => ("what", text),
                     Err(text) => ("error", text),
                 };
-                steps.push(json!({ "step": "fence", "level": i + 1, key: text }));
+                fence.push(json!({ "step": "fence", "level": i + 1, key: text }));
                 if f.result.is_err() {
                     complete = false;
                     continue;
@@ -71,7 +75,7 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
                         ("fence", i + 1),
                         (port, operation),
                         alias,
-                        &mut steps,
+                        &mut fence,
                     )
                     .await;
                 }
@@ -85,7 +89,7 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
             match plan(switch, &ports, &PlanOp::Fence { tag }).await {
                 Ok(sets) => {
                     for set in sets {
-                        steps.push(json!({
+                        fence.push(json!({
                             "step": "fence", "level": i + 1, "what": format!("{} := {} (now {}) on {} {}",
                                 set.object, set.value, set.now.as_deref().unwrap_or("unknown"), set.switch, set.port),
                             "command": set.command, "set": set,
@@ -94,36 +98,24 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
                 }
                 Err(e) => {
                     complete = false;
-                    steps.push(json!({ "step": "fence", "level": i + 1, "error": e.to_string() }));
+                    fence.push(json!({ "step": "fence", "level": i + 1, "error": e.to_string() }));
                 }
             }
         }
-        let mut local = local(&config, peer);
+        let mut rewire = Vec::new();
         if let Some(t) = &peer.port_takeover
             && let Some(switch) = switches.get(&t.switch)
         {
-            let mut rewire = Vec::new();
-            let operation = Operation::SetAccessVlan(t.production);
             complete &= changed(
                 switch,
                 ("rewire", 1),
-                (&t.port, operation),
+                (&t.port, Operation::SetAccessVlan(t.production)),
                 None,
                 &mut rewire,
             )
             .await;
-            if !t.forwarding.is_zero() {
-                rewire.push(json!({ "step": "forward", "command": null, "what": format!(
-                    "wait until spanning tree forwards on {}:{}, where the switch tells, at most {} s", t.switch, t.port, t.forwarding.as_secs()
-                ) }));
-            }
-            let announce = local
-                .iter()
-                .position(|s| s["step"] == "announce")
-                .unwrap_or(local.len());
-            local.splice(announce..announce, rewire);
         }
-        steps.extend(local);
+        let steps = in_order(&config, peer, &fence, &rewire);
         if as_json {
             say_json(&json!({ "ok": complete, "peer": name, "vip": peer.vip, "steps": steps }));
         } else {
@@ -187,95 +179,27 @@ async fn changed(
     }
 }
 
-/// What happens on this machine and its network, after the fence is proven.
-fn local(config: &Config, peer: &Peer) -> Vec<Value> {
-    let cameras = Inventory::load(&peer.verify.cameras).map_or(0, |i| i.cameras().len());
-    let service = &peer.service;
-    let start = if !service.unit.is_empty() {
-        format!("systemctl start {}", service.unit)
-    } else if !service.command.is_empty() {
-        service.command.join(" ")
-    } else {
-        "nothing: it runs already".to_owned()
-    };
-    let when = match service.start {
-        Start::Warm => "while the fence is under way",
-        Start::AfterClaim => "after the claim",
-    };
-    let (vip, interface) = (peer.vip, &peer.interface);
-    let silence = 3;
-    let line = |step: &str, what: String, command: Option<String>| json!({ "step": step, "what": what, "command": command });
-    vec![
-        line(
-            "gate",
-            format!(
-                "SYNs to {}:{} are dropped until the service completes a handshake",
-                vip.addr, service.port
-            ),
-            Some(format!(
-                "nft -f - <<'EOF'\n{}EOF",
-                gate::rules(&peer.name, vip.addr, service.port)
-            )),
-        ),
-        line("service", format!("start the service {when}"), Some(start)),
-        line(
-            "silence",
-            format!(
-                "{silence} ARP probes for {} go unanswered while at least {} cameras answer",
-                vip.addr, peer.detect.min_cameras
-            ),
-            None,
-        ),
-        match &peer.port_takeover {
-            Some(t) => line(
-                "claim",
-                format!("{vip} on {} is not mute any more", t.interface),
-                Some(format!(
-                    "nft delete table arp {0}; nft delete table ip {0}",
-                    mute::table(&peer.name)
-                )),
-            ),
-            None => line(
-                "claim",
-                format!("{vip} on {interface}, marked as ours, read back"),
-                Some(format!(
-                    "ip address add {vip} dev {interface} noprefixroute label {interface}:standin"
-                )),
-            ),
-        },
-        line(
-            "announce",
-            format!(
-                "gratuitous ARP in both forms, then who-has to {cameras} cameras, at most {} ARP/s",
-                peer.announce.arp_per_second
-            ),
-            None,
-        ),
-        line(
-            "open",
-            format!(
-                "the gate is removed when {}:{} completes an RTMP handshake",
-                vip.addr, service.port
-            ),
-            None,
-        ),
-        line(
-            "verify",
-            format!(
-                "{cameras} cameras have {} s to come back",
-                peer.verify.within.as_secs()
-            ),
-            None,
-        ),
-        line(
-            "report",
-            format!(
-                "written to {}",
-                config.node.state_dir.join("reports").display()
-            ),
-            None,
-        ),
-    ]
+/// All steps in the order in which they may begin, each with what it does and after which others.
+fn in_order(config: &Config, peer: &Peer, fence: &[Value], rewire: &[Value]) -> Vec<Value> {
+    // Our MAC address does not decide about any step.
+    let policy = policy::policy(config, peer, MacAddr::ZERO);
+    let order = local::order(&policy);
+    let mut steps = Vec::new();
+    for planned in &order {
+        let lines = match planned.step {
+            Step::Fence => fence.to_vec(),
+            Step::Rewire => rewire.to_vec(),
+            step => vec![local::line(config, peer, &policy, step)],
+        };
+        for mut line in lines {
+            line["after"] = json!(planned.after);
+            if let Some(only) = planned.only {
+                line["only"] = json!(only);
+            }
+            steps.push(line);
+        }
+    }
+    steps
 }
 
 fn print(name: &str, peer: &Peer, steps: &[Value]) {
@@ -283,13 +207,23 @@ fn print(name: &str, peer: &Peer, steps: &[Value]) {
         "A takeover of {name} ({}) would do this, in this order; nothing has been changed:",
         peer.vip
     ));
+    let mut before = None;
     for (i, step) in steps.iter().enumerate() {
+        let after = &step["after"];
+        if before != Some(after) {
+            before = Some(after);
+            say(&heading(after));
+        }
         let what = step["what"]
             .as_str()
             .or(step["error"].as_str())
             .unwrap_or("?");
+        let only = step["only"]
+            .as_str()
+            .map(|o| format!(" (only {o})"))
+            .unwrap_or_default();
         say(&format!(
-            "{:>3}. {:<9} {what}",
+            "{:>3}. {:<9} {what}{only}",
             i + 1,
             step["step"].as_str().unwrap_or("?")
         ));
@@ -298,6 +232,19 @@ fn print(name: &str, peer: &Peer, steps: &[Value]) {
         }
     }
     say(
-        "The fence must be proven before anything after it happens (policy.unproven says what else).",
+        "The fence must be proven before anything that needs it happens (policy.unproven says what else).",
     );
+}
+
+/// After what the steps below it begin.
+fn heading(after: &Value) -> String {
+    let names: Vec<&str> = after
+        .as_array()
+        .map(|all| all.iter().filter_map(Value::as_str).collect())
+        .unwrap_or_default();
+    if names.is_empty() {
+        "  at once, beside each other:".to_owned()
+    } else {
+        format!("  after {}:", names.join(", "))
+    }
 }

@@ -4,16 +4,20 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 use super::common::{config_errors, fail};
 use super::exit::ExitCode;
-use crate::config::{Config, ConfigErrors, Kind, Secrets};
+use crate::config::{Config, ConfigErrors, Kind, Secrets, passes};
 use crate::daemon::control::{self, Call, Listener};
 use crate::daemon::hub::{Ask, Input, Tx};
 use crate::daemon::journal::Journal;
+use crate::daemon::log_queue::LogQueue;
+use crate::daemon::reload::New;
 use crate::daemon::start::{self, Parts};
 use crate::daemon::{around, boot_counter, notify, privilege, switches};
 use crate::net::{address, gate};
@@ -29,6 +33,9 @@ const STACK: usize = 1 << 20;
 /// Real-time priority of the fast path: above ordinary work, below the kernel's own threads.
 const PRIORITY: i32 = 20;
 
+/// Before an end that is to be tried again.
+const PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// Runs the daemon until it is told to stop.
 pub fn run(path: &Path) -> ExitCode {
     let slow = match runtime() {
@@ -40,9 +47,17 @@ pub fn run(path: &Path) -> ExitCode {
     let left = slow.block_on(gate::clean_all());
     let (config, secrets) = match load(&slow, path) {
         Ok(loaded) => loaded,
+        Err(e) if e.may_pass() => {
+            config_errors(&e, false);
+            return not_yet();
+        }
         Err(e) => return config_errors(&e, false),
     };
-    log_to(std::io::stderr, &config.node.log);
+    match LogQueue::start(std::io::stderr()) {
+        Ok(queue) => log_to(queue, &config.node.log),
+        Err(e) => return fail(ExitCode::Internal, &format!("cannot start the log: {e}")),
+    }
+    log_panics();
     match left {
         Ok(0) => {}
         Ok(n) => tracing::warn!("{n} gates were left closed by an earlier run: opened"),
@@ -52,10 +67,16 @@ pub fn run(path: &Path) -> ExitCode {
         Ok(limits) => limits,
         Err(e) => return fail(ExitCode::NoPermission, &e.to_string()),
     };
-    if config.node.realtime && limits.is_empty() {
-        // Only what is used is locked: plain mlockall would pin every stack whole.
-        if let Err(e) = sys::lock_memory() {
-            limits.push(format!("memory is not locked: {e}"));
+    if let Err(e) = sys::keep_memory_private() {
+        limits.push(format!("a crash may leave secrets in a core dump: {e}"));
+    }
+    if config.node.realtime {
+        // Only what is used is locked: plain mlockall would pin every stack whole. Whatever else is missing, and without
+        // CAP_IPC_LOCK too: RLIMIT_MEMLOCK may allow it.
+        match sys::lock_memory() {
+            Ok(()) => limits.retain(|l| !l.contains("CAP_IPC_LOCK")),
+            Err(_) if limits.iter().any(|l| l.contains("CAP_IPC_LOCK")) => {}
+            Err(e) => limits.push(format!("memory is not locked: {e}")),
         }
     }
     for limit in &limits {
@@ -63,6 +84,10 @@ pub fn run(path: &Path) -> ExitCode {
     }
     let parts = match prepare(config, secrets, limits) {
         Ok(parts) => parts,
+        Err((ExitCode::Unavailable, e)) => {
+            fail(ExitCode::Unavailable, &e);
+            return not_yet();
+        }
         Err((code, e)) => return fail(code, &e),
     };
     let socket = (
@@ -114,7 +139,17 @@ pub fn run(path: &Path) -> ExitCode {
         Err(e) => fail(ExitCode::Internal, &format!("cannot start a thread: {e}")),
     };
     slow.shutdown_timeout(std::time::Duration::from_millis(200));
+    LogQueue::drain();
     code
+}
+
+/// What is not there yet may be there later: the exit code is one after which systemd starts us again, and not at once.
+fn not_yet() -> ExitCode {
+    super::complain(
+        "this may pass by itself (a mount that comes late, a disk that does not answer): ending, to be started again",
+    );
+    std::thread::sleep(PAUSE);
+    ExitCode::Unavailable
 }
 
 fn runtime() -> std::io::Result<Runtime> {
@@ -144,7 +179,10 @@ fn prepare(
     secrets: Secrets,
     limits: Vec<String>,
 ) -> Result<Parts, (ExitCode, String)> {
-    let inventories = inventories(&config).map_err(|e| (ExitCode::BadConfig, e))?;
+    let inventories = inventories(&config).map_err(|e| match cameras_may_come(&config) {
+        true => (ExitCode::Unavailable, e),
+        false => (ExitCode::BadConfig, e),
+    })?;
     let switches =
         switches::build(&config, &secrets).map_err(|e| (ExitCode::BadConfig, e.to_string()))?;
     let (journal, replay) = Journal::open(&config.node.state_dir, &config.node.name)
@@ -155,7 +193,10 @@ fn prepare(
     let pair = config.peers.values().any(|p| p.kind == Kind::Pair);
     let boot_counter = if pair {
         let next = boot_counter::next(&config.node.state_dir);
-        Some(next.map_err(|e| (ExitCode::BadConfig, e.to_string()))?)
+        if let Some(trouble) = &next.trouble {
+            tracing::warn!("{trouble}");
+        }
+        Some(next.number)
     } else {
         None
     };
@@ -172,6 +213,7 @@ fn prepare(
         inventories,
         journal,
         records: replay.records,
+        damaged: replay.damage.is_some(),
         boot_counter,
         limits,
     })
@@ -200,6 +242,12 @@ pub fn inventories(config: &Config) -> Result<BTreeMap<String, Arc<Inventory>>, 
     }
 }
 
+/// True if a camera list is not there (yet).
+fn cameras_may_come(config: &Config) -> bool {
+    let mut lists = config.peers.values().map(|p| &p.verify.cameras);
+    lists.any(|list| std::fs::read(list).is_err_and(|e| passes(&e)))
+}
+
 /// Hands requests to the loop and its answers back.
 async fn answer(mut called: mpsc::Receiver<Call>, tx: Tx) {
     while let Some(Call { request, reply }) = called.recv().await {
@@ -224,6 +272,32 @@ async fn answer(mut called: mpsc::Receiver<Call>, tx: Tx) {
     }
 }
 
+/// The configuration and everything that it names, read again.
+///
+/// # Errors
+///
+/// Everything that is wrong with it, a line each.
+fn read_again(here: &Handle, path: &Path) -> Result<New, String> {
+    let around = here.block_on(around::surroundings(true, path));
+    let loaded = Config::load(path, &around)
+        .and_then(|(config, _)| config.load_secrets().map(|s| (config, s)));
+    let (config, secrets) = loaded.map_err(|e| match e.problems() {
+        [] => e.to_string(),
+        problems => {
+            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            lines.join("; ")
+        }
+    })?;
+    let inventories = inventories(&config).map_err(|e| e.replace('\n', "; "))?;
+    let switches = switches::build(&config, &secrets).map_err(|e| e.to_string())?;
+    Ok(New {
+        config,
+        secrets,
+        switches,
+        inventories,
+    })
+}
+
 async fn signals(path: PathBuf, tx: Tx) {
     let (Ok(mut term), Ok(mut int), Ok(mut hup)) = (
         signal(SignalKind::terminate()),
@@ -238,34 +312,29 @@ async fn signals(path: PathBuf, tx: Tx) {
             _ = term.recv() => break,
             _ = int.recv() => break,
             _ = hup.recv() => {
-                let around = around::surroundings(true, &path).await;
-                let loaded = Config::load(&path, &around)
-                    .and_then(|(config, _)| config.load_secrets().map(|s| (config, s)));
-                match loaded {
-                    Ok(new) => {
-                        let _ = tx.send(Input::Reload(Box::new(new)));
-                    }
-                    Err(e) if e.problems().is_empty() => {
-                        tracing::error!("SIGHUP: the old configuration stays in force: {e}");
-                    }
-                    Err(e) => {
-                        tracing::error!("SIGHUP: the new configuration is not valid, the old one stays in force");
-                        e.problems().iter().for_each(|p| tracing::error!("{p}"));
-                    }
-                }
+                // Files are read where a disk that hangs stops nothing else.
+                let (path, tx, here) = (path.clone(), tx.clone(), Handle::current());
+                tokio::task::spawn_blocking(move || {
+                    let read = read_again(&here, &path).map(Box::new);
+                    let _ = tx.send(Input::Reload(read));
+                });
             }
         }
     }
     let _ = tx.send(Input::Stop);
 }
 
+/// A panic is a line of the log like any other: written straight to standard error it would wait for whoever reads that.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string);
+        let what = panic.payload_as_str().unwrap_or("a panic without words");
+        tracing::error!("panic at {}: {what}", at.unwrap_or_default());
+    }));
+}
+
 /// Starts the log: what RUST_LOG says, or `filter`.
-pub fn log_to<W, F>(writer: F, filter: &str)
-where
-    W: std::io::Write,
-    F: Fn() -> W + Send + Sync + 'static,
-{
-    use tracing_subscriber::EnvFilter;
+pub fn log_to(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static, filter: &str) {
     // It warns of every datagram that it cannot read, and anybody can send those: they are counted instead.
     let quiet = |filter: EnvFilter| match "async_snmp::notification=off".parse() {
         Ok(directive) if !filter.to_string().contains("async_snmp") => {

@@ -214,10 +214,17 @@ pub(super) async fn answered(peer: &Peer) -> Result<Option<String>, String> {
     if here.map_err(|e| e.to_string())?.is_some() {
         return Ok(Some("this machine itself".to_owned()));
     }
+    let own = crate::net::address::own(&netlink, state.ifindex, peer.vip).await;
+    let own = own.map_err(|e| e.to_string())?.ok_or_else(|| {
+        format!(
+            "{} has no address of its own in the network of {} to ask from",
+            peer.interface, peer.vip
+        )
+    })?;
     let socket = ArpSocket::open(&peer.interface).map_err(|e| e.to_string())?;
     for _ in 0..3 {
         socket
-            .send(&ArpFrame::probe(state.mac, peer.vip.addr, None))
+            .send(&ArpFrame::request(state.mac, own, peer.vip.addr, None))
             .map_err(|e| e.to_string())?;
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -6,6 +6,7 @@
 //! `check` and `plan` need them only where asked.
 
 mod origin;
+mod pace;
 mod parse;
 mod problem;
 mod resolved;
@@ -21,6 +22,7 @@ pub mod text;
 mod validate;
 
 pub use origin::Origin;
+pub(crate) use problem::passes;
 pub use problem::{ConfigErrors, Problem, Severity, Warning};
 pub use resolved::{
     Config, Fence, Heartbeat, Node, Peer, PortTakeover, Quarantine, Snmp, SnmpAuth, Ssh, Switch,
@@ -42,6 +44,25 @@ use problem::Check;
 /// The shipped sample: every key, its default and its unit.
 pub const SAMPLE: &str = include_str!("../../config/standin.toml");
 
+/// Where the first byte stands that is no text, as an editor shows it.
+fn not_utf8(path: &Path, e: &std::string::FromUtf8Error) -> ConfigErrors {
+    let at = e.utf8_error().valid_up_to();
+    let text = String::from_utf8_lossy(e.as_bytes()).into_owned();
+    let byte = e.as_bytes().get(at).copied().unwrap_or_default();
+    let problem = problem::at_span(
+        path,
+        &text,
+        at..at + char::REPLACEMENT_CHARACTER.len_utf8(),
+        String::new(),
+        format!("byte 0x{byte:02x} is not UTF-8 text (Latin-1 or Windows-1252, perhaps)"),
+        "save the file as UTF-8".to_owned(),
+    );
+    ConfigErrors::Invalid {
+        text: text.as_str().into(),
+        problems: vec![problem],
+    }
+}
+
 impl Config {
     /// Reads and checks a configuration file.
     ///
@@ -55,11 +76,14 @@ impl Config {
         path: &Path,
         around: &Surroundings,
     ) -> Result<(Config, Vec<Warning>), ConfigErrors> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigErrors::Unreadable {
+        let bytes = std::fs::read(path).map_err(|source| ConfigErrors::Unreadable {
             path: path.to_owned(),
             source: Arc::new(source),
         })?;
-        Config::from_text(path, &text, around)
+        match String::from_utf8(bytes) {
+            Ok(text) => Config::from_text(path, &text, around),
+            Err(e) => Err(not_utf8(path, &e)),
+        }
     }
 
     /// As [`Config::load`], for a text that was read already; `path` is where it came from.

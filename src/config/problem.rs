@@ -36,6 +36,8 @@ pub struct Problem {
     pub what: String,
     /// What would be right; empty where `what` says it.
     pub help: String,
+    /// A file is not there yet, or a disk does not answer: time may cure it, without anybody's doing.
+    pub later: bool,
     /// Bytes of the text it is about.
     pub(super) span: Range<usize>,
     /// A second place that it is about: bytes, and what is there.
@@ -145,6 +147,17 @@ impl ConfigErrors {
         }
     }
 
+    /// True if nothing is wrong but what time may cure: a mount that comes late, a disk that does not answer.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            ConfigErrors::Unreadable { source, .. } => passes(source),
+            ConfigErrors::Invalid { problems, .. } => {
+                let mut errors = problems.iter().filter(|p| p.severity == Severity::Error);
+                errors.all(|p| p.later)
+            }
+        }
+    }
+
     /// All of it as a terminal shows it; `colour` only where it is one.
     pub fn render(&self, colour: bool) -> String {
         match self {
@@ -164,6 +177,16 @@ impl ConfigErrors {
     }
 }
 
+/// True if what the operating system says of a file may be another thing later: not there, or the disk has a fault; but
+/// not that we may not read it, or that it is no text.
+pub(crate) fn passes(e: &io::Error) -> bool {
+    use io::ErrorKind as K;
+    !matches!(
+        e.kind(),
+        K::PermissionDenied | K::InvalidData | K::InvalidInput | K::IsADirectory
+    )
+}
+
 /// Collects problems while a file is examined.
 pub(super) struct Check<'a> {
     pub origin: &'a Origin,
@@ -176,6 +199,14 @@ impl Check<'_> {
     /// The value of `key` is refused.
     pub fn error(&mut self, key: &str, what: impl Into<String>, help: impl Into<String>) {
         self.push(Severity::Error, key, what.into(), help.into(), None);
+    }
+
+    /// The value of `key` is refused for now: what it names is not there yet.
+    pub fn error_for_now(&mut self, key: &str, what: String, help: String) {
+        self.error(key, what, help);
+        if let Some(problem) = self.found.last_mut() {
+            problem.later = true;
+        }
     }
 
     /// The value of `key` is accepted, and said.
@@ -216,6 +247,7 @@ impl Check<'_> {
             key: key.to_owned(),
             what,
             help,
+            later: false,
             span,
             also,
         });
@@ -246,6 +278,7 @@ pub(super) fn at_span(
         key,
         what,
         help,
+        later: false,
         span,
         also: None,
     }

@@ -29,7 +29,7 @@ pub enum Takeover {
 }
 
 /// `[peer.NAME.detect]`: when a peer is suspected, and what confirms it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Detect {
     /// Time between two ARP probes (and ICMP) of a healthy peer.
@@ -43,6 +43,11 @@ pub struct Detect {
     /// Time between two probes of the burst.
     #[serde(deserialize_with = "text::one")]
     pub confirm_interval: Duration,
+    /// A silence is a death when a living peer would be this silent with a probability below this.
+    pub false_death: f64,
+    /// A burst that has not come to that by then leaves the peer suspected.
+    #[serde(deserialize_with = "text::one")]
+    pub confirm_limit: Duration,
     /// Time between two RTMP handshakes with the peer's service.
     #[serde(deserialize_with = "text::one")]
     pub service_interval: Duration,
@@ -77,6 +82,8 @@ impl Default for Detect {
             suspect_after: ms(250),
             confirm_probes: 4,
             confirm_interval: ms(25),
+            false_death: 1e-6,
+            confirm_limit: ms(5_000),
             service_interval: ms(1000),
             service_timeout: ms(1000),
             service_failures: 3,

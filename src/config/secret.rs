@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 
 use secrecy::{SecretSlice, SecretString};
 
-use super::problem::Check;
+use super::problem::{Check, passes};
 use super::{Config, ConfigErrors, SnmpAuth};
 
+/// The byte order mark.
+const BOM: char = '\u{feff}';
 /// Longest secret that is read, in bytes.
 const LONGEST: u64 = 16_384;
 /// Shortest heartbeat key, in bytes.
@@ -167,14 +169,43 @@ impl Config {
 pub(super) fn read(check: &mut Check<'_>, key: &str, path: &Path, what: Use) -> Option<String> {
     match examine(path, what) {
         Ok(text) => Some(text),
-        Err((problem, help)) => {
-            check.error(key, problem, help);
+        Err(Wrong {
+            what,
+            help,
+            later: true,
+        }) => {
+            check.error_for_now(key, what, help);
+            None
+        }
+        Err(Wrong {
+            what,
+            help,
+            later: false,
+        }) => {
+            check.error(key, what, help);
             None
         }
     }
 }
 
-fn examine(path: &Path, what: Use) -> Result<String, (String, String)> {
+/// What is wrong with a secret's file, what would be right, and whether time may cure it.
+struct Wrong {
+    what: String,
+    help: String,
+    later: bool,
+}
+
+impl From<(String, String)> for Wrong {
+    fn from((what, help): (String, String)) -> Wrong {
+        Wrong {
+            what,
+            help,
+            later: false,
+        }
+    }
+}
+
+fn examine(path: &Path, what: Use) -> Result<String, Wrong> {
     let shown = path.display();
     let make = || format!("put the secret there, then: chmod 600 {shown}");
     let io = |e: std::io::Error| {
@@ -185,12 +216,16 @@ fn examine(path: &Path, what: Use) -> Result<String, (String, String)> {
             }
             _ => String::new(),
         };
-        (format!("cannot read the secret in {shown}: {e}"), help)
+        Wrong {
+            later: passes(&e),
+            what: format!("cannot read the secret in {shown}: {e}"),
+            help,
+        }
     };
     let file = std::fs::File::open(path).map_err(io)?;
     let meta = file.metadata().map_err(io)?;
     if !meta.is_file() {
-        return Err((format!("{shown} is not a file"), make()));
+        return Err((format!("{shown} is not a file"), make()).into());
     }
     if meta.mode() & 0o077 != 0 {
         return Err((
@@ -199,20 +234,27 @@ fn examine(path: &Path, what: Use) -> Result<String, (String, String)> {
                 meta.mode() & 0o7777
             ),
             format!("chmod 600 {shown}"),
-        ));
+        )
+            .into());
     }
     if meta.len() > LONGEST {
         let length = meta.len();
         return Err((
             format!("{shown} is {length} bytes long: that is no secret of ours"),
             format!("at most {LONGEST} bytes"),
-        ));
+        )
+            .into());
     }
     let mut text = String::new();
     file.take(LONGEST).read_to_string(&mut text).map_err(io)?;
     let end = text.trim_end_matches(['\r', '\n']).len();
     text.truncate(end);
-    content(&text, what).map_err(|(problem, help)| (format!("{shown} {problem}"), help.into()))?;
+    // Editors of Windows begin a file with it; it is no part of what was typed.
+    if text.starts_with(BOM) {
+        text.drain(..BOM.len_utf8());
+    }
+    content(&text, what)
+        .map_err(|(problem, help)| Wrong::from((format!("{shown} {problem}"), help.to_owned())))?;
     Ok(text)
 }
 
@@ -262,12 +304,9 @@ fn content(text: &str, what: Use) -> Result<(), (String, &'static str)> {
 pub fn community_file(path: &Path) -> Result<SecretString, String> {
     examine(path, Use::Community)
         .map(SecretString::from)
-        .map_err(|(problem, help)| {
-            if help.is_empty() {
-                problem
-            } else {
-                format!("{problem} ({help})")
-            }
+        .map_err(|Wrong { what, help, .. }| match help.is_empty() {
+            true => what,
+            false => format!("{what} ({help})"),
         })
 }
 

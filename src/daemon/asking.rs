@@ -1,15 +1,21 @@
 //! What is asked and done beside the steps: the peer's service and port, the gate of a takeover that is over, the
 //! address that is renewed.
 
+use super::fencing::Unread;
 use super::hub::Input;
 use super::interfaces::Interface;
+use super::owed::Owed;
 use super::parked;
 use super::perform::{Hands, Shared};
 use super::steps::{Asked, Way};
 use crate::detect::rtmp::From;
-use crate::takeover::event::Event;
+use crate::takeover::event::{Event, FenceRead};
 use crate::types::IfIndex;
 use std::time::Duration;
+
+/// Why something could not be asked where our own task panicked.
+const FAULT: &str =
+    "a fault of standin (the log has a line that begins with `panic at`: please report it)";
 
 impl Hands {
     /// Opens the gate of a takeover that is over, if one was closed.
@@ -48,8 +54,14 @@ impl Hands {
     pub(super) fn probe_service(&self, interface: &Interface, shared: &Shared) {
         let (way, me, tx) = (self.way(interface, shared), self.me, shared.tx.clone());
         let within = self.peer.detect.service_timeout;
+        let event = Event::ServiceNotAsked {
+            why: FAULT.to_owned(),
+        };
+        let owed = Owed::new(&tx, [Input::Event(me, event)]);
         shared.slow.spawn(async move {
-            let event = match way.ask(within).await {
+            let asked = way.ask(within).await;
+            owed.paid();
+            let event = match asked {
                 Asked::Serves => Event::Service {
                     ok: true,
                     fault: String::new(),
@@ -61,10 +73,28 @@ impl Hands {
         });
     }
 
+    pub(super) fn read_fence(&self, shared: &Shared) {
+        let (fencing, tx, me) = (self.fencing.clone(), shared.tx.clone(), self.me);
+        let unread = Input::Event(me, Event::FenceRead(FenceRead::Unknown));
+        let owed = Owed::new(&tx, [unread]);
+        shared.slow.spawn(async move {
+            let read = fencing.read().await;
+            owed.paid();
+            let _ = tx.send(Input::Event(me, Event::FenceRead(read)));
+        });
+    }
+
     pub(super) fn poll_port(&self, shared: &Shared) {
         let (fencing, me, tx) = (self.fencing.clone(), self.me, shared.tx.clone());
+        let silent = [
+            Input::Switch(me, Err(Unread::Fault(FAULT.to_owned()))),
+            Input::Event(me, Event::SwitchSilent),
+        ];
+        let owed = Owed::new(&tx, silent);
         shared.slow.spawn(async move {
-            let event = match fencing.poll().await {
+            let polled = fencing.poll().await;
+            owed.paid();
+            let event = match polled {
                 Ok(read) => {
                     let _ = tx.send(Input::Switch(me, Ok(read.sys_uptime_cs)));
                     Event::PeerPort { up: read.up }

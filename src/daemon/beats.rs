@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretSlice};
 use serde::{Deserialize, Serialize};
 
+use super::clock;
 use super::hub::{Input, Tx};
 use super::interfaces::Reader;
 use crate::detect::beat_socket::{HeartbeatError, HeartbeatSocket};
@@ -84,7 +85,8 @@ impl Beats {
             interval,
             key,
             boot,
-            sequence: 0,
+            // Higher than those of every run before, even where the boot counter could not be kept.
+            sequence: clock::wall_us(),
             due: now,
             readers: Vec::new(),
             sockets: sockets.into_iter().map(Arc::new).collect(),
@@ -92,6 +94,11 @@ impl Beats {
             peers,
             refused: 0,
         }
+    }
+
+    /// True if this is the key that is used.
+    pub fn has_key(&self, key: &SecretSlice<u8>) -> bool {
+        self.key.expose_secret() == key.expose_secret()
     }
 
     /// Reads all sockets into the loop.

@@ -1,93 +1,68 @@
-//! The heartbeat boot counter: grows with each start of the daemon and is durable before the first beat.
+//! The heartbeat boot counter: grows with each start of the daemon, and is durable before the first beat where the disk
+//! lets it be.
 //!
 //! Call [`next`] at *every* start, whether or not there is a pair: then the counter is there when a configuration
 //! gets its first one. `DIR/boot-counter` holds one decimal number.
+//!
+//! A counter that is lost (a new disk, a folder that was emptied) goes on at the seconds since 1970, which no counter of
+//! starts reaches: the other machine does not take our beats for replays. One that cannot be written is used all the
+//! same; the numbers of the beats begin at the wall clock, so those of the next start are higher whatever the disk kept.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::journal;
+use super::clock;
 
 /// Name of the file in the state folder.
 pub const FILE: &str = "boot-counter";
 
-/// Why there is no counter for this start.
-#[derive(Debug, thiserror::Error)]
-pub enum BootCounterError {
-    /// The file is gone although standin ran here before, or it holds no number.
-    #[error(
-        "the heartbeat counter {} {why}: the other machine would take our heartbeats for replays; \
-         run `standin peer reset NAME` there (NAME is the peer that this machine is to it), \
-         and here: echo 0 > {}", path.display(), path.display()
-    )]
-    Lost {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// The operating system refuses.
-    #[error("cannot {what} the heartbeat counter {}: {source}", path.display())]
-    Io {
-        /// What was tried.
-        what: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+/// The number of this start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BootCounter {
+    /// Greater than that of any start before, as far as is known.
+    pub number: u64,
+    /// What a person should know of it: it was lost, or is not durable.
+    pub trouble: Option<String>,
 }
 
-/// Counts this start; the new number is on the disk when it is returned.
-///
-/// # Errors
-///
-/// The counter was lost (its file is missing beside a journal that has records, or holds no number), or the disk
-/// refuses.
-pub fn next(dir: &Path) -> Result<u64, BootCounterError> {
+/// Counts this start; the new number is on the disk when it is returned, unless its trouble says otherwise.
+pub fn next(dir: &Path) -> BootCounter {
     let path = dir.join(FILE);
-    let fail = |what| {
-        let path = path.clone();
-        move |source| BootCounterError::Io { what, path, source }
+    let seconds = clock::wall_us() / 1_000_000;
+    let (number, lost) = match fs::read_to_string(&path) {
+        Ok(text) => match text.trim().parse::<u64>() {
+            Ok(last) => (last.saturating_add(1), None),
+            Err(_) => (seconds, Some("holds no number".to_owned())),
+        },
+        // The first start of all, or as good as that.
+        Err(e) if e.kind() == io::ErrorKind::NotFound => (seconds, None),
+        Err(e) => (seconds, Some(format!("cannot be read ({e})"))),
     };
-    let last = match fs::read_to_string(&path) {
-        Ok(text) => parse(&path, &text)?,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => first(dir, &path)?,
-        Err(e) if e.kind() == io::ErrorKind::InvalidData => parse(&path, "")?,
-        Err(e) => return Err(fail("read")(e)),
-    };
-    let number = last.checked_add(1).ok_or_else(|| BootCounterError::Lost {
-        path: path.clone(),
-        why: "has reached its end".to_owned(),
-    })?;
-    let new = dir.join(format!("{FILE}.new"));
-    let mut file = File::create(&new).map_err(fail("write"))?;
-    file.write_all(format!("{number}\n").as_bytes())
-        .and_then(|()| file.sync_all())
-        .map_err(fail("write"))?;
-    fs::rename(&new, &path).map_err(fail("replace"))?;
-    File::open(dir)
-        .and_then(|d| d.sync_all())
-        .map_err(fail("make durable"))?;
-    Ok(number)
-}
-
-fn parse(path: &Path, text: &str) -> Result<u64, BootCounterError> {
-    text.trim().parse().map_err(|_| BootCounterError::Lost {
-        path: path.to_owned(),
-        why: "holds no number".to_owned(),
-    })
-}
-
-/// Zero, if nothing says that standin ran here before.
-fn first(dir: &Path, path: &Path) -> Result<u64, BootCounterError> {
-    let written = |p: &PathBuf| fs::metadata(p).is_ok_and(|m| m.len() > 0);
-    if journal::files(dir).iter().any(written) {
-        return Err(BootCounterError::Lost {
-            path: path.to_owned(),
-            why: "is gone, and the journal beside it is not new".to_owned(),
-        });
+    let lost = lost.map(|why| {
+        format!(
+            "the heartbeat counter {} {why}: it goes on at {number}",
+            path.display()
+        )
+    });
+    let refused = write(dir, &path, number).err().map(|e| {
+        format!(
+            "the heartbeat counter {} cannot be written: {e}; heartbeats are sent all the same",
+            path.display()
+        )
+    });
+    let trouble: Vec<String> = lost.into_iter().chain(refused).collect();
+    BootCounter {
+        number,
+        trouble: (!trouble.is_empty()).then(|| trouble.join("; ")),
     }
-    Ok(0)
+}
+
+fn write(dir: &Path, path: &Path, number: u64) -> io::Result<()> {
+    let new = dir.join(format!("{FILE}.new"));
+    let mut file = File::create(&new)?;
+    file.write_all(format!("{number}\n").as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    File::open(dir)?.sync_all()
 }

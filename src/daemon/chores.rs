@@ -12,8 +12,9 @@ use super::two_legs;
 use crate::detect::rtmp::{self, From};
 use crate::takeover::state::State;
 
-/// Who is on the peer's ports is read again this often while it is healthy, in chores.
-const IDENTIFY_EVERY: u64 = 60;
+/// All that is learned on the peer's ports is read again this often while it is healthy, in chores: it takes a walk of
+/// the forwarding table. Whether the peer is there is looked at more often, by single rows (`takeover::placement`).
+const IDENTIFY_EVERY: u64 = 300;
 
 /// snmpEngineBoots is read this often, in chores; sysUpTime comes with every poll of the port.
 const BOOTS_EVERY: u64 = 5;
@@ -26,12 +27,16 @@ impl Loop {
         if count.is_multiple_of(REMEMBER_EVERY)
             && let Some(beats) = &self.beats
         {
-            let heard = serde_json::json!(beats.seen());
+            let heard = beats.seen();
             self.journal
                 .append(Entry::new(clock::now(), "", HEARD, heard));
         }
         self.look_for_ports();
+        self.look_for_witnesses(count);
         self.take_up_fences();
+        self.look_at_the_log();
+        self.look_at_the_journal();
+        self.tell_what_is_not_saved();
         for i in 0..self.peers.len() {
             self.check_legs(i);
             self.look_at_gate(i);

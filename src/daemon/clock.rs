@@ -29,7 +29,13 @@ pub fn boot_id() -> String {
 
 /// Now as RFC 3339 in UTC, to the millisecond.
 pub fn wall_text() -> String {
-    let now = jiff::Timestamp::now();
+    wall_text_of(wall_us())
+}
+
+/// A time in microseconds since 1970-01-01 UTC as RFC 3339, to the millisecond.
+pub fn wall_text_of(us: u64) -> String {
+    let us = i64::try_from(us).unwrap_or(i64::MAX);
+    let now = jiff::Timestamp::from_microsecond(us).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     now.round(jiff::Unit::Millisecond)
         .unwrap_or(now)
         .to_string()

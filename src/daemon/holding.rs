@@ -73,14 +73,15 @@ impl Loop {
                 waiting.push(asked);
                 continue;
             }
-            let _ = asked.reply.send(Ok(json!({
+            let said = json!({
                 "ok": true,
                 "state": m.label(),
                 "epoch": m.epoch(),
                 "owner": m.ownership().is_some(),
                 "ports_read": !m.left().awaited(),
                 "left": left(m.left()),
-            })));
+            });
+            self.answer_when_durable(said, asked.reply);
         }
         self.holds = waiting;
     }

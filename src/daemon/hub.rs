@@ -8,8 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::auto::Looked;
 use super::fencing::Unread;
+use super::reload::New;
 use crate::cli::exit::ExitCode;
-use crate::config::{Config, Secrets};
 use crate::net::arp::ArpFrame;
 use crate::net::kernel_view::KernelView;
 use crate::net::link::LinkState;
@@ -90,8 +90,8 @@ pub enum Input {
     },
     /// A request from the control socket.
     Ask(Ask),
-    /// The configuration was read again and is valid.
-    Reload(Box<(Config, Secrets)>),
+    /// The configuration was read again; or why it is not valid.
+    Reload(Result<Box<New>, String>),
     /// SIGTERM or SIGINT.
     Stop,
 }

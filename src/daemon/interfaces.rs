@@ -28,9 +28,19 @@ pub struct Interface {
     /// Carrier, as last told.
     pub carrier: bool,
     socket: Arc<ArpSocket>,
+    per_second: u32,
     reader: Option<Reader>,
     /// All ARP that we send here comes out of this.
     pub budget: Budget,
+}
+
+/// Why a question did not leave. Neither is the peer's silence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unsent {
+    /// The budget had no room.
+    Refused,
+    /// Our own side could not send it, and why.
+    Failed(String),
 }
 
 impl Interface {
@@ -53,8 +63,64 @@ impl Interface {
             network,
             carrier,
             socket,
+            per_second,
             reader: None,
             budget,
+        }
+    }
+
+    /// Another peer asks on this interface too: the smaller budget counts, and sweeps leave room for questions.
+    pub fn share(&mut self, per_second: u32) {
+        self.per_second = self.per_second.min(per_second);
+        self.budget = Budget::shared(self.per_second);
+    }
+
+    /// Asks the peer, from our own address.
+    ///
+    /// # Errors
+    /// Why the question did not leave.
+    pub fn ask(
+        &mut self,
+        now: BootTime,
+        question: impl FnOnce(MacAddr, Ipv4Addr) -> ArpFrame,
+    ) -> Result<(), Unsent> {
+        let frame = self.question(question)?;
+        self.budget.take(now).map_err(|_| Unsent::Refused)?;
+        self.socket
+            .send(&frame)
+            .map_err(|e| Unsent::Failed(e.to_string()))
+    }
+
+    /// Asks a witness, from our own address.
+    ///
+    /// # Errors
+    /// Why the question did not leave.
+    pub fn ask_witness(
+        &mut self,
+        now: BootTime,
+        question: impl FnOnce(MacAddr, Ipv4Addr) -> ArpFrame,
+    ) -> Result<(), Unsent> {
+        let frame = self.question(question)?;
+        self.budget
+            .take_for_witness(now)
+            .map_err(|_| Unsent::Refused)?;
+        self.socket
+            .send(&frame)
+            .map_err(|e| Unsent::Failed(e.to_string()))
+    }
+
+    fn question(
+        &self,
+        question: impl FnOnce(MacAddr, Ipv4Addr) -> ArpFrame,
+    ) -> Result<ArpFrame, Unsent> {
+        if !self.carrier {
+            return Err(Unsent::Failed("the interface has no carrier".to_owned()));
+        }
+        match self.own {
+            Some(own) => Ok(question(self.mac, own)),
+            None => Err(Unsent::Failed(
+                "this machine has no address of its own in the VIP's network there".to_owned(),
+            )),
         }
     }
 

@@ -6,10 +6,10 @@
 
 mod file;
 mod line;
+mod opening;
 mod writer;
 
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,7 +35,6 @@ pub const LOST: &str = "lost";
 
 /// One line of the journal. The field names are part of the interface.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Record {
     /// Grows by one with each record, over restarts and rotations.
     pub seq: u64,
@@ -55,25 +54,36 @@ pub struct Record {
     pub data: Value,
 }
 
-/// What is to be written; the rest of the [`Record`] is filled in.
-#[derive(Clone, Debug, PartialEq)]
+/// What is to be written; the rest of the [`Record`] is filled in by the thread that writes.
 pub struct Entry {
     at: BootTime,
-    wall: String,
+    /// Microseconds since 1970.
+    wall: u64,
     peer: String,
-    kind: String,
-    data: Value,
+    kind: &'static str,
+    data: Data,
 }
+
+/// Whoever appends does not make JSON: the thread that writes does.
+type Data = Box<dyn FnOnce() -> Value + Send>;
 
 impl Entry {
     /// An entry about `peer` (empty: the daemon itself) of the time `at`; the wall clock is read here.
-    pub fn new(at: BootTime, peer: &str, kind: &str, data: Value) -> Self {
+    pub fn new(
+        at: BootTime,
+        peer: &str,
+        kind: &'static str,
+        data: impl Serialize + Send + 'static,
+    ) -> Self {
         Entry {
             at,
-            wall: clock::wall_text(),
+            wall: clock::wall_us(),
             peer: peer.to_owned(),
-            kind: kind.to_owned(),
-            data,
+            kind,
+            data: Box::new(move || {
+                let said = |e| Value::String(format!("this record could not be written: {e}"));
+                serde_json::to_value(data).unwrap_or_else(said)
+            }),
         }
     }
 }
@@ -140,6 +150,8 @@ pub struct Health {
     pub lost: u64,
     /// What the disk said last, if its last answer was a refusal.
     pub error: Option<String>,
+    /// How long the disk has not answered what it was given; `None`: it owes nothing.
+    pub waits: Option<Duration>,
 }
 
 /// The writing end. Clones write into the same journal.
@@ -153,8 +165,8 @@ struct Inner {
     queue: SyncSender<Job>,
     lost: Arc<AtomicU64>,
     error: Arc<Mutex<Option<String>>>,
-    /// Holds the lock on the folder for as long as anybody can write.
-    _lock: Arc<File>,
+    /// When the group that is being written was begun, microseconds of `CLOCK_BOOTTIME`; 0: none is.
+    busy: Arc<AtomicU64>,
 }
 
 /// One entry on its way to the disk.
@@ -169,9 +181,12 @@ impl Journal {
     /// A damaged journal is no error: the good prefix is used, the rest is put aside and named in
     /// [`Replay::damage`].
     ///
+    /// A disk that is full, read-only or not there is no error either: what can be read is used, nothing is durable
+    /// (which [`Journal::health`] says), and it is opened again until that works.
+    ///
     /// # Errors
     ///
-    /// Another daemon uses the folder, or the operating system refuses to read or write there.
+    /// Another daemon uses the folder, or there is no thread to write with.
     pub fn open(dir: &Path, node: &str) -> Result<(Journal, Replay), JournalError> {
         Journal::open_with(dir, node, Limits::default())
     }
@@ -186,13 +201,23 @@ impl Journal {
         node: &str,
         limits: Limits,
     ) -> Result<(Journal, Replay), JournalError> {
-        std::fs::create_dir_all(dir).map_err(JournalError::io("make the folder", dir))?;
-        let lock = Arc::new(lock(dir)?);
         let path = dir.join(FILE);
-        let (file, replay) = file::recover(&path)?;
+        let (opened, refused) = match opening::open(&path) {
+            Ok((lock, file, replay)) => (Ok((lock, file, replay)), None),
+            Err(e @ JournalError::InUse { .. }) => return Err(e),
+            Err(e) => (Err(opening::look(&path)), Some(e.to_string())),
+        };
+        let (file, lock, replay) = match opened {
+            Ok((lock, file, replay)) => (Some(file), Some(lock), replay),
+            Err((lock, replay)) => (None, lock?, replay),
+        };
+        if let Some(e) = &refused {
+            tracing::error!("{e}: what is done from now on is NOT durable");
+        }
         let (queue, jobs) = sync_channel(limits.queue);
         let lost = Arc::new(AtomicU64::new(0));
-        let error = Arc::new(Mutex::new(None));
+        let error = Arc::new(Mutex::new(refused));
+        let busy = Arc::new(AtomicU64::new(0));
         let carried: BTreeMap<String, String> = replay
             .records
             .iter()
@@ -210,7 +235,9 @@ impl Journal {
             limits,
             lost: lost.clone(),
             error: error.clone(),
-            _lock: lock.clone(),
+            busy: busy.clone(),
+            unsaved: BTreeMap::new(),
+            lock,
         };
         std::thread::Builder::new()
             .name("journal".to_owned())
@@ -220,7 +247,7 @@ impl Journal {
             queue,
             lost,
             error,
-            _lock: lock,
+            busy,
         });
         Ok((Journal { inner }, replay))
     }
@@ -245,6 +272,10 @@ impl Journal {
         Health {
             lost: self.inner.lost.load(Ordering::Relaxed),
             error: error.unwrap_or_else(PoisonError::into_inner).clone(),
+            waits: match self.inner.busy.load(Ordering::Relaxed) {
+                0 => None,
+                since => Some(clock::now().since(BootTime(since))),
+            },
         }
     }
 }
@@ -270,23 +301,5 @@ impl Ticket {
             .enable_time()
             .build();
         runtime.is_ok_and(|runtime| runtime.block_on(self.durable(timeout)))
-    }
-}
-
-/// The lock is released by the kernel when the last holder is gone, however that happens.
-fn lock(dir: &Path) -> Result<File, JournalError> {
-    let path = dir.join("lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(JournalError::io("open", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(JournalError::InUse {
-            dir: dir.to_owned(),
-        }),
-        Err(TryLockError::Error(source)) => Err(JournalError::io("lock", &path)(source)),
     }
 }

@@ -35,6 +35,7 @@ pub(super) async fn open_leg(
     interfaces: &mut Vec<Interface>,
 ) -> Result<usize, StartError> {
     if let Some(at) = interfaces.iter().position(|i| i.name == name) {
+        interfaces[at].share(peer.announce.arp_per_second);
         return Ok(at);
     }
     let err = adapter(peer);

@@ -306,8 +306,14 @@ impl Hands {
             let why = "no port takeover is configured".to_owned();
             return self.answer(run, Outcome::Refused(why), shared);
         };
-        // A probe names no sender address (RFC 5227): the switch learns who is on the port, and nobody else is told.
-        interface.send(&ArpFrame::probe(interface.mac, self.vip().addr, None));
+        // A frame to ourselves: the switch learns who is on the port, and nobody else is told.
+        let (mac, vip) = (interface.mac, self.vip().addr);
+        interface.send(&ArpFrame::request(
+            mac,
+            interface.own.unwrap_or(vip),
+            vip,
+            Some(mac),
+        ));
         let ways = match step {
             Step::Rewire => (parked.parking, parked.production),
             _ => (parked.production, parked.parking),

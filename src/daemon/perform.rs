@@ -17,6 +17,7 @@ use super::interfaces::{Interface, Reader};
 use super::journal::Ticket;
 use super::keeper::Keeper;
 use super::parked::{self, Leg, Parked, step_leg};
+use super::questions::Questions;
 use super::tasks::Tasks;
 use super::watch::Watch;
 use super::witnesses::Witnesses;
@@ -53,6 +54,8 @@ pub struct Hands {
     pub looking: (bool, BootTime),
     /// Cameras, gateway, switch.
     pub witnesses: Witnesses,
+    /// What the last actions asked.
+    pub questions: Questions,
     /// The cameras.
     pub inventory: Arc<Inventory>,
     /// The running announcement.
@@ -120,6 +123,7 @@ impl Hands {
             identities: BTreeMap::new(),
             looking: (false, BootTime(0)),
             witnesses,
+            questions: Questions::default(),
             inventory,
             announcer: None,
             watch: None,
@@ -161,26 +165,19 @@ impl Hands {
         let interface = &mut interfaces[self.listening];
         match action {
             Action::ArpProbe { to } => {
-                let frame = ArpFrame::probe(interface.mac, self.vip().addr, to);
-                interface.send_within_budget(now, &frame);
+                self.ask_peer(now, to, interface);
             }
             Action::Ping => {
                 if let (Some(pinger), false) = (&self.pinger, self.vip_is_here) {
                     self.ping_sequence = self.ping_sequence.wrapping_add(1);
-                    // A ping that cannot be sent is a ping that is not answered.
+                    // It is part of the round of the ARP request beside it, and no evidence without that.
                     let _ = pinger.send(self.ping_sequence);
                 }
             }
             Action::ProbeService => self.probe_service(interface, shared),
             Action::PollPort => self.poll_port(shared),
-            Action::AskWitnesses => {
-                let count = self.peer.detect.witnesses as usize;
-                // Without an own address nothing is asked, and that is said (`follow_kernel`).
-                let Some(own) = interface.own else { return };
-                for frame in self.witnesses.questions(count, interface.mac, own) {
-                    interface.send_within_budget(now, &frame);
-                }
-            }
+            Action::LookForPeer { mac } => self.look_for_peer(mac, shared),
+            Action::AskWitnesses => self.ask_witnesses(now, interface),
             Action::Run(run) => self.run(now, run, ticket.cloned(), interfaces, shared),
             Action::Cancel { step, attempt } => self.tasks.stop(step, attempt),
             Action::Renew { lifetime } => {
@@ -206,12 +203,7 @@ impl Hands {
             }
             // One at a time: the answer to the one under way is as new.
             Action::ReadFence if std::mem::replace(&mut self.reading_fence, true) => {}
-            Action::ReadFence => {
-                let (fencing, tx, me) = (self.fencing.clone(), shared.tx.clone(), self.me);
-                shared.slow.spawn(async move {
-                    let _ = tx.send(Input::Event(me, Event::FenceRead(fencing.read().await)));
-                });
-            }
+            Action::ReadFence => self.read_fence(shared),
             Action::ReadBack => {
                 let (fencing, tx, me) = (self.fencing.clone(), shared.tx.clone(), self.me);
                 shared.slow.spawn(async move {
@@ -270,17 +262,7 @@ impl Hands {
                     steps::start_service(&service).await
                 });
             }
-            Step::Fence => {
-                let (fencing, known) = (self.fencing.clone(), self.identities.clone());
-                let (tx, me, epoch, mac) = (shared.tx.clone(), self.me, run.epoch, run.peer_mac);
-                self.tasks.spawn(slow, step, attempt, async move {
-                    durable(ticket).await;
-                    let told = move || {
-                        let _ = tx.send(Input::Event(me, Event::FenceSet { attempt }));
-                    };
-                    fencing.set(epoch, mac, &known, told).await
-                });
-            }
+            Step::Fence => self.set_fence(run, ticket, slow, shared),
             Step::Claim if self.parked.is_some() => {
                 self.claim_parked(&run, ticket, interface, shared)
             }

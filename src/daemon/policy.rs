@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::fencing::level_name;
 use crate::config::{self, AliveElsewhere, Config, Kind, Peer, ServiceDead, Start};
 use crate::takeover::policy::{Detect, Policy, React, Unproven};
 use crate::types::MacAddr;
@@ -29,7 +30,7 @@ pub fn policy(config: &Config, peer: &Peer, own_mac: MacAddr) -> Policy {
         auto: peer.takeover == config::Takeover::Auto,
         preferred: peer.preferred,
         detect: Detect {
-            probe_interval: d.probe_interval,
+            probe_interval: config.pace(peer).interval(),
             suspect_after: d.suspect_after,
             beat_timeout: interval * BEATS_MISSED,
             confirm_probes: d.confirm_probes,
@@ -40,6 +41,8 @@ pub fn policy(config: &Config, peer: &Peer, own_mac: MacAddr) -> Policy {
             stall: d.stall,
             startup_grace: d.startup_grace,
             min_cameras: d.min_cameras,
+            false_death: d.false_death,
+            confirm_limit: d.confirm_limit,
             vacant_after: VACANT_AFTER,
         },
         service_dead: match peer.policy.service_dead {
@@ -55,6 +58,7 @@ pub fn policy(config: &Config, peer: &Peer, own_mac: MacAddr) -> Policy {
             config::Unproven::ClaimAnyway => Unproven::ClaimAnyway(peer.policy.claim_anyway_after),
         },
         fence: !peer.fence.is_empty(),
+        levels: peer.fence.iter().map(level_name).collect(),
         fence_timeout: peer.fence.iter().map(|f| f.timeout).sum(),
         refence_within: REFENCE_WITHIN,
         lifetime: peer.address.lifetime,

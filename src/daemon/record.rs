@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::auto;
 use super::journal::Record;
 use super::standing::Standing;
 use crate::takeover::Machine;
 use crate::takeover::event::{FenceRead, Recovered};
+use crate::takeover::placement::Place;
 use crate::takeover::state::{Grounds, Phase, State};
 use crate::takeover::verdict::Verified;
 use crate::types::{BootTime, Epoch, MacAddr, PortRef, Vip, VlanId};
@@ -18,6 +20,7 @@ pub const STATE: &str = "state";
 
 /// The durable part of a peer's state: everything recovery needs, in one record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Kept {
     /// Where the takeover was.
     pub phase: Phase,
@@ -62,6 +65,9 @@ pub struct Kept {
     /// Those of them that were found rather than named, and how.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub found: Vec<auto::Kept>,
+    /// Whether its ports were confirmed to be the peer's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<Place>,
     /// The same with its levels, and which of them are, or may be, in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standing: Option<Standing>,
@@ -80,12 +86,68 @@ pub struct Quarantined {
 
 /// The last state record of a peer, and whether it is of this boot.
 pub fn last(records: &[Record], peer: &str, boot_id: &str) -> Option<(Kept, bool)> {
-    let last = records
-        .iter()
-        .rev()
-        .find(|r| r.kind == STATE && r.peer == peer)?;
-    let kept = serde_json::from_value::<Kept>(last.data.clone()).ok()?;
-    Some((kept, last.boot_id == boot_id))
+    let mut states = records.iter().rev();
+    states.find_map(|r| {
+        let (kept, unread) = Kept::read(&r.data).filter(|_| r.kind == STATE && r.peer == peer)?;
+        if !unread.is_empty() {
+            tracing::error!(%peer, "record {} of the journal is of another version of standin: {} is not understood, and is taken for what is safe", r.seq, unread.join(", "));
+        }
+        Some((kept, r.boot_id == boot_id))
+    })
+}
+
+impl Default for Kept {
+    /// What is taken where a record does not say, or not in words of this version: that something may be in place.
+    fn default() -> Kept {
+        Kept {
+            phase: Phase::Active,
+            label: "not known".to_owned(),
+            epoch: Epoch(0),
+            grounds: None,
+            verdict: None,
+            planned: false,
+            pinned: None,
+            healthy: false,
+            boot_started: BootTime(0),
+            hold: false,
+            hold_here: false,
+            peer_hold: false,
+            fence: Vec::new(),
+            quarantined: Vec::new(),
+            found: Vec::new(),
+            vip: None,
+            interface: None,
+            flapping: Default::default(),
+            standing: None,
+            places: Vec::new(),
+        }
+    }
+}
+
+impl Kept {
+    /// Reads a record of any version: what is missing or not understood is as in [`Kept::default`], and the keys that were
+    /// not understood are named. A hold that is not understood is one. `None` if it is no record at all.
+    pub fn read(data: &Value) -> Option<(Kept, Vec<String>)> {
+        if let Ok(kept) = Kept::deserialize(data) {
+            return Some((kept, Vec::new()));
+        }
+        let mut read = serde_json::to_value(Kept::default()).ok()?;
+        let mut unread = Vec::new();
+        for (key, value) in data.as_object()? {
+            let mut with = read.clone();
+            with[key] = value.clone();
+            match Kept::deserialize(&with) {
+                Ok(_) => read = with,
+                Err(_) => {
+                    unread.push(key.clone());
+                    if ["hold", "hold_here", "peer_hold"].contains(&key.as_str()) {
+                        read[key] = Value::Bool(true);
+                    }
+                }
+            }
+        }
+        Some((Kept::deserialize(&read).ok()?, unread))
+    }
 }
 
 /// The peers of which there are state records.
@@ -149,6 +211,7 @@ impl Kept {
             interface: None,
             quarantined: Vec::new(),
             found: found.to_vec(),
+            places: machine.placement().places().cloned().collect(),
             standing: None,
         }
     }
@@ -163,6 +226,10 @@ pub struct Seen {
     pub carrier: bool,
     /// The peer's ports.
     pub fence: FenceRead,
+    /// The highest epoch in a tag of ours on them, where that was looked at.
+    pub tagged: Option<Epoch>,
+    /// The journal lacks what was written last, or is not there at all.
+    pub journal_lost: bool,
 }
 
 /// Puts journal, kernel and switch together.
@@ -175,8 +242,29 @@ pub fn recovered(kept: Option<(Kept, bool)>, seen: Seen, now: BootTime) -> Recov
         fence: seen.fence,
         ..Recovered::fresh(now)
     };
+    let epoch = kept.as_ref().map_or(Epoch(0), |(k, _)| k.epoch);
+    let epoch = epoch.max(seen.tagged.unwrap_or_default());
+    // A fence that is tagged as ours is ours, even if no journal tells: without it nobody would own the address, and
+    // what we own would be given up.
+    let at_rest = kept.as_ref().is_none_or(|(k, _)| k.phase == Phase::Standby);
+    let lost = kept.is_none() || seen.journal_lost;
+    let adopted = at_rest && seen.fence == FenceRead::Present && (seen.address_here || lost);
+    let adopted = adopted.then_some(match seen.address_here {
+        true => Phase::Active,
+        false => Phase::Taking,
+    });
+    if let Some(phase) = adopted {
+        tracing::error!(
+            "the journal tells of no takeover, but the peer's port is shut and tagged as ours: it is adopted, {phase:?} goes on"
+        );
+    }
     let Some((kept, same_boot)) = kept else {
-        return fresh;
+        return Recovered {
+            phase: adopted.unwrap_or(fresh.phase),
+            grounds: adopted.map(|_| Grounds::Fenced),
+            epoch,
+            ..fresh
+        };
     };
     // Ports that are down without our tag are ours if the journal knows that we were about to shut them: the tag is
     // written after the shut, and a crash may fall between the two.
@@ -186,9 +274,9 @@ pub fn recovered(kept: Option<(Kept, bool)>, seen: Seen, now: BootTime) -> Recov
         f => f,
     };
     Recovered {
-        phase: kept.phase,
-        epoch: kept.epoch,
-        grounds: kept.grounds,
+        phase: adopted.unwrap_or(kept.phase),
+        epoch,
+        grounds: adopted.map(|_| Grounds::Fenced).or(kept.grounds),
         verdict: kept.verdict,
         planned: kept.planned,
         same_boot,
@@ -197,6 +285,7 @@ pub fn recovered(kept: Option<(Kept, bool)>, seen: Seen, now: BootTime) -> Recov
         healthy: kept.healthy && same_boot,
         boot_started: if same_boot { kept.boot_started } else { now },
         hold: kept.hold,
+        places: kept.places,
         hold_here: kept.hold_here,
         peer_hold: kept.peer_hold,
         flapping: kept.flapping,
@@ -228,6 +317,7 @@ mod tests {
             interface: None,
             quarantined: Vec::new(),
             found: Vec::new(),
+            places: Vec::new(),
             standing: None,
         }
     }
@@ -237,6 +327,8 @@ mod tests {
             address_here: false,
             carrier: true,
             fence,
+            tagged: None,
+            journal_lost: false,
         }
     }
 
@@ -255,6 +347,90 @@ mod tests {
                 BootTime(9),
             );
             assert_eq!(r.fence, expected, "{phase:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_of_another_version_is_read_and_what_is_not_understood_is_safe() {
+        let whole = serde_json::to_value(kept(Phase::Standby)).unwrap();
+        // Each key is missing, or has a value of another age; one that nobody knows stands beside them.
+        for key in whole.as_object().unwrap().keys() {
+            let mut less = whole.clone();
+            less.as_object_mut().unwrap().remove(key);
+            less["of-tomorrow"] = serde_json::json!({ "a": [1] });
+            let (read, unread) = Kept::read(&less).unwrap();
+            assert!(unread.is_empty(), "{key}: {unread:?}");
+            assert_eq!(read.epoch, Epoch(if key == "epoch" { 0 } else { 4 }));
+            let mut other = whole.clone();
+            other[key] = serde_json::json!({ "of-tomorrow": true });
+            let (read, unread) = Kept::read(&other).unwrap();
+            assert_eq!(unread, [key.clone()]);
+            let phase = if key == "phase" {
+                Phase::Active
+            } else {
+                Phase::Standby
+            };
+            assert_eq!(read.phase, phase, "{key}");
+            assert_eq!(read.hold, key == "hold", "{key}");
+            assert_eq!(read.healthy, key != "healthy", "{key}");
+        }
+        assert_eq!(Kept::read(&serde_json::json!([1])), None);
+    }
+
+    #[test]
+    fn a_lost_journal_adopts_what_is_tagged_as_ours() {
+        let old = |phase| Some((kept(phase), true));
+        for (was, here, lost, fence, phase) in [
+            (None, true, false, FenceRead::Present, Phase::Active),
+            (None, false, false, FenceRead::Present, Phase::Taking),
+            (None, true, false, FenceRead::Foreign, Phase::Standby),
+            (None, true, false, FenceRead::Absent, Phase::Standby),
+            // The journal's end is lost: what it says is of before.
+            (
+                old(Phase::Standby),
+                true,
+                false,
+                FenceRead::Present,
+                Phase::Active,
+            ),
+            (
+                old(Phase::Standby),
+                false,
+                true,
+                FenceRead::Present,
+                Phase::Taking,
+            ),
+            // Whole, and it says that the fence is left: a person decides.
+            (
+                old(Phase::Standby),
+                false,
+                false,
+                FenceRead::Present,
+                Phase::Standby,
+            ),
+            (
+                old(Phase::Halted),
+                true,
+                false,
+                FenceRead::Present,
+                Phase::Halted,
+            ),
+        ] {
+            let seen = Seen {
+                address_here: here,
+                tagged: Some(Epoch(9)),
+                journal_lost: lost,
+                ..seen(fence)
+            };
+            let r = recovered(was, seen, BootTime(5));
+            assert_eq!(r.phase, phase, "{seen:?}");
+            assert_eq!(r.epoch, Epoch(9));
+            let adopted = phase != Phase::Standby && phase != Phase::Halted;
+            assert_eq!(
+                adopted,
+                r.grounds == Some(Grounds::Fenced) && adopted,
+                "{seen:?}"
+            );
         }
     }
 

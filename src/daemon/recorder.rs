@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
 use serde_json::json;
 
 use super::auto;
@@ -115,13 +116,20 @@ impl Recorder {
         // A start is recorded too: it ends whatever recording the crash had cut off.
         if let Some(prior) = prior.filter(|_| !at_rest || matches!(event, Event::Start(_))) {
             self.recording = Some(now);
-            self.put(now, SNAPSHOT, json!(prior));
+            self.put(now, SNAPSHOT, prior.clone());
         }
         if self
             .recording
             .is_some_and(|since| now.since(since) <= RECORDED)
         {
-            self.put(now, EVENT, json!({ "at": now, "event": event }));
+            self.put(
+                now,
+                EVENT,
+                Happened {
+                    at: now,
+                    event: event.clone(),
+                },
+            );
         }
         if at_rest {
             self.recording = None;
@@ -144,7 +152,7 @@ impl Recorder {
                     self.put(now, CHANGED, json!({ "from": from, "to": to, "why": why }));
                 }
                 Action::Alert(alert) => {
-                    self.put(now, ALERT, json!(alert));
+                    self.put(now, ALERT, alert.clone());
                 }
                 Action::Run(run) => {
                     self.claimed = run.grounds.or(self.claimed);
@@ -154,6 +162,7 @@ impl Recorder {
                 | Action::Ping
                 | Action::ProbeService
                 | Action::PollPort
+                | Action::LookForPeer { .. }
                 | Action::AskWitnesses
                 | Action::Cancel { .. }
                 | Action::Renew { .. }
@@ -175,15 +184,27 @@ impl Recorder {
         kept.interface.clone_from(&self.interface);
         kept.standing = Some(self.standing.marked(&self.marks));
         if self.last.as_ref() != Some(&kept) {
-            ticket = self.put(now, record::STATE, json!(kept));
+            ticket = self.put(now, record::STATE, kept.clone());
             self.last = Some(kept);
         }
         ticket
     }
 
-    fn put(&mut self, now: BootTime, kind: &str, data: serde_json::Value) -> Option<Ticket> {
+    fn put(
+        &mut self,
+        now: BootTime,
+        kind: &'static str,
+        data: impl Serialize + Send + 'static,
+    ) -> Option<Ticket> {
         Some(self.journal.append(Entry::new(now, &self.peer, kind, data)))
     }
+}
+
+/// An event as the journal has it.
+#[derive(Serialize)]
+struct Happened {
+    at: BootTime,
+    event: Event,
 }
 
 fn intent(run: &Run, fence: &[PortRef]) -> serde_json::Value {

@@ -7,22 +7,112 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::fencing::Fencing;
+use super::in_force::{self, Said};
 use super::run_loop::{Loop, PeerRun};
 use super::standing::{Orphan, carry_over};
-use super::{policy, switches, traps};
+use super::{policy, traps};
 use crate::config::{Config, Peer, Secrets};
 use crate::switch::Switch;
+use crate::takeover::action::Level;
 use crate::verify::Inventory;
 
-/// Takes over `config`, or says why not.
-pub fn reload(l: &mut Loop, config: &Config, secrets: &Secrets) {
-    match try_reload(l, config, secrets) {
-        Ok(()) => tracing::info!("the configuration was read again and is in force"),
-        Err(why) => tracing::error!("the configuration was read again and is NOT in force: {why}"),
+/// A configuration with everything that it names, read where a slow disk delays nobody.
+pub struct New {
+    /// The configuration.
+    pub config: Config,
+    /// Its secrets.
+    pub secrets: Secrets,
+    /// The switches.
+    pub switches: BTreeMap<String, Switch>,
+    /// Inventories by peer.
+    pub inventories: BTreeMap<String, Arc<Inventory>>,
+}
+
+/// Takes over `new`, or says why not.
+pub fn reload(l: &mut Loop, read: Result<Box<New>, String>) {
+    let new = match read {
+        Ok(new) => *new,
+        Err(why) => return refused(l, &why),
+    };
+    let heartbeat = l.config.heartbeat.clone();
+    match try_reload(l, &new) {
+        Ok(()) => {
+            let key = new.secrets.heartbeat.as_ref();
+            let other_key = l
+                .beats
+                .as_ref()
+                .zip(key)
+                .is_some_and(|(b, k)| !b.has_key(k));
+            tell(l, new.config, other_key);
+            // Key, interval, port and what follows from them go together.
+            l.config.heartbeat = heartbeat;
+            l.settle(
+                None,
+                "reload",
+                "the configuration that was read is in force",
+            );
+        }
+        Err(why) => refused(l, &why),
     }
 }
 
-fn try_reload(l: &mut Loop, config: &Config, secrets: &Secrets) -> Result<(), String> {
+fn refused(l: &mut Loop, why: &str) {
+    // Each try is answered, also where the one before was refused for the same reason.
+    l.alarms.settle("reload", "");
+    let text =
+        format!("the configuration was read again and is NOT in force, the old one is: {why}");
+    l.raise(None, "reload", Level::Critical, text);
+}
+
+/// Says per key from when on it is in force; `other_key`: the heartbeat key's file has another content.
+fn tell(l: &mut Loop, new: Config, other_key: bool) {
+    let text = |c: &Config| c.origin.text().to_owned();
+    let changed = in_force::changed(&text(&l.config), &text(&new));
+    let mut since_start = in_force::changed(&text(&l.started), &text(&new));
+    if other_key {
+        since_start.insert("heartbeat.key-file".to_owned());
+    }
+    let in_place: Vec<String> = l
+        .peers
+        .iter()
+        .filter(|p| p.fence_in_place())
+        .map(|p| format!("peer.{}.", p.hands.name))
+        .collect();
+    let waits = |key: &str| in_place.iter().any(|p| key.starts_with(p));
+    let said = Said::of(&changed, &since_start, waits);
+    tracing::info!("the configuration was read again and is in force");
+    for line in said.lines() {
+        tracing::info!("{line}");
+    }
+    match said.after_restart.is_empty() {
+        true => l.settle(
+            None,
+            "restart-needed",
+            "nothing waits for a restart any more",
+        ),
+        false => {
+            let keys = said.after_restart.join(", ");
+            let text = format!(
+                "changed in the configuration, and in force only after a restart of the daemon: {keys}"
+            );
+            l.raise(None, "restart-needed", Level::Warning, text);
+        }
+    }
+    l.config = new;
+}
+
+fn try_reload(l: &mut Loop, read: &New) -> Result<(), String> {
+    let New {
+        config,
+        secrets,
+        switches,
+        inventories,
+    } = read;
+    // What is in force of the heartbeats, in all that follows from them.
+    let config = &Config {
+        heartbeat: l.config.heartbeat.clone(),
+        ..config.clone()
+    };
     let new: Vec<&Peer> = config.peers.values().collect();
     for run in &l.peers {
         if run.fence_in_place() && !config.peers.contains_key(&run.hands.name) {
@@ -47,25 +137,16 @@ fn try_reload(l: &mut Loop, config: &Config, secrets: &Secrets) -> Result<(), St
             ));
         }
     }
-    let switches = switches::build(config, secrets).map_err(|e| e.to_string())?;
-    let mut inventories = Vec::new();
-    for peer in &new {
-        let loaded = Inventory::load(&peer.verify.cameras).map_err(|problems| {
-            problems
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join("; ")
-        })?;
-        inventories.push(Arc::new(loaded));
-    }
     // Everything that may be refused comes before the first change.
     let mut fences = Vec::new();
     for (run, peer) in l.peers.iter().zip(&new) {
-        fences.push(fence(l, run, peer, &switches)?);
+        fences.push(fence(l, run, peer, switches)?);
     }
-    let changed = l.peers.iter_mut().zip(new).zip(inventories).zip(fences);
-    for (((run, peer), inventory), (fencing, later)) in changed {
+    let changed = l.peers.iter_mut().zip(new).zip(fences);
+    for ((run, peer), (fencing, later)) in changed {
+        let Some(inventory) = inventories.get(&peer.name).cloned() else {
+            continue;
+        };
         let interface = &l.interfaces[run.interface];
         run.fence_with(fencing);
         run.later = later;

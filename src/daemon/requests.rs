@@ -1,13 +1,23 @@
 //! What people ask of the daemon through the control socket.
 
-use serde_json::{Value, json};
+use std::time::Duration;
 
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::clock;
 use super::hub::Ask;
+use super::journal::Entry;
 use super::run_loop::Loop;
 use super::status;
 use crate::cli::exit::ExitCode;
 use crate::takeover::event::{Event, Order};
 use crate::takeover::state::State;
+
+/// Kind of the journal record that holds an order that was answered.
+const ORDER: &str = "order";
+/// The answer to a hold waits for the disk at most this long.
+const DURABLE: Duration = Duration::from_secs(2);
 
 impl Loop {
     pub(super) fn ask(&mut self, ask: Ask) {
@@ -25,6 +35,7 @@ impl Loop {
             "takeover" => peer.and_then(|i| self.order(i, Order::Takeover)),
             "release" => peer.and_then(|i| self.order(i, Order::Release)),
             "hold" => peer.map(|_| json!({})),
+            "fence-confirm" => peer.and_then(|i| self.confirm_fence(i, &ask.args)),
             "peer-reset" => peer.map(|i| {
                 if let Some(beats) = &mut self.beats {
                     beats.forget(i);
@@ -38,6 +49,21 @@ impl Loop {
         };
         // The client may have gone away.
         let _ = ask.reply.send(answer);
+    }
+
+    /// A hold that a restart would not know of is said to be none: the answer waits for the disk, and tells.
+    pub(super) fn answer_when_durable(
+        &self,
+        mut said: Value,
+        reply: oneshot::Sender<Result<Value, (ExitCode, String)>>,
+    ) {
+        // Behind the state record in the queue: where this is on the disk, that is.
+        let order = Entry::new(clock::now(), "", ORDER, said.clone());
+        let ticket = self.journal.append(order);
+        self.shared.slow.spawn(async move {
+            said["durable"] = json!(ticket.durable(DURABLE).await);
+            let _ = reply.send(Ok(said));
+        });
     }
 
     fn find(&self, name: &str) -> Result<usize, (ExitCode, String)> {

@@ -20,6 +20,7 @@ use super::journal::Journal;
 use super::perform::{Hands, Shared};
 use super::recorder::{self, Recorder};
 use super::{status, traps};
+use crate::config::Config;
 use crate::net::arp::{ArpFrame, ArpOp};
 use crate::report::{self, Report};
 use crate::takeover::Machine;
@@ -80,6 +81,10 @@ pub struct Loop {
     pub about: status::About,
     /// The journal, for what is about no single peer.
     pub journal: Journal,
+    /// The configuration that is in force, and the one that the daemon was started with.
+    pub config: Config,
+    /// See there.
+    pub started: Config,
     /// What a person must know of this machine.
     pub alarms: Alarms,
     /// Those who ordered a hold and wait for what it stopped.
@@ -206,6 +211,9 @@ impl Loop {
             Input::Ports(peer, looked) => self.ports_looked(peer, looked),
             Input::Identities(peer, identities) => {
                 if let Some(p) = self.peers.get_mut(peer) {
+                    // A port that is no more in the fence is forgotten; one that shows nobody keeps who was there.
+                    let ports = p.hands.fencing.ports();
+                    p.hands.identities.retain(|at, _| ports.contains(at));
                     p.hands.identities.extend(identities);
                 }
             }
@@ -237,7 +245,7 @@ impl Loop {
             } => self.raise(peer, key, level, text),
             Input::Settle { peer, key, text } => self.settle(peer, key, text),
             Input::Ask(ask) => self.ask(ask),
-            Input::Reload(new) => super::reload::reload(self, &new.0, &new.1),
+            Input::Reload(new) => super::reload::reload(self, new),
             // Handled by the caller, who ends the loop.
             Input::Stop => {}
         }
@@ -272,6 +280,7 @@ impl Loop {
             p.hands.perform(now, action, ticket, legs, &self.shared);
         }
         let flags_changed = p.machine.flags() != flags;
+        self.tell_asked(peer);
         if changed {
             self.save_report(peer);
         }
@@ -291,6 +300,7 @@ impl Loop {
         if self.interfaces.iter().any(|i| i.mac == frame.sha) {
             return;
         }
+        let now = clock::now();
         let ours = self.our_macs.contains(&frame.sha);
         for i in 0..self.peers.len() {
             let p = &mut self.peers[i];
@@ -308,14 +318,13 @@ impl Loop {
                 && frame.op == ArpOp::Reply
                 && frame.is_receipt(vip, mac)
             {
-                let now = clock::now();
                 if let Some(announcer) = &mut p.hands.announcer {
                     announcer.receipt(frame.spa, now);
                 }
             }
             if listens
                 && let Some(own) = own
-                && let Some(witness) = p.hands.witnesses.answer(frame, mac, own)
+                && let Some(witness) = p.hands.witnesses.answer(now, frame, mac, own)
             {
                 self.event(i, Event::Witness(witness));
             }

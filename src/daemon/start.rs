@@ -52,6 +52,8 @@ pub struct Parts {
     pub journal: Journal,
     /// What was in it.
     pub records: Vec<Record>,
+    /// It lacks what was written last.
+    pub damaged: bool,
     /// The durable boot counter; `None` without pair peers.
     pub boot_counter: Option<u64>,
     /// What is not as it should be.
@@ -113,6 +115,7 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         inventories,
         journal,
         records,
+        damaged,
         boot_counter,
         limits,
     } = parts;
@@ -200,7 +203,7 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
             return Err(adapter(&peer)(faults.join("; ").into()));
         }
         let spoke = may_have_spoken(&peer, parked, kept.as_ref()).await?;
-        let found = look(&netlink, legs, (&peer, spoke), &fencing, &slow).await?;
+        let found = look(&netlink, legs, (&peer, spoke), &fencing, damaged, &slow).await?;
         hands.adopt = found.address_here;
         if let Some((kept, _)) = &kept {
             recorder.resume(kept);
@@ -273,6 +276,8 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         shared: Shared { tx, slow, netlink },
         about,
         reports,
+        started: config.clone(),
+        config,
         alarms,
         our_macs,
         old_macs: BTreeSet::new(),
@@ -350,19 +355,32 @@ async fn look(
     (listening, serving): (&Interface, &Interface),
     (peer, spoke): (&Peer, Option<bool>),
     fencing: &Fencing,
+    journal_lost: bool,
     slow: &Handle,
 ) -> Result<Seen, StartError> {
     let state = address::read_back(netlink, IfIndex(serving.index), peer.vip.addr).await;
     let address_here = state
         .map_err(|e| adapter(peer)(Box::new(e)))?
         .is_some_and(|a| spoke.unwrap_or(a.ours));
-    let fencing = fencing.clone();
+    let (fencing, tagged) = (fencing.clone(), fencing.clone());
     let read = slow.spawn(async move { tokio::time::timeout(FIRST_READ, fencing.read()).await });
     let fence = match read.await {
         Ok(Ok(read)) => read,
         Ok(Err(_)) | Err(_) => FenceRead::Unknown,
     };
+    let tagged = match fence {
+        FenceRead::Present => {
+            let read =
+                slow.spawn(
+                    async move { tokio::time::timeout(FIRST_READ, tagged.tagged_epoch()).await },
+                );
+            read.await.ok().and_then(Result::ok).flatten()
+        }
+        FenceRead::Absent | FenceRead::Foreign | FenceRead::Unknown => None,
+    };
     Ok(Seen {
+        tagged,
+        journal_lost,
         address_here,
         carrier: listening.carrier && serving.carrier,
         fence,

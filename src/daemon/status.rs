@@ -6,6 +6,7 @@ use super::alarms;
 use super::clock;
 use super::conflicts;
 use super::holding;
+use super::placing;
 use super::run_loop::Loop;
 use super::traps;
 use crate::takeover::Machine;
@@ -36,7 +37,7 @@ pub fn status(l: &Loop) -> Value {
             let m = &p.machine;
             let e = m.evidence();
             let why = match m.state() {
-                State::Suspect(s) => Some(s.why.to_string()),
+                State::Suspect(s) => Some(m.words_of(s.why)),
                 State::Halted { why } => Some(why.clone()),
                 State::Taking(t) => held_up(&t.flow, now),
                 State::Standby
@@ -70,6 +71,7 @@ pub fn status(l: &Loop) -> Value {
                 "fence": m.fence_words(),
                 "fence_read_ms_ago": m.ownership().and(m.looks().fence_read()).map(ago),
                 "conflict": conflicts::shown(m, now),
+                "placement": placing::told(m),
                 "fence_ports": p.hands.fencing.told(),
                 "fence_survives_switch_reboot": l.about.persist.get(i),
                 "verdict": verdict,

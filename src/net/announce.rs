@@ -156,10 +156,15 @@ impl Announcer {
             Some(due) if due > now => return Next::At(due),
             Some(_) => {}
         }
-        if let Err(when) = budget.take(now) {
+        let broadcast = self.broadcast.due.is_some_and(|due| due <= now);
+        let room = match broadcast {
+            true => budget.take(now),
+            false => budget.take_for_sweep(now),
+        };
+        if let Err(when) = room {
             return Next::At(when);
         }
-        if self.broadcast.due.is_some_and(|due| due <= now) {
+        if broadcast {
             return Next::Send(self.next_broadcast(now));
         }
         let (our_mac, vip, release_to, gaps) = (self.our_mac, self.vip, self.release_to, self.gaps);

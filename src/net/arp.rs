@@ -91,14 +91,9 @@ pub enum FrameError {
 }
 
 impl ArpFrame {
-    /// Probe (RFC 5227 section 1.1): who has `target`, with sender 0.0.0.0. A kernel answers it even
-    /// if its user space hangs, and nobody's cache is touched. `to`: unicast, else broadcast.
-    pub fn probe(our_mac: MacAddr, target: Ipv4Addr, to: Option<MacAddr>) -> Self {
-        Self::request(our_mac, Ipv4Addr::UNSPECIFIED, target, to)
-    }
-
-    /// Ordinary request from an address of our own: the question to a witness. `to`: unicast, else
-    /// broadcast.
+    /// Ordinary request from an address of our own: the question to the peer and to a witness. A kernel answers it even
+    /// if its user space hangs. Never from 0.0.0.0: a host that tests its address (RFC 5227 section 2.1.1) must take
+    /// such a probe for a conflict. `to`: unicast, else broadcast.
     pub fn request(
         our_mac: MacAddr,
         our_addr: Ipv4Addr,
@@ -283,12 +278,12 @@ mod tests {
         let (vip, own, camera) = ("c0a80165", "c0a80166", "c0a8010b");
         let cases = [
             (
-                ArpFrame::probe(US, VIP, None),
-                format!("{all}{us}{head}{us}00000000{none}{vip}"),
+                ArpFrame::request(US, OWN, VIP, None),
+                format!("{all}{us}{head}{us}{own}{none}{vip}"),
             ),
             (
-                ArpFrame::probe(US, VIP, Some(PEER)),
-                format!("{peer}{us}{head}{us}00000000{none}{vip}"),
+                ArpFrame::request(US, OWN, VIP, Some(PEER)),
+                format!("{peer}{us}{head}{us}{own}{none}{vip}"),
             ),
             (
                 ArpFrame::request(US, OWN, CAMERA, Some(PEER)),
@@ -345,8 +340,7 @@ mod tests {
             "a question"
         );
         assert!(reply.claims(CAMERA));
-        assert!(!ArpFrame::probe(US, VIP, None).claims(VIP));
-        assert!(!ArpFrame::probe(US, VIP, None).claims(Ipv4Addr::UNSPECIFIED));
+        assert!(!ArpFrame::request(US, OWN, VIP, None).claims(VIP));
     }
 
     #[test]

@@ -116,6 +116,7 @@ impl Report {
             }
         };
         let fence = match machine.ownership().map(|o| o.grounds) {
+            Some(Grounds::Fenced) if !machine.fence_confirmed() => "shut, unconfirmed",
             Some(Grounds::Fenced) => "proven",
             Some(Grounds::Yielded | Grounds::Vacant) => "none",
             Some(Grounds::Unfenced) | None => "unclear",

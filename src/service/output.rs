@@ -42,7 +42,9 @@ pub(super) async fn run(
     arguments: &[String],
     within: Duration,
 ) -> Result<Ended, ServiceError> {
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    crate::sys::as_killable_as_others(&mut command);
+    let mut child = command
         .args(arguments)
         .env("LC_ALL", "C")
         // The notification socket is ours: a service of another unit has its own.

@@ -69,6 +69,11 @@ impl Switch {
         }
     }
 
+    /// The same switch over connections of its own: what is slow there keeps nobody here from writing.
+    pub fn beside(&self) -> Switch {
+        Switch::new(self.target().clone())
+    }
+
     /// What it was made for.
     pub fn target(&self) -> &SwitchTarget {
         &self.inner.target

@@ -12,7 +12,9 @@ use crate::types::{Attempt, Epoch, MacAddr};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
-    /// Send an ARP probe for the VIP (RFC 5227: sender protocol address 0.0.0.0).
+    /// Ask who has the VIP: an ARP request (RFC 826) from our own address on the interface; never from 0.0.0.0, which
+    /// a machine that tests its address must take for a conflict (RFC 5227 section 2.1.1). `Event::Asked` says whether
+    /// it left.
     ArpProbe {
         /// Unicast to this address; broadcast if absent.
         to: Option<MacAddr>,
@@ -23,7 +25,12 @@ pub enum Action {
     ProbeService,
     /// Read the peer's switch port; answered by `PeerPort` or `SwitchSilent`. One at a time.
     PollPort,
-    /// Ask a rotating sample of witnesses by unicast ARP from our own address.
+    /// Look where the switches of the fence have the peer; answered by `PeerLookedFor`. One at a time.
+    LookForPeer {
+        /// Its MAC address.
+        mac: MacAddr,
+    },
+    /// Ask a rotating sample of witnesses by unicast ARP from our own address; `Event::Asked` says which were asked.
     AskWitnesses,
     /// Start a step's task. Exactly one `StepEnded` answers it.
     Run(Run),
@@ -97,6 +104,12 @@ pub struct Run {
     pub peer_mac: Option<MacAddr>,
     /// How long the attempt may take.
     pub within: Duration,
+    /// For [`Step::Fence`]: the levels that may be used; empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<String>,
+    /// For [`Step::Fence`]: where the tables have the peer, and a person said that they are wrong.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub in_spite_of: Vec<String>,
 }
 
 /// A message for a person; the daemon sends it to the log, the journal and the alert sinks.

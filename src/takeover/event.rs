@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::left::PortLeft;
+use super::placement::{Place, Sight};
 use super::state::{Grounds, Phase};
 use super::step::Step;
 use super::verdict::Verified;
@@ -54,6 +55,8 @@ pub enum Event {
     Beat(Beat),
     /// A witness answered our ARP request.
     Witness(Witness),
+    /// What became of the questions that the last actions asked for.
+    Asked(Asked),
     /// Carrier of our interface on the VIP's network.
     Carrier {
         /// True if there is carrier.
@@ -104,6 +107,22 @@ pub enum Event {
     },
     /// A person's order.
     Order(Order),
+    /// Where the switches of the fence have the peer, as asked by `Action::LookForPeer`.
+    PeerLookedFor {
+        /// One for each level.
+        sights: Vec<Sight>,
+        /// Seconds since 1970.
+        wall_s: u64,
+    },
+    /// A person says that a level's ports are the peer's.
+    FenceConfirmed {
+        /// The level.
+        level: String,
+        /// Who says so.
+        by: String,
+        /// Seconds since 1970.
+        wall_s: u64,
+    },
 }
 
 /// How a step's task ended.
@@ -159,6 +178,29 @@ pub struct Beat {
     /// How long the sender's fence may take to be proven.
     #[serde(default)]
     pub fence_timeout: Option<Duration>,
+}
+
+/// What of our questions left, and what did not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The ARP request for the VIP; absent where none was wanted. A ping beside it is part of the same round.
+    #[serde(default)]
+    pub vip: Option<Sent>,
+    /// The witnesses to which a question left, of those that answered lately.
+    #[serde(default)]
+    pub witnesses: Vec<Witness>,
+}
+
+/// What became of one question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sent {
+    /// It left.
+    Left,
+    /// The budget of the interface had no room for it.
+    Refused,
+    /// Our own side could not send it: no carrier, no address of our own, an error of the socket.
+    Failed,
 }
 
 /// Who answered as a witness that our side of the network works.
@@ -239,6 +281,9 @@ pub struct Recovered {
     pub flapping: bool,
     /// Carrier of our interface now.
     pub carrier: bool,
+    /// What was known of the fence's ports.
+    #[serde(default)]
+    pub places: Vec<Place>,
 }
 
 impl Recovered {
@@ -261,6 +306,7 @@ impl Recovered {
             peer_hold: false,
             flapping: false,
             carrier: true,
+            places: Vec::new(),
         }
     }
 }

@@ -1,18 +1,21 @@
 //! What was last seen of the peer, of the witnesses and of ourselves.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Beat, Witness};
+use super::event::{Asked, Beat, Witness};
+use super::loss;
 use super::policy::{Detect, Policy};
+use super::questions::{self, Count, Rounds};
 use crate::types::{BootTime, MacAddr};
 
 /// Frames from one MAC before it is pinned as the peer's.
 const PIN_AFTER: u32 = 3;
 /// A foreign claim of the VIP counts as a conflict for this many microseconds.
 const CONFLICT_US: u64 = 3_000_000;
+/// So many missed heartbeats count as unanswered rounds.
+const MISSED_BEATS: u32 = 2;
 /// A heartbeat on any path counts as "alive elsewhere" for this many microseconds.
 const ELSEWHERE_US: u64 = 500_000;
 
@@ -44,10 +47,15 @@ pub struct Evidence {
     pub service_ok: Option<BootTime>,
     /// What the last failed handshake said.
     pub service_fault: String,
-    /// Witnesses that answered since `witnesses_since`.
-    pub witnesses: BTreeSet<Witness>,
-    /// Start of the window in which witnesses are counted.
-    pub witnesses_since: BootTime,
+    /// What was asked of the peer, and how much of it was answered.
+    #[serde(default)]
+    pub rounds: Rounds,
+    /// Witnesses asked and answered since the suspicion began: a retry begins no new count.
+    #[serde(default)]
+    pub suspicion: Option<Count>,
+    /// Witnesses asked and answered since the last look at our own side began.
+    #[serde(default)]
+    pub witnesses_now: Count,
     /// The peer was seen healthy since our boot and the switch's.
     pub healthy: bool,
     /// When a heartbeat last said that the peer holds the VIP.
@@ -89,6 +97,7 @@ impl Evidence {
         }
         match self.pinned {
             Some(p) if p == mac => {
+                self.rounds.answered(now);
                 self.vip_at = Some(now);
                 self.note_health();
                 true
@@ -99,16 +108,25 @@ impl Evidence {
             }
             // Not pinned yet: somebody serves the VIP, which is no proof of health but ends any suspicion.
             None => {
+                self.rounds.answered(now);
                 self.vip_at = Some(now);
                 true
             }
         }
     }
 
+    /// The peer's MAC address is another from now on.
+    pub fn adopt(&mut self, mac: MacAddr, now: BootTime) {
+        self.pinned = Some(mac);
+        self.conflict = None;
+        self.vip_at = Some(now);
+    }
+
     /// Notes an echo reply. It carries no MAC, so it counts only while nobody else answers for the VIP.
     pub fn pong(&mut self, now: BootTime) -> bool {
         let ours = self.pinned.is_some() && self.last_vip_mac == self.pinned;
         if ours && !self.in_conflict(now) {
+            self.rounds.answered(now);
             self.pong_at = Some(now);
             return true;
         }
@@ -130,9 +148,14 @@ impl Evidence {
                 self.service_ok = Some(now);
             }
         }
-        let data = beat.data_path;
+        let (data, holds) = (beat.data_path, beat.holds);
         self.beat = Some(beat);
         if data {
+            if !holds {
+                // Nobody answers for what nobody holds.
+                self.rounds.forget();
+            }
+            self.rounds.spoke(now);
             self.beat_data_at = Some(now);
             self.agent_silent = false;
             self.note_health();
@@ -170,12 +193,17 @@ impl Evidence {
             .map_or(self.window_from, |t| t.max(self.window_from))
     }
 
-    /// When the peer is to be suspected if nothing more is seen.
+    /// When the peer is to be suspected if nothing more is seen: it was silent for long enough, and enough of what was
+    /// asked in that time left and had its time to be answered. Far in the future while too little left.
     pub fn suspect_at(&self, policy: &Policy) -> BootTime {
-        let silent = self.life() + policy.detect.suspect_after;
+        let time = questions::answer_time(&policy.detect);
+        let quiet = self.life() + policy.detect.suspect_after;
+        let silent = quiet.max(self.rounds.enough_at(time));
         match self.beat_data_at {
             Some(beat) if policy.pair && !self.agent_silent => {
-                silent.min(beat.max(self.window_from) + policy.detect.beat_timeout)
+                // A link that loses questions loses heartbeats too.
+                let timeout = policy.detect.beat_timeout * self.rounds.slower();
+                silent.min(beat.max(self.window_from) + timeout)
             }
             Some(_) | None => silent,
         }
@@ -217,22 +245,66 @@ impl Evidence {
         self.beats(now) && self.beat.as_ref().is_some_and(said)
     }
 
-    /// Starts to count witnesses anew.
+    /// Starts to look at our own side anew: witnesses must answer from now on. The count since the suspicion goes on.
     pub fn ask_witnesses(&mut self, now: BootTime) {
-        self.witnesses.clear();
-        self.witnesses_since = now;
+        self.witnesses_now = Count::new(now);
+        self.suspicion.get_or_insert_with(|| Count::new(now));
     }
 
-    /// True if enough witnesses answered since they were asked.
-    pub fn witnessed(&self, detect: &Detect) -> bool {
-        let cameras = self
-            .witnesses
-            .iter()
-            .filter(|w| matches!(w, Witness::Camera(_)))
-            .count();
-        let both =
-            self.witnesses.contains(&Witness::Gateway) && self.witnesses.contains(&Witness::Switch);
-        self.carrier && (cameras as u64 >= u64::from(detect.min_cameras) || both)
+    /// The peer is suspected no longer. Unless it spoke since, the next suspicion is the same one.
+    pub fn suspicion_over(&mut self) {
+        let spoke = [self.vip_at, self.pong_at, self.beat_data_at];
+        let last = spoke.into_iter().flatten().max().unwrap_or_default();
+        self.suspicion.take_if(|s| last >= s.since);
+    }
+
+    /// What was asked at `now`.
+    pub fn asked(&mut self, now: BootTime, asked: &Asked) {
+        self.witnesses_now.asked(now, &asked.witnesses);
+        if let Some(count) = &mut self.suspicion {
+            count.asked(now, &asked.witnesses);
+        }
+    }
+
+    /// A witness answered.
+    pub fn witness(&mut self, witness: Witness) {
+        self.witnesses_now.answer(witness);
+        if let Some(count) = &mut self.suspicion {
+            count.answer(witness);
+        }
+    }
+
+    /// True if enough witnesses answered: of those asked since the last look began, and of all asked since the suspicion.
+    pub fn witnessed(&self, now: BootTime, detect: &Detect) -> bool {
+        let share = |c: &Count| c.enough(now, detect);
+        self.carrier && share(&self.witnesses_now) && self.suspicion.as_ref().is_none_or(share)
+    }
+
+    /// The loss that a verdict reckons with: the greater of two upper 95 % bounds, of the peer's own rounds in the 60 s
+    /// before it fell silent and of the witnesses' since the suspicion.
+    pub fn loss(&self, now: BootTime, detect: &Detect) -> f64 {
+        let own = self.rounds.loss(self.life());
+        let count = self.suspicion.as_ref().unwrap_or(&self.witnesses_now);
+        let (asked, lost) = count.losses(now, questions::answer_time(detect));
+        own.max(loss::upper_bound(lost, asked))
+    }
+
+    /// Heartbeats that a peer in a pair owes on the data path; never more than two of them, for its standin may hang.
+    fn missed_beats(&self, now: BootTime, policy: &Policy) -> u32 {
+        let gone = |beat: BootTime| now >= beat + policy.detect.beat_timeout;
+        let counts = policy.pair && !self.agent_silent;
+        match self.beat_data_at {
+            Some(beat) if counts && beat >= self.window_from && gone(beat) => MISSED_BEATS,
+            Some(_) | None => 0,
+        }
+    }
+
+    /// Unanswered rounds that had their time, and the probability that a living peer leaves so many unanswered.
+    pub fn silence(&self, now: BootTime, policy: &Policy) -> (u32, f64) {
+        let detect = &policy.detect;
+        let time = questions::answer_time(detect);
+        let rounds = self.rounds.unanswered(now, time) + self.missed_beats(now, policy);
+        (rounds, loss::silence(self.loss(now, detect), rounds))
     }
 
     /// True if an automatic takeover is not too early (start-up grace).
@@ -243,6 +315,7 @@ impl Evidence {
     /// Silence starts to count anew: what was missed before is no evidence.
     pub fn restart(&mut self, now: BootTime) {
         self.window_from = now;
+        self.rounds.forget();
         self.service_fails = 0;
     }
 }

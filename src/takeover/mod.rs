@@ -9,20 +9,27 @@
 pub mod action;
 mod active;
 pub mod alarm;
+pub mod course;
 pub mod event;
 pub mod evidence;
 pub mod flow;
 pub mod keeping;
 pub mod left;
+pub mod loss;
+mod newcomer;
+pub mod notice;
 mod observed;
 mod orders;
 mod outcome;
 mod parking;
+pub mod placement;
+mod placing;
 pub mod policy;
 mod probing;
+pub mod questions;
 mod recover;
 mod releasing;
-mod silence;
+pub mod silence;
 mod standby;
 pub mod state;
 pub mod step;
@@ -30,11 +37,12 @@ mod stopping;
 mod taking;
 pub mod timeline;
 pub mod verdict;
+mod weighing;
 
 use serde::{Deserialize, Serialize};
 
 use crate::types::{Attempt, BootTime, Epoch};
-use action::{Action, Alert, Level};
+use action::Action;
 use event::Event;
 use evidence::Evidence;
 use policy::Policy;
@@ -86,6 +94,9 @@ pub struct Machine {
     /// What a person must know, until it is over.
     #[serde(default)]
     alarms: alarm::Alarms,
+    /// Whether the fence's ports are the peer's.
+    #[serde(default)]
+    placement: placement::Placement,
     /// What a takeover without ownership has left at the switch.
     #[serde(default)]
     left: left::Left,
@@ -176,6 +187,7 @@ impl Machine {
             told: None,
             refused: None,
             alarms: alarm::Alarms::default(),
+            placement: placement::Placement::default(),
             left: left::Left::default(),
             looks: keeping::Looks::default(),
             cameras: (0, 0),
@@ -201,11 +213,6 @@ impl Machine {
     /// The policy it was built with.
     pub fn policy(&self) -> &Policy {
         &self.policy
-    }
-
-    /// Replaces the policy (SIGHUP); the state stays.
-    pub fn set_policy(&mut self, policy: Policy) {
-        self.policy = policy;
     }
 
     /// The evidence.
@@ -268,9 +275,8 @@ impl Machine {
             Event::PortHint => self.port_hinted(now),
             Event::SwitchRebooted => self.switch_rebooted(now),
             Event::Beat(beat) => self.beat(now, beat),
-            Event::Witness(w) => {
-                self.evidence.witnesses.insert(w);
-            }
+            Event::Witness(w) => self.evidence.witness(w),
+            Event::Asked(asked) => self.asked(now, &asked),
             Event::Carrier { up } => self.carrier(now, up),
             Event::AddressLost => self.address_lost(now),
             Event::FenceSet { attempt } => self.fence_set(now, attempt),
@@ -285,6 +291,8 @@ impl Machine {
             } => self.step_ended(now, step, attempt, outcome),
             Event::Cameras { expected, back } => self.cameras_seen(now, expected, back),
             Event::Order(order) => self.order(now, order),
+            Event::PeerLookedFor { sights, wall_s } => self.places_seen(now, sights, wall_s),
+            Event::FenceConfirmed { level, by, wall_s } => self.confirmed_by(&level, &by, wall_s),
         }
         self.run_timers(now);
         std::mem::take(&mut self.out)
@@ -333,6 +341,7 @@ impl Machine {
             }
         }
         due.extend(self.park_due());
+        due.extend(self.placement_due());
         due.extend(self.left_due());
         if let Some(own) = &self.own {
             due.extend([own.renew, own.fence_check].into_iter().flatten());
@@ -359,17 +368,9 @@ impl Machine {
             }
         }
         self.park_timers(now);
+        self.placement_timers(now);
         self.left_timers(now);
         self.watch(now);
-    }
-
-    fn alert(&mut self, level: Level, text: impl Into<String>) {
-        self.out.push(Action::Alert(Alert {
-            level,
-            text: text.into(),
-            key: None,
-            resolved: false,
-        }));
     }
 
     fn become_state(&mut self, state: State, why: impl Into<String>) {
@@ -379,6 +380,9 @@ impl Machine {
         }
         if matches!(state, State::Standby | State::Taking(_)) {
             self.told = None;
+        }
+        if state == State::Standby {
+            self.evidence.suspicion_over();
         }
         self.state = state;
         let to = self.label();

@@ -88,7 +88,10 @@ impl Machine {
                     self.proven_again(now);
                 }
             }
-            Step::Claim => self.claimed(now),
+            Step::Claim => {
+                self.claimed(now);
+                self.silence_confirms(now);
+            }
             Step::Rewire => self.timeline.mark(Mark::Rewired, now),
             Step::Forward => self.timeline.mark(Mark::Forwarding, now),
             Step::Announce => self.timeline.mark(Mark::Announced, now),
@@ -158,7 +161,8 @@ impl Machine {
             && matches!(t.cause, Cause::Dead | Cause::Resumed | Cause::Suspended)
             && now >= quiet_from + after
             && port_down
-            && self.evidence.witnessed(&self.policy.detect)
+            && self.fence_confirmed()
+            && self.evidence.witnessed(now, &self.policy.detect)
     }
 
     fn step_given_up(&mut self, now: BootTime, step: Step, why: &str) {

@@ -33,6 +33,10 @@ pub struct Policy {
     pub unproven: Unproven,
     /// False where no fence is configured for this peer (refused by `check` for automatic takeover).
     pub fence: bool,
+    /// The names of the fence's levels, in their order: whether their ports are the peer's is looked at. (Empty only in
+    /// what was recorded before that was done.)
+    #[serde(default)]
+    pub levels: Vec<String>,
     /// How long one attempt to prove the fence may take.
     pub fence_timeout: Duration,
     /// How long a lost fence may stay unproven while we own the address, before we give it up.
@@ -89,8 +93,22 @@ pub struct Detect {
     pub startup_grace: Duration,
     /// Cameras that must answer as witnesses.
     pub min_cameras: u32,
+    /// A silence is a death when a living peer would have been this silent with a probability below this.
+    #[serde(default = "false_death")]
+    pub false_death: f64,
+    /// A burst that has not come to that by then leaves the peer suspected, and a person is told.
+    #[serde(default = "confirm_limit")]
+    pub confirm_limit: Duration,
     /// How long the VIP must be vacant before the preferred node of a pair takes it.
     pub vacant_after: Duration,
+}
+
+fn false_death() -> f64 {
+    1e-6
+}
+
+fn confirm_limit() -> Duration {
+    Duration::from_secs(5)
 }
 
 /// What a verdict leads to.
@@ -111,4 +129,30 @@ pub enum Unproven {
     Hold,
     /// Claim after this much silence on all paths, with the peer's port seen down and witnesses; ends `degraded`.
     ClaimAnyway(Duration),
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The times and counts that are shipped.
+    pub fn detect() -> Detect {
+        let ms = Duration::from_millis;
+        Detect {
+            probe_interval: ms(100),
+            suspect_after: ms(250),
+            beat_timeout: ms(150),
+            confirm_probes: 4,
+            confirm_interval: ms(25),
+            service_interval: ms(1000),
+            service_failures: 3,
+            switch_poll: ms(250),
+            stall: ms(100),
+            startup_grace: ms(300_000),
+            min_cameras: 3,
+            false_death: false_death(),
+            confirm_limit: confirm_limit(),
+            vacant_after: ms(1000),
+        }
+    }
 }

@@ -71,6 +71,18 @@ impl Machine {
         self.timers.poll = self.timers.poll.min(soonest);
     }
 
+    /// From one probe to the next. On a lossy link a suspicion needs more rounds: a silence that is long enough for one
+    /// is looked at more closely.
+    fn probe_gap(&self, now: BootTime) -> Duration {
+        let detect = &self.policy.detect;
+        let silent = now >= self.evidence.life() + detect.suspect_after;
+        if silent && matches!(self.state, State::Standby) && self.evidence.rounds.doubtful() {
+            detect.confirm_interval.min(detect.probe_interval)
+        } else {
+            detect.probe_interval
+        }
+    }
+
     /// Probes that are due.
     pub(super) fn watch(&mut self, now: BootTime) {
         if self.poll_due() <= now {
@@ -93,9 +105,10 @@ impl Machine {
                 self.evidence.pinned
             };
             self.timers.probes_sent += 1;
-            self.timers.probe = now + self.policy.detect.probe_interval;
+            self.timers.probe = now + self.probe_gap(now);
             self.out.push(Action::ArpProbe { to });
             self.out.push(Action::Ping);
+            self.look_at_loss(now);
         }
         if self.service_due() <= now {
             self.ask_service(now);

@@ -11,12 +11,14 @@ use crate::types::{Attempt, BootTime};
 use std::time::Duration;
 
 /// Unanswered probes that make silence.
-const SILENT_PROBES: u32 = 3;
+pub const SILENT_PROBES: u32 = 3;
 /// After so many probes in one window the next ones come slowly: ARP is paced, and this may last for hours.
 const FAST_PROBES: u32 = 40;
 const SLOW_PROBE: Duration = Duration::from_millis(250);
 /// A person is told when the VIP has not been silent for this long.
 const TELL_AFTER: Duration = Duration::from_secs(2);
+/// Somebody who answered within this still answers.
+const ANSWERS: Duration = Duration::from_secs(1);
 /// Witnesses that were asked longer ago than this are asked again before a fence.
 const WITNESSES_LAST: Duration = Duration::from_secs(1);
 
@@ -77,7 +79,8 @@ impl Machine {
     pub(super) fn silence_timers(&mut self, now: BootTime) {
         // The port is shut by now: the gap need only be longer than an answer takes on a LAN.
         let interval = self.policy.detect.confirm_interval / 2;
-        let enough = self.evidence.witnessed(&self.policy.detect);
+        let enough = self.evidence.witnessed(now, &self.policy.detect);
+        let deaf = self.evidence.witnesses_now.deaf(now, interval);
         let State::Taking(t) = &mut self.state else {
             return;
         };
@@ -89,25 +92,36 @@ impl Machine {
             return;
         }
         s.next = now + gap(s, interval);
+        if deaf {
+            // Nobody could have answered: these rounds say nothing of the peer.
+            s.sent = 0;
+        }
         if s.sent >= SILENT_PROBES && enough {
             let how = format!(
                 "{} probes unanswered while {} witnesses answered",
                 s.sent,
-                self.evidence.witnesses.len()
+                self.evidence.witnesses_now.answered.len()
             );
             t.flow.done(Step::Silence, now, &how);
             self.timeline.mark(Mark::Silent, now);
             self.advance(now);
             return;
         }
-        s.sent += 1;
         s.asked += 1;
         let tell = !t.told_waiting && now >= s.opened + TELL_AFTER;
         t.told_waiting |= tell;
-        self.out.push(Action::ArpProbe { to: None });
         self.out.push(Action::AskWitnesses);
+        self.out.push(Action::ArpProbe { to: None });
         if tell {
-            let what = if enough {
+            let heard = [
+                self.evidence.vip_at,
+                self.evidence.conflict.map(|(_, at)| at),
+            ];
+            let answers = heard
+                .into_iter()
+                .flatten()
+                .any(|at| now.since(at) < ANSWERS);
+            let what = if enough || answers {
                 "somebody still answers for the VIP"
             } else {
                 "isolated: too few witnesses answer us"
@@ -125,14 +139,23 @@ impl Machine {
         if self.own.is_some() {
             return true;
         }
-        let witnessed = self.evidence.witnessed(&self.policy.detect);
+        let witnessed = self.evidence.witnessed(now, &self.policy.detect);
+        let interval = self.policy.detect.confirm_interval / 2;
         let State::Taking(t) = &self.state else {
             return false;
         };
+        let silent = matches!(
+            t.cause,
+            Cause::Dead | Cause::AliveElsewhere | Cause::Resumed
+        );
         let window = t.silence.as_ref().filter(|_| self.silence_open(t));
-        let fresh = now.since(self.evidence.witnesses_since) < WITNESSES_LAST;
+        let fresh = now.since(self.evidence.witnesses_now.since) < WITNESSES_LAST;
         match window {
-            Some(s) if s.asked >= 2 => return witnessed,
+            // Where silence is the reason, rounds must have gone unanswered that left while witnesses could answer.
+            Some(s) if silent && s.sent >= self.evidence.rounds.needed() => {
+                return witnessed && self.evidence.rounds.settled(now, gap(s, interval));
+            }
+            Some(s) if !silent && s.asked >= 2 => return witnessed,
             Some(_) => return false,
             None if witnessed && fresh => return true,
             None => {}

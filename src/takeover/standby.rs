@@ -6,6 +6,7 @@ use super::policy::React;
 use super::state::{Confirming, State, Suspect, Why};
 use super::timeline::Mark;
 use super::verdict::{Cause, Verdict};
+use super::weighing::Weighed;
 use crate::types::BootTime;
 use std::time::Duration;
 
@@ -36,6 +37,9 @@ impl Machine {
             // The preferred node claims what nobody holds without a fence, but not before it has waited a little.
             let young = preferred && self.evidence.peer_disclaims(now);
             return (!young).then_some(Cause::Dead);
+        }
+        if self.blind(now) {
+            return Some(Cause::Dead);
         }
         if self.service_gone() && self.policy.service_dead == React::Takeover {
             return Some(Cause::ServiceDead);
@@ -145,8 +149,13 @@ impl Machine {
 
     /// What keeps us from acting by ourselves. An order is a person's decision: only the burst may refuse it.
     fn forbidden(&self, now: BootTime, cause: Cause) -> Option<Why> {
+        // With the peer's consent, and where nobody has the VIP, nothing is fenced.
+        let asked = cause == Cause::Planned && self.policy.pair && self.evidence.beats(now);
+        let unplaced = self
+            .unplaced(cause)
+            .filter(|_| !asked && cause != Cause::Vacant);
         if cause == Cause::Planned {
-            None
+            unplaced
         } else if !self.evidence.carrier {
             Some(Why::NoCarrier)
         } else if self.held() {
@@ -160,7 +169,7 @@ impl Machine {
         } else if cause != Cause::Vacant && !self.evidence.grown_up(now, self.grace()) {
             Some(Why::Grace)
         } else {
-            None
+            unplaced
         }
     }
 
@@ -170,7 +179,10 @@ impl Machine {
                 State::Standby,
                 format!("takeover ordered, but refused: {why}"),
             );
-            let text = format!("takeover ordered, but refused: {why}; nothing was changed");
+            let text = format!(
+                "takeover ordered, but refused: {}; nothing was changed",
+                self.words_of(why)
+            );
             return self.alert(Level::Critical, text);
         }
         let again = matches!(&self.state, State::Suspect(s) if s.why == why);
@@ -190,18 +202,44 @@ impl Machine {
         }
         let level = match why {
             Why::OperatorHold | Why::NoCarrier => Level::Warning,
+            // An alarm of its own says so, with the figure.
+            Why::Lossy => return,
             Why::Grace
             | Why::Manual
             | Why::Isolated
+            | Why::Unasked
             | Why::Conflict
             | Why::AlertOnly
+            | Why::Misplaced
+            | Why::Unplaced
             | Why::Flapping
             | Why::Vacated => Level::Critical,
         };
         self.alert(
             level,
-            format!("the peer does not answer, and nothing is done: {why}"),
+            format!(
+                "the peer does not answer, and nothing is done: {}",
+                self.words_of(why)
+            ),
         );
+    }
+
+    /// Why nothing is done, with what a person needs to know beside it.
+    pub fn words_of(&self, why: Why) -> String {
+        match why {
+            Why::Misplaced | Why::Unplaced => format!("{why} ({})", self.unplaced_words()),
+            Why::Grace
+            | Why::Manual
+            | Why::OperatorHold
+            | Why::NoCarrier
+            | Why::Isolated
+            | Why::Conflict
+            | Why::AlertOnly
+            | Why::Flapping
+            | Why::Lossy
+            | Why::Unasked
+            | Why::Vacated => why.to_string(),
+        }
     }
 
     pub(super) fn confirming_timers(&mut self, now: BootTime) {
@@ -212,19 +250,19 @@ impl Machine {
             return;
         }
         c.next = now + self.policy.detect.confirm_interval;
-        // A port that went down starts the burst at once; a cable that is back within `suspect_after` ends it.
-        let early = c.cause == Cause::Dead && now < self.evidence.suspect_at(&self.policy);
-        if c.sent < self.policy.detect.confirm_probes || early {
-            if c.sent.is_multiple_of(2) {
-                self.out.push(Action::AskWitnesses);
+        let (cause, since, sent) = (c.cause, c.since, c.sent);
+        match self.weigh_silence(now, cause, since, sent) {
+            Weighed::Proven => {
+                self.loss_reckoned_with();
+                self.confirmed(now, cause, since);
             }
-            c.sent += 1;
-            self.out.push(Action::ArpProbe { to: None });
-            self.out.push(Action::Ping);
-            return;
+            Weighed::AskOn => {
+                self.out.push(Action::AskWitnesses);
+                self.out.push(Action::ArpProbe { to: None });
+                self.out.push(Action::Ping);
+            }
+            Weighed::Stopped(why) => self.stay_suspect(now, cause, why),
         }
-        let (cause, since) = (c.cause, c.since);
-        self.confirmed(now, cause, since);
     }
 
     /// The burst is over and nothing cancelled it.
@@ -235,7 +273,7 @@ impl Machine {
         if self.evidence.in_conflict(now) {
             return self.stay_suspect(now, cause, Why::Conflict);
         }
-        if !self.evidence.witnessed(&self.policy.detect) {
+        if !self.evidence.witnessed(now, &self.policy.detect) {
             return self.stay_suspect(now, cause, Why::Isolated);
         }
         let beating = self.evidence.beat_at.is_some_and(|at| at > since);

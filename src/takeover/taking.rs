@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::Machine;
 use super::action::{Action, Level, Run};
-use super::flow::{Flow, Progress};
+use super::course::{self, Course};
+use super::flow::Progress;
 use super::state::{Grounds, State, Taking};
-use super::step::{self, By, Step, TAKEOVER};
+use super::step::{self, By, Step};
 use super::verdict::Cause;
 use crate::types::{Attempt, BootTime, Epoch};
 
@@ -22,30 +23,15 @@ impl Machine {
         self.planned = cause == Cause::Planned || (keep && self.planned);
         (self.yielded, self.grants, self.wants_yield) = (None, None, None);
         self.returned_hold = false;
-        let mut flow = Flow::new(&TAKEOVER);
-        let beats = self.policy.pair && self.evidence.beats(now);
-        let asks =
-            beats && self.own.is_none() && matches!(cause, Cause::Planned | Cause::AliveElsewhere);
-        let by_consent =
-            matches!(cause, Cause::Vacant | Cause::Granted) || (cause == Cause::Planned && asks);
-        if !asks {
-            flow.skip(Step::Yield);
-        }
-        if by_consent || !self.policy.fence {
-            flow.skip(Step::Fence);
-        }
-        if !self.policy.rewire {
-            flow.skip(Step::Rewire);
-        }
-        if !self.policy.rewire || self.policy.forward_within.is_zero() {
-            flow.skip(Step::Forward);
-        }
+        let course = Course {
+            cause,
+            beats: self.policy.pair && self.evidence.beats(now),
+            owns: self.own.is_some(),
+        };
+        let (asks, by_consent) = (course.asks(), course.by_consent());
+        let mut flow = course.flow(&self.policy);
         // Where the port is now does not matter: `rewire` reads it first.
         self.timers.park = None;
-        // Nobody can be asked to be silent about an address that we answer for ourselves.
-        if self.own.is_some() {
-            flow.skip(Step::Silence);
-        }
         let yield_until = asks.then(|| now + step::timeout(Step::Yield, &self.policy));
         if asks {
             self.wants_yield = Some(self.epoch);
@@ -112,8 +98,7 @@ impl Machine {
 
     /// Starts every step whose needs are met.
     pub(super) fn advance(&mut self, now: BootTime) {
-        let warm = self.policy.warm;
-        let extra = |s: Step| (s == Step::Service && !warm).then_some(Step::Claim);
+        let extra = |s: Step| course::extra_need(s, &self.policy);
         let ready = match &self.state {
             State::Taking(t) => t.flow.ready(now, extra),
             State::Releasing(r) => r.flow.ready(now, |_| None),
@@ -143,6 +128,16 @@ impl Machine {
             }
             let attempt = self.next_attempt();
             let within = step::timeout(step, &self.policy);
+            let levels = match &self.state {
+                State::Taking(t) if step == Step::Fence => self.fence_levels(t.cause),
+                State::Taking(_)
+                | State::Releasing(_)
+                | State::Standby
+                | State::Suspect(_)
+                | State::Confirming(_)
+                | State::Active { .. }
+                | State::Halted { .. } => Vec::new(),
+            };
             let grounds = (step == Step::Claim).then(|| self.claim_grounds());
             let run = Run {
                 step,
@@ -152,6 +147,8 @@ impl Machine {
                 lifetime: grounds.and_then(|g| self.lifetime(g)),
                 peer_mac: self.evidence.pinned,
                 within,
+                in_spite_of: self.placement.in_spite_of(&levels),
+                levels,
             };
             // The adapter has the deadline too; ours comes later, for an adapter that hangs.
             let deadline = now + within + Duration::from_millis(500);
@@ -252,6 +249,8 @@ impl Machine {
         if t.yield_until.is_some_and(|at| at <= now) {
             self.yield_over(now, false);
         }
+        // What was asked in the last round had its time; the next one is asked after that.
+        self.advance(now);
         self.silence_timers(now);
         self.order_timers(now);
         self.advance(now);

@@ -61,7 +61,8 @@ fn every_state(pair: bool) -> Vec<(&'static str, Watched)> {
     lifting.feed(Input::Ends(0, Answer::Done));
     let mut suspect = standby.clone();
     suspect.feed(Input::Order(Order::Hold(true)));
-    for _ in 0..10 {
+    // Nothing is known of the link yet: a suspicion takes more rounds.
+    for _ in 0..40 {
         suspect.feed(Input::Deadline);
     }
     assert!(matches!(suspect.m.state(), State::Suspect(_)));

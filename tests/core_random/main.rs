@@ -109,10 +109,11 @@ fn of_two_owners_the_higher_epoch_keeps_the_vip_then_the_smaller_name() {
             fence_timeout: None,
             mac: PEER,
         }));
-        let dropped = w
+        let beat = w
             .log
-            .last()
-            .is_some_and(|(_, _, actions)| actions.contains(&Action::DropAddress));
+            .iter()
+            .rfind(|(_, event, _)| matches!(event, Event::Beat(_)));
+        let dropped = beat.is_some_and(|(_, _, actions)| actions.contains(&Action::DropAddress));
         assert_eq!(
             dropped, gives_up,
             "epoch {epoch} of {node} against {ours} of b"

@@ -2,7 +2,9 @@
 
 use standin::takeover::Machine;
 use standin::takeover::action::Action;
-use standin::takeover::event::{Beat, Event, FenceRead, Order, Outcome, Recovered, Witness};
+use standin::takeover::event::{
+    Asked, Beat, Event, FenceRead, Order, Outcome, Recovered, Sent, Witness,
+};
 use standin::takeover::flow::Progress;
 use standin::takeover::left::PortLeft;
 use standin::takeover::policy::{Policy, Unproven};
@@ -26,6 +28,7 @@ pub struct Watched {
     /// A claim may have left the address on our interface.
     address: bool,
     released: bool,
+    questions: u32,
     pub log: Vec<(BootTime, Event, Vec<Action>)>,
 }
 
@@ -40,6 +43,7 @@ impl Watched {
             consent: recovered.grounds == Some(Grounds::Yielded),
             address: recovered.address_here,
             released: recovered.phase == Phase::Releasing,
+            questions: 0,
             log: Vec::new(),
         };
         w.tell(Event::Start(recovered));
@@ -219,6 +223,34 @@ impl Watched {
             self.judge(action, was_owner);
         }
         self.look_for_a_forgotten_address(&event);
+        self.asked(&actions);
+    }
+
+    /// What the adapters say of the questions: mostly they leave.
+    fn asked(&mut self, actions: &[Action]) {
+        let mut asked = None;
+        for action in actions {
+            match action {
+                Action::ArpProbe { .. } => {
+                    self.questions += 1;
+                    let sent = match self.questions % 7 {
+                        3 => Sent::Refused,
+                        5 => Sent::Failed,
+                        _ => Sent::Left,
+                    };
+                    asked.get_or_insert_with(Asked::default).vip = Some(sent);
+                }
+                Action::AskWitnesses => {
+                    let camera = |n| Witness::Camera([192, 168, 1, n].into());
+                    asked.get_or_insert_with(Asked::default).witnesses =
+                        (0..4).map(camera).collect();
+                }
+                _ => {}
+            }
+        }
+        if let Some(asked) = asked {
+            self.tell(Event::Asked(asked));
+        }
     }
 
     fn judge(&mut self, action: &Action, was_owner: bool) {

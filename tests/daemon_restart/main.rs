@@ -8,5 +8,9 @@
 #[path = "../switch_agent/mod.rs"]
 mod switch_agent;
 
+mod check;
+mod disk;
+mod levels;
+mod log;
 mod reload;
 mod site;

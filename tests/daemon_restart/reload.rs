@@ -128,3 +128,56 @@ fn another_address_of_the_switch_is_the_files_at_once() {
         assert_eq!(status["peers"][0]["fence_ports"][0]["ports"][0], "ge1");
     });
 }
+
+#[test]
+fn a_reload_says_of_each_key_from_when_on_it_is_in_force() {
+    alone(async |mut site| {
+        site.start().await;
+        let edit = |text: String| {
+            text.replace("name = \"standby-b\"", "name = \"standby-c\"")
+                .replace("mac = \"02:00:00:00:00:01\"", "mac = \"02:00:00:00:00:07\"")
+                + "[peer.cctv.announce]\narp-per-second = 50\n"
+        };
+        let said = site.reload(edit).await;
+        let line = |when: &str| {
+            let found = said.lines().find(|l| l.contains(when));
+            found
+                .unwrap_or_else(|| panic!("no {when}: {said}"))
+                .to_owned()
+        };
+        assert!(line("in force now").contains("peer.cctv.mac"), "{said}");
+        let late = line("in force only after a restart");
+        for key in ["node.name", "peer.cctv.announce.arp-per-second"] {
+            assert!(late.contains(key), "{late}");
+        }
+        let status = site.status().await;
+        assert_eq!(
+            status["peers"][0]["peer"]["mac"], "02:00:00:00:00:07",
+            "{status}"
+        );
+        assert_eq!(status["node"], "standby-b");
+        let told = alarm(&status, "restart-needed").unwrap_or_default();
+        assert!(told.contains("node.name"), "{status}");
+        // A file that is refused is told for as long as it is the last that was read.
+        let said = site
+            .reload(|text| text.replace("agentless", "agentles"))
+            .await;
+        assert!(said.contains("NOT in force"), "{said}");
+        // The commands find the daemon by the file.
+        site.write(edit);
+        let status = site.status().await;
+        assert!(alarm(&status, "reload").is_some(), "{status}");
+        let said = site.reload(edit).await;
+        assert!(
+            said.contains("node.name"),
+            "still waits for the restart: {said}"
+        );
+        let status = site.status().await;
+        assert_eq!(alarm(&status, "reload"), None);
+        site.end(Signal::SIGTERM).await;
+        site.start().await;
+        let status = site.status().await;
+        assert_eq!(status["node"], "standby-c");
+        assert_eq!(alarm(&status, "restart-needed"), None);
+    });
+}

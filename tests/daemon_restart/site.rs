@@ -8,6 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use assert_cmd::cargo::CommandCargoExt;
+use nix::sched::CloneFlags;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -23,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// be made.
 pub fn alone<F: Future<Output = ()>>(test: impl FnOnce(Site) -> F + Send + 'static) {
     let thread = std::thread::spawn(move || {
-        if let Err(e) = nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET) {
+        if let Err(e) = nix::sched::unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS) {
             assert!(
                 std::env::var_os("REQUIRE_LAB").is_none(),
                 "no network namespace can be made: {e}"
@@ -31,6 +32,8 @@ pub fn alone<F: Future<Output = ()>>(test: impl FnOnce(Site) -> F + Send + 'stat
             eprintln!("skipped: no network namespace can be made here (run as root): {e}");
             return;
         }
+        // What is mounted here is mounted here alone.
+        sh("mount --make-rprivate /");
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -49,6 +52,8 @@ pub struct Site {
     pub fake: Fake,
     net: Child,
     daemon: Option<Child>,
+    /// What the daemon logs, where not what the configuration says.
+    pub filter: Option<String>,
 }
 
 impl Drop for Site {
@@ -66,7 +71,8 @@ impl Drop for Site {
     }
 }
 
-fn sh(command: &str) {
+/// Runs a command of the shell.
+pub fn sh(command: &str) {
     let done = Command::new("sh").args(["-ec", command]).output().unwrap();
     assert!(done.status.success(), "{command}: {done:?}");
 }
@@ -111,6 +117,7 @@ impl Site {
             fake: Fake::start().await,
             net,
             daemon: None,
+            filter: None,
         };
         site.write(|text| text);
         site
@@ -152,6 +159,9 @@ impl Site {
             .arg(self.path("standin.toml"))
             .args(arguments)
             .stdin(Stdio::null());
+        if let Some(filter) = &self.filter {
+            command.env("RUST_LOG", filter);
+        }
         command
     }
 
@@ -174,10 +184,15 @@ impl Site {
 
     /// As [`Site::start`], with another place for the log.
     pub async fn start_with(&mut self, log: Stdio) {
-        let daemon = self.command(&["run"]).stderr(log).spawn().unwrap();
-        self.daemon = Some(daemon);
+        self.spawn(log);
         let here = self.status_where("it runs", |s| s["ok"] == true);
         here.await;
+    }
+
+    /// Starts the daemon and waits for nothing.
+    pub fn spawn(&mut self, log: Stdio) {
+        let daemon = self.command(&["run"]).stderr(log).spawn().unwrap();
+        self.daemon = Some(daemon);
     }
 
     pub fn log(&self) -> String {

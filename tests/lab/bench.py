@@ -4,6 +4,7 @@ takeover    medians of every figure, release and idle cost, keepalived in the sa
 kills       SIGKILL of the agent at random moments of a takeover
 isolations  a standby that is itself cut off
 fence       from the order to the proof that a port is down, beside snmpset, fence_ifmib and netmiko
+chaos       faults at random moments; who serves is asked, not only listened for
 preflight   `standin switch preflight` of 10 to 200 simulated switches: time, memory, CPU time
 """
 import argparse
@@ -20,6 +21,8 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
+import bench_against
+import bench_chaos
 import bench_fence
 import bench_preflight
 import run as labrun
@@ -58,6 +61,15 @@ def arguments():
                    help="keepalived at its defaults, in the same lab shape")
     t.add_argument("--idle", type=int, default=60, metavar="S", help="seconds of idle cost (60; 0: not measured)")
     t.add_argument("--cameras", type=int, default=100)
+    t.add_argument("--against", metavar="FILE", help="another binary: both in turn in one lab, and the ratio of their medians")
+    c = subs.add_parser("chaos", help="faults at random moments")
+    c.add_argument("--runs", type=int, default=100, help="of each kind of site")
+    c.add_argument("--mode", choices=["agentless", "pair", "option-a", "all"], default="all")
+    c.add_argument("--cameras", type=int, default=12)
+    c.add_argument("--seed", type=int, default=None, help="of the faults; the same seed goes on where it was interrupted")
+    c.add_argument("--only", type=int, metavar="N", help="play this run again")
+    c.add_argument("--results", metavar="FILE", help="JSON lines (chaos-SEED.jsonl in the lab's folder)")
+    c.add_argument("--prefix", default="b", help=argparse.SUPPRESS)
     for name, runs in (("kills", 30), ("isolations", 20)):
         s = subs.add_parser(name)
         s.add_argument("--runs", type=int, default=runs)
@@ -83,6 +95,8 @@ def arguments():
         if args.mode == "pair":
             p.error("--option-a: with --mode agentless only")
         args.mode = "agentless"
+    if getattr(args, "against", None) and not os.access(args.against, os.X_OK):
+        p.error(f"--against: {args.against} is no program")
     return args
 
 
@@ -201,6 +215,10 @@ def keepalived(args):
 
 def bench_takeover(args, failures):
     out = []
+    if args.against:
+        for mode in ("agentless", "pair") if args.mode == "both" else (args.mode,):
+            out += bench_against.bench(args, mode, binary(), say, failures)
+        return out
     for mode in ("agentless", "pair") if args.mode == "both" else (args.mode,):
         out += takeovers(args, mode, failures)
     if args.keepalived:
@@ -250,7 +268,11 @@ def preflights(args, failures):
     return bench_preflight.bench(args, binary(), say, failures)
 
 
-BENCHES = {"takeover": bench_takeover, "kills": bench_kills, "isolations": bench_isolations, "fence": fences,
+def chaos(args, failures):
+    return bench_chaos.bench(args, binary(), say, failures)
+
+
+BENCHES = {"chaos": chaos, "takeover": bench_takeover, "kills": bench_kills, "isolations": bench_isolations, "fence": fences,
            "preflight": preflights}
 
 

@@ -50,7 +50,7 @@ class Light:
         ns.setns(self.netns, ns.CLONE_NEWNET)
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.session = rtmp.Publisher(topology.VIP, topology.APPLICATION, self.camera.stream)
+        self.session = rtmp.Publisher(topology.VIP, topology.APPLICATION, self.camera.stream, self.fleet.impatient)
         self.pending.clear()
         self.become("connecting")
         code = self.sock.connect_ex((topology.VIP, topology.RTMP_PORT))
@@ -165,7 +165,7 @@ class Ffmpeg:
 
 class Fleet:
     def __init__(self, run, count, ffmpegs, clip):
-        self.run, self.clip, self.running = run, clip, False
+        self.run, self.clip, self.running, self.impatient = run, clip, False, False
         self.poll = selectors.DefaultSelector()
         self.timers, self.order = [], 0
         cams = topology.cameras(count)
@@ -195,6 +195,11 @@ class Fleet:
         if self.running and camera.state == "off":
             camera.dial()
 
+    def patience(self, waits):
+        """Whether the light cameras wait for the answer to their publish, from their next dial on."""
+        self.impatient = not waits
+        return self.status()
+
     def stop(self):
         self.running = False
         for camera in self.lights + self.ffmpegs:
@@ -215,7 +220,7 @@ class Fleet:
         return out
 
     def loop(self):
-        handlers = {"status": self.status, "start": self.start, "stop": self.stop}
+        handlers = {"status": self.status, "start": self.start, "stop": self.stop, "patience": self.patience}
         phase, next_tick, begun = 0, time.monotonic(), time.monotonic()
         while True:
             now = time.monotonic()

@@ -40,8 +40,9 @@ def command(name, number, *args, stream=0):
 class Publisher:
     """Feed it what the server sends; `out` collects what is to be sent; `publishing` says when media may flow."""
 
-    def __init__(self, address, application, stream):
-        self.address, self.application, self.stream = address, application, stream
+    def __init__(self, address, application, stream, impatient=False):
+        """`impatient`: media is sent right after publish, whatever the server says of it, as many cameras do."""
+        self.address, self.application, self.stream, self.impatient = address, application, stream, impatient
         self.out = bytearray(b"\x03" + struct.pack(">II", 0, 0) + os.urandom(1528))
         self.buffer = bytearray()
         self.phase = "handshake"
@@ -118,7 +119,9 @@ class Publisher:
             stream_id = int(struct.unpack(">d", body[-8:])[0])
             self.out += command("publish", 3, None, self.stream, "live", stream=stream_id)
             self.stream_id = stream_id
-            self.phase = "publish"
+            self.phase = "publishing" if self.impatient else "publish"
+        elif self.phase == "publishing":
+            pass
         elif b"_error" in body[:12] or b"NetStream.Publish.BadName" in body:
             raise RtmpError(f"server refused {self.phase}")
         elif self.phase == "publish" and b"NetStream.Publish.Start" in body:

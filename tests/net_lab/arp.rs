@@ -14,20 +14,21 @@ use standin::types::{BootTime, MacAddr};
 use crate::lab::*;
 
 #[test]
-fn a_probe_is_answered_and_leaves_no_trace_in_the_cache() {
+fn a_question_from_our_own_address_is_answered() {
     let Some(lab) = lab() else { return };
     lab.standby.block_on(|| async {
         let netlink = Netlink::open().unwrap();
         let (_, mac) = interface(&netlink, "s0").await;
         let arp = ArpSocket::open("s0").unwrap();
-        arp.send(&ArpFrame::probe(mac, CAMERA, None)).unwrap();
+        arp.send(&ArpFrame::request(mac, OWN, CAMERA, None))
+            .unwrap();
         let reply = arp.recv().await.unwrap();
         assert_eq!(
             (reply.op, reply.spa, reply.tha),
             (ArpOp::Reply, CAMERA, mac)
         );
         assert!(!reply.is_receipt(VIP.addr, mac));
-        arp.send(&ArpFrame::probe(mac, CAMERA, Some(reply.sha)))
+        arp.send(&ArpFrame::request(mac, OWN, CAMERA, Some(reply.sha)))
             .unwrap();
         assert_eq!(arp.recv().await.unwrap().spa, CAMERA, "unicast too");
         assert_eq!(arp.drops().unwrap(), 0);
@@ -173,7 +174,9 @@ fn the_arp_socket_sleeps_while_the_link_is_down_and_hears_again_after() {
         let (_, mac) = interface(&netlink, "s0").await;
         let arp = ArpSocket::open("s0").unwrap();
         lab.standby.sh("ip link set s0 down");
-        let err = arp.send(&ArpFrame::probe(mac, CAMERA, None)).unwrap_err();
+        let err = arp
+            .send(&ArpFrame::request(mac, OWN, CAMERA, None))
+            .unwrap_err();
         assert!(
             err.to_string().contains("s0: the interface is down"),
             "{err}"

@@ -123,7 +123,8 @@ pub fn first_round(announcer: &mut Announcer, arp: &ArpSocket) {
 
 /// Asks the camera and waits for its answer: it has read everything that was sent before.
 pub async fn settled(arp: &ArpSocket, mac: MacAddr) {
-    arp.send(&ArpFrame::probe(mac, CAMERA, None)).unwrap();
+    arp.send(&ArpFrame::request(mac, OWN, CAMERA, None))
+        .unwrap();
     loop {
         let frame = arp.recv().await.unwrap();
         if frame.op == ArpOp::Reply && frame.tpa.is_unspecified() {

@@ -21,6 +21,8 @@ pub(super) fn detect(
         suspect_after,
         confirm_probes,
         confirm_interval,
+        false_death,
+        confirm_limit,
         service_interval,
         service_timeout,
         service_failures,
@@ -36,6 +38,7 @@ pub(super) fn detect(
         ("probe-interval", probe_interval, (ms(20), ms(10_000))),
         ("suspect-after", suspect_after, (ms(50), ms(60_000))),
         ("confirm-interval", confirm_interval, (ms(10), ms(5_000))),
+        ("confirm-limit", confirm_limit, (ms(500), ms(60_000))),
         ("service-interval", service_interval, (ms(200), ms(60_000))),
         ("service-timeout", service_timeout, (ms(50), ms(30_000))),
         ("switch-poll", switch_poll, (ms(50), ms(60_000))),
@@ -44,6 +47,13 @@ pub(super) fn detect(
     ];
     for (name, value, limits) in durations {
         range::duration(&key(name), value, limits, check);
+    }
+    if !(1e-12..=0.01).contains(&false_death) {
+        check.error(
+            &key("false-death"),
+            format!("{false_death:e} is out of range: it is the probability of a false takeover for each suspicion"),
+            "from 1e-12 to 0.01",
+        );
     }
     let numbers = [
         ("confirm-probes", confirm_probes, (1, 50)),

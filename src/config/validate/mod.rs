@@ -5,6 +5,7 @@ mod detect;
 mod fence;
 mod names;
 mod node;
+mod pace;
 mod peer;
 mod port_takeover;
 mod range;
@@ -57,6 +58,7 @@ pub(super) fn validate(file: File, around: &Surroundings, check: &mut Check<'_>)
             secret::read(check, &s.key, &s.path, s.what);
         }
     }
+    pace::notice(&peers, check);
     let complete = peers.len() == file.peer.len() && switches.len() == file.switch.len();
     complete.then(|| Config {
         node,

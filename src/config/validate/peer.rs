@@ -65,10 +65,10 @@ pub(super) fn peer(
     let moved = moved.map(|t| port_takeover::port_takeover(&at, t, peer, file, around, check));
     let cameras = check.origin.resolve(&peer.verify.cameras);
     if !cameras.is_file() {
-        check.error(
+        check.error_for_now(
             &key("verify.cameras"),
             format!("there is no camera inventory at {}", cameras.display()),
-            "a CSV file: name,address,mac,stream",
+            "a CSV file: name,address,mac,stream".to_owned(),
         );
     }
     Some(Peer {
@@ -108,6 +108,16 @@ fn the_address(
     check: &mut Check<'_>,
 ) {
     let addr = vip.addr;
+    if vip.prefix == 32 {
+        check.error(
+            key,
+            format!(
+                "{vip} is a network of one address: nobody is asked in it, and no camera is in it"
+            ),
+            "the address with the prefix length of the cameras' network, such as /24",
+        );
+        return;
+    }
     let host_bits = u32::MAX.checked_shr(u32::from(vip.prefix)).unwrap_or(0);
     let host = u32::from(addr) & host_bits;
     if addr.is_loopback() || addr.is_multicast() || addr.is_unspecified() || addr.is_broadcast() {
@@ -180,7 +190,10 @@ fn the_leg(
         check.warn(
             &key,
             format!("this machine has no interface `{interface}` now"),
-            format!("it has {}", names.join(", ")),
+            format!(
+                "it has {}; without this one the daemon does not start",
+                names.join(", ")
+            ),
         );
         return;
     };
@@ -188,7 +201,7 @@ fn the_leg(
         check.warn(
             &key,
             format!("`{interface}` has no address of its own in the network of {vip}"),
-            "witnesses are asked from our own address: without one there is no automatic takeover",
+            "witnesses are asked from our own address: without one the daemon does not start (`standin check` fails then)",
         );
     }
     if peer.mac.is_some() && peer.mac == leg.mac {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Looked;
 use crate::daemon::clock;
 use crate::daemon::hub::Input;
+use crate::daemon::owed::Owed;
 use crate::daemon::run_loop::{Loop, PeerRun};
 use crate::takeover::state::State;
 use crate::types::{BootTime, MacAddr, PortRef};
@@ -33,12 +34,18 @@ impl Loop {
             let every = if unknown { RETRY } else { CONFIRM };
             let (fencing, tx) = (p.hands.fencing.clone(), self.shared.tx.clone());
             if let Some(mac) = alive {
+                let owed = Owed::new(&tx, [Input::Ports(i, Vec::new())]);
                 self.shared.slow.spawn(async move {
-                    let _ = tx.send(Input::Ports(i, fencing.look(mac).await));
+                    let looked = fencing.look(mac).await;
+                    owed.paid();
+                    let _ = tx.send(Input::Ports(i, looked));
                 });
             } else if unknown && !fencing.found().is_empty() {
+                let owed = Owed::new(&tx, [Input::Ports(i, Vec::new())]);
                 self.shared.slow.spawn(async move {
-                    let _ = tx.send(Input::Ports(i, fencing.confirm_kept().await));
+                    let looked = fencing.confirm_kept().await;
+                    owed.paid();
+                    let _ = tx.send(Input::Ports(i, looked));
                 });
             } else {
                 continue;

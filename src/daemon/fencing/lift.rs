@@ -11,7 +11,7 @@ use crate::daemon::{quarantine, saving};
 use crate::switch::unfence::{Lift, unfence};
 use crate::switch::{Admin, Switch};
 use crate::takeover::event::Outcome;
-use crate::types::PortRef;
+use crate::types::{Epoch, PortRef};
 
 /// A level that was not written is only looked at, for this long: its switch may be dead, and nothing hangs on it.
 const LOOK: Duration = Duration::from_secs(2);
@@ -89,6 +89,19 @@ impl Fencing {
                 self.marks.lifted(i);
             }
         }
+    }
+
+    /// The highest epoch in a tag of this machine on a port of the fence.
+    pub async fn tagged_epoch(&self) -> Option<Epoch> {
+        let mut highest = None;
+        for level in self.levels.iter().filter(|l| l.fence.quarantine.is_none()) {
+            let ports: Vec<&str> = level.fence.ports.iter().map(String::as_str).collect();
+            let states = level.switch.ports(&ports).await.unwrap_or_default();
+            let ours = states.into_iter().filter_map(|p| p.tag);
+            let ours = ours.filter(|t| t.node == self.node).map(|t| t.epoch);
+            highest = highest.max(ours.max());
+        }
+        highest
     }
 
     /// The ports of the levels that are, or may be, in place, with what lifts them.

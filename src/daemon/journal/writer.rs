@@ -6,19 +6,24 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::file::{numbered, sync_dir};
-use super::{Entry, Job, LOST, Limits, Record, STATE, line};
+use super::{Entry, Job, LOST, Limits, Record, STATE, clock, line, opening};
 
 /// Lines that share one `fdatasync` at most.
 const GROUP: usize = 256;
 
+/// A disk that refused is asked again after this.
+const AGAIN: Duration = Duration::from_secs(1);
+
 pub(super) struct Writer {
-    pub file: File,
+    /// `None`: it could not be opened yet.
+    pub file: Option<File>,
     /// Bytes of the file that are whole lines.
     pub length: u64,
     pub path: PathBuf,
@@ -31,8 +36,13 @@ pub(super) struct Writer {
     pub limits: Limits,
     pub lost: Arc<AtomicU64>,
     pub error: Arc<Mutex<Option<String>>>,
+    /// When the group that is being written was begun, microseconds of `CLOCK_BOOTTIME`; 0: none is.
+    pub busy: Arc<AtomicU64>,
+    /// The last state of each peer that the disk refused: written as soon as it takes anything, or a journal that is
+    /// written again would still say what was before.
+    pub unsaved: BTreeMap<String, Record>,
     /// As long as this thread may write, nobody else may.
-    pub _lock: Arc<File>,
+    pub lock: Option<File>,
 }
 
 impl Writer {
@@ -40,17 +50,35 @@ impl Writer {
     pub fn run(mut self, jobs: &Receiver<Job>) {
         let mut reported = 0;
         let mut rotate_at = self.limits.rotate_at;
-        while let Ok(first) = jobs.recv() {
-            let mut group = vec![first];
-            group.extend(jobs.try_iter().take(GROUP - 1));
+        loop {
+            let refused = self.file.is_none() || !self.unsaved.is_empty();
+            let first = match refused {
+                false => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                true => jobs.recv_timeout(AGAIN),
+            };
+            let group: Vec<Job> = match first {
+                Ok(first) => [first]
+                    .into_iter()
+                    .chain(jobs.try_iter().take(GROUP - 1))
+                    .collect(),
+                Err(RecvTimeoutError::Timeout) => Vec::new(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            let began = clock::now();
+            self.busy.store(began.0.max(1), Ordering::Relaxed);
+            if let Err(e) = self.reopen() {
+                self.note(Err(e));
+            }
             let lost = self.lost.load(Ordering::Relaxed);
             let first_number = self.next;
             let mut lines: Vec<Record> = Vec::with_capacity(group.len() + 1);
             if lost > reported {
-                let at = group[0].entry.at;
                 let said = json!({ "lost": lost - reported });
-                let entry = Entry::new(at, "", LOST, said);
+                let entry = Entry::new(began, "", LOST, said);
                 lines.push(self.record(entry));
+            }
+            for (_, old) in std::mem::take(&mut self.unsaved) {
+                lines.push(self.renumbered(old));
             }
             let mut tickets = Vec::with_capacity(group.len());
             for Job { entry, done } in group {
@@ -61,6 +89,8 @@ impl Writer {
             match &written {
                 Ok(()) => reported = lost,
                 Err(_) => {
+                    let states = lines.into_iter().filter(|l| l.kind == STATE);
+                    self.unsaved = states.map(|l| (l.peer.clone(), l)).collect();
                     // Numbers without lines would read as damage of the next file's order; give them out again.
                     self.next = first_number;
                     self.lost.fetch_add(tickets.len() as u64, Ordering::Relaxed);
@@ -70,6 +100,7 @@ impl Writer {
                 ticket.send_replace(Some(written.is_ok()));
             }
             self.note(written);
+            self.busy.store(0, Ordering::Relaxed);
             if self.length >= rotate_at {
                 let rotated = self.rotate();
                 // A rotation that failed is tried again later, not with every line.
@@ -89,11 +120,40 @@ impl Writer {
             seq,
             boot_id: self.boot_id.clone(),
             boot_us: entry.at,
-            wall: entry.wall,
+            wall: clock::wall_text_of(entry.wall),
             node: self.node.clone(),
             peer: entry.peer,
-            kind: entry.kind,
-            data: entry.data,
+            kind: entry.kind.to_owned(),
+            data: (entry.data)(),
+        }
+    }
+
+    fn renumbered(&mut self, mut record: Record) -> Record {
+        record.seq = self.next;
+        self.next += 1;
+        record
+    }
+
+    /// A journal that could not be opened at the start is opened as soon as the disk lets it be.
+    fn reopen(&mut self) -> io::Result<()> {
+        if self.file.is_some() {
+            return Ok(());
+        }
+        match opening::open_again(&self.path, self.lock.take()) {
+            Ok((lock, file, replay)) => {
+                let last = replay.records.last().map_or(0, |r| r.seq);
+                self.next = self.next.max(last + 1);
+                self.length = replay.length;
+                (self.lock, self.file) = (Some(lock), Some(file));
+                if let Some(damage) = replay.damage {
+                    tracing::error!("{damage}");
+                }
+                Ok(())
+            }
+            Err((lock, e)) => {
+                self.lock = lock;
+                Err(io::Error::other(e))
+            }
         }
     }
 
@@ -108,13 +168,19 @@ impl Writer {
                 states.push((record.peer.clone(), line));
             }
         }
-        let done = self
-            .file
+        let Some(file) = &mut self.file else {
+            let said = self.error.lock().unwrap_or_else(PoisonError::into_inner);
+            return Err(io::Error::other(said.clone().unwrap_or_default()));
+        };
+        if text.is_empty() {
+            return Ok(());
+        }
+        let done = file
             .write_all(text.as_bytes())
-            .and_then(|()| self.file.sync_data());
+            .and_then(|()| file.sync_data());
         if let Err(e) = done {
             // Half a line in the middle of the file would cost all that is written after it.
-            self.file.set_len(self.length)?;
+            file.set_len(self.length)?;
             return Err(e);
         }
         self.length += text.len() as u64;
@@ -156,7 +222,7 @@ impl Writer {
         }
         fs::rename(&old, numbered(&self.path, 1))?;
         fs::rename(&new, &self.path)?;
-        self.file = file;
+        self.file = Some(file);
         self.length = text.len() as u64;
         match self.path.parent().map(sync_dir) {
             Some(Err(e)) => Err(io::Error::other(e)),

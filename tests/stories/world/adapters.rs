@@ -1,15 +1,14 @@
 //! The adapters' answers: what each action and each step of a machine does to the world, and when it says so.
 
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use standin::takeover::action::{Action, Run};
-use standin::takeover::event::{Event, Outcome, Witness};
+use standin::takeover::event::{Event, Outcome};
 use standin::takeover::step::Step;
 use standin::types::Attempt;
 
 use super::switch::SwitchMode;
-use super::{MS, Said, What, World};
+use super::{MS, Place, Said, What, World};
 
 impl World {
     pub(super) fn perform(&mut self, i: usize, life: u32, action: Action) {
@@ -18,9 +17,10 @@ impl World {
             self.record.push((self.now, i, Said::Action(name)));
         }
         match action {
-            Action::ArpProbe { to } => self.arp_probe(i, to),
+            Action::ArpProbe { to } => self.ask_vip(i, to),
             Action::Ping => {
-                if self.hears(i, 1 - i) && self.answers(1 - i) {
+                let reached = self.hears(i, 1 - i) && self.answers(1 - i);
+                if reached && self.pings && self.answered() {
                     self.to(i, MS, Event::Pong);
                 }
             }
@@ -39,14 +39,8 @@ impl World {
                 let delay = if self.switch_answers() { 5 } else { 200 };
                 self.after(delay * MS, What::Poll(i, life));
             }
-            Action::AskWitnesses => {
-                if self.on_data(i) {
-                    for n in 0..self.cameras.min(8) {
-                        let camera = Ipv4Addr::new(192, 168, 1, n);
-                        self.to(i, MS, Event::Witness(Witness::Camera(camera)));
-                    }
-                }
-            }
+            Action::LookForPeer { .. } => self.look_for_peer(i),
+            Action::AskWitnesses => self.ask_witnesses(i, 8),
             Action::Run(run) => self.start(i, life, run),
             Action::Cancel { step, attempt } => {
                 let late = self.switch == SwitchMode::Late && step == Step::Fence;
@@ -167,7 +161,7 @@ impl World {
             }
             Step::Fence => {
                 let ignored = self.switch == SwitchMode::AcknowledgesAndIgnores;
-                self.hosts[peer].fenced |= !ignored;
+                self.hosts[peer].fenced |= !ignored && self.place != Place::Elsewhere;
                 self.carriers();
                 self.to(i, 0, Event::FenceSet { attempt });
                 let late = self.switch == SwitchMode::Late;
@@ -244,6 +238,8 @@ impl World {
         let set = match step {
             Step::Rewire => self.hosts[i].production,
             Step::Park => !self.hosts[i].production,
+            // The port that is shut reads shut, whoever is on it.
+            Step::Fence if self.place == Place::Elsewhere => true,
             _ => self.hosts[1 - i].fenced == (step == Step::Fence),
         };
         let is = set && self.switch_answers();
@@ -288,6 +284,7 @@ fn name_of(action: &Action) -> String {
         Action::Ping => "ping".to_owned(),
         Action::ProbeService => "probe-service".to_owned(),
         Action::PollPort => "poll-port".to_owned(),
+        Action::LookForPeer { .. } => "look-for-peer".to_owned(),
         Action::AskWitnesses => "ask-witnesses".to_owned(),
         Action::Run(run) => format!("run {}", run.step),
         Action::Cancel { step, .. } => format!("cancel {step}"),

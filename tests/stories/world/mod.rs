@@ -5,7 +5,9 @@
 mod adapters;
 mod checks;
 mod daemon;
+mod link;
 mod machines;
+mod placing;
 mod switch;
 mod wire;
 
@@ -13,13 +15,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use standin::takeover::Machine;
 use standin::takeover::action::Run;
-use standin::takeover::event::{Event, Outcome};
+use standin::takeover::event::{Asked, Event, Outcome};
 use standin::takeover::policy::Policy;
 use standin::takeover::step::Step;
 use standin::types::{Attempt, MacAddr};
 
 use crate::policies::mac_of;
 use daemon::Journal;
+use link::Asking;
+pub use link::Losses;
+pub use placing::{LEVEL, Place};
 pub use switch::SwitchMode;
 
 pub const MS: u64 = 1000;
@@ -58,6 +63,8 @@ pub struct Host {
     carrier_told: bool,
     ticks: BTreeMap<u64, u32>,
     pub healthy_for_release: bool,
+    /// When its port's link changed.
+    links: Vec<(u64, bool)>,
 }
 
 impl Host {
@@ -80,6 +87,7 @@ enum What {
     ReadBack(usize, u32),
     Beats,
     HoldersSpeak,
+    Chores,
     Expire(usize, u64),
     SwitchUp,
 }
@@ -97,6 +105,10 @@ pub struct World {
     pub hosts: Vec<Host>,
     pub switch: SwitchMode,
     switch_up: bool,
+    /// Where the switch has the machine that is to be fenced.
+    pub place: Place,
+    /// Which port the fence's is.
+    pub identity: String,
     /// Each change of a port's link is told by a notification.
     pub traps: bool,
     pub cameras: u8,
@@ -114,6 +126,14 @@ pub struct World {
     pub two_owners_allowed: u64,
     two_since: Option<u64>,
     handled: u64,
+    pub losses: Losses,
+    /// It answers pings.
+    pub pings: bool,
+    /// Every other frame of `a` that nobody asked for is left out too.
+    pub chatter: bool,
+    dice: u64,
+    asking: [Asking; 2],
+    asked: Option<Asked>,
     pub errors: Vec<String>,
 }
 
@@ -143,6 +163,7 @@ impl World {
             carrier_told: true,
             ticks: BTreeMap::new(),
             healthy_for_release: true,
+            links: Vec::new(),
         };
         let [a, b] = policies;
         let mut world = World {
@@ -150,6 +171,8 @@ impl World {
             hosts: vec![host(0, a), host(1, b)],
             switch: SwitchMode::Ok,
             switch_up: true,
+            place: Place::Here,
+            identity: "ge7 (ifIndex 7)".to_owned(),
             traps: false,
             cameras,
             third: false,
@@ -164,6 +187,12 @@ impl World {
             two_owners_allowed: 0,
             two_since: None,
             handled: 0,
+            losses: Losses::default(),
+            pings: true,
+            chatter: true,
+            dice: 1,
+            asking: [0, 1].map(|i| Asking::new(i, 200, cameras)),
+            asked: None,
             errors: Vec::new(),
         };
         for h in &mut world.hosts {
@@ -171,7 +200,13 @@ impl World {
         }
         world.after(0, What::Beats);
         world.after(HOLDER_SPEAKS / 3, What::HoldersSpeak);
+        world.after(MS, What::Chores);
         world
+    }
+
+    /// So many ARP frames a second may leave each host.
+    pub fn budget(&mut self, per_second: u32, cameras: u8) {
+        self.asking = [0, 1].map(|i| Asking::new(i, per_second, cameras));
     }
 
     fn after(&mut self, delay: u64, what: What) {
@@ -248,6 +283,12 @@ impl World {
             What::HoldersSpeak => {
                 self.holders_speak();
                 self.after(HOLDER_SPEAKS, What::HoldersSpeak);
+            }
+            What::Chores => {
+                for i in 0..2 {
+                    self.look_for_witnesses(i);
+                }
+                self.after(1000 * MS, What::Chores);
             }
             What::Expire(i, at) => {
                 if self.hosts[i].vip == Some(at) {

@@ -33,7 +33,7 @@ impl World {
 
     pub(super) fn holders_speak(&mut self) {
         for i in 0..2 {
-            if self.answers(i) {
+            if self.chatter && self.answers(i) && self.one_way() {
                 self.frame_from(i);
             }
         }
@@ -86,7 +86,7 @@ impl World {
                 interval: Some(Duration::from_micros(BEAT_EVERY)),
                 fence_timeout: Some(m.policy().fence_timeout),
             };
-            if self.hears(i, 1 - i) {
+            if self.hears(i, 1 - i) && self.one_way() {
                 self.to(1 - i, MS, Event::Beat(beat.clone()));
             }
             let mgmt = self.hosts[i].mgmt && self.hosts[1 - i].mgmt && !self.parted;

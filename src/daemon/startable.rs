@@ -1,0 +1,23 @@
+//! What keeps the daemon from starting here, found by doing what a start does: `standin check` asks it.
+
+use super::opening::{open_interface, open_leg};
+use crate::config::Peer;
+use crate::net::netlink::Netlink;
+
+/// Opens the interfaces of `peer` as a start does, and lets them go again; in words what they are.
+///
+/// # Errors
+///
+/// What a start would say before it ends.
+pub async fn open_legs(peer: &Peer) -> Result<String, String> {
+    let netlink = Netlink::open().map_err(|e| e.to_string())?;
+    let mut interfaces = Vec::new();
+    let opened = open_interface(&netlink, peer, &mut interfaces).await;
+    opened.map_err(|e| e.to_string())?;
+    if let Some(t) = &peer.port_takeover {
+        let opened = open_leg(&netlink, peer, &t.interface, &mut interfaces).await;
+        opened.map_err(|e| e.to_string())?;
+    }
+    let names: Vec<&str> = interfaces.iter().map(|i| i.name.as_str()).collect();
+    Ok(format!("{} can be used", names.join(" and ")))
+}
