@@ -118,6 +118,7 @@ mod tests {
                     })
                     .collect(),
             ),
+            macs_unread: None,
         }
     }
 

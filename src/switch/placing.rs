@@ -158,7 +158,7 @@ impl Switch {
             let Some(port) = &neighbour.if_name else {
                 continue;
             };
-            if ports.contains(&port.as_str()) {
+            if ports.iter().any(|p| self.target().same_port(p, port)) {
                 let how = "it says so by LLDP".to_owned();
                 return Ok(Placing::Here {
                     how,
