@@ -119,6 +119,7 @@ mod tests {
                     })
                     .collect(),
             ),
+            macs_unread: None,
         }
     }
 
