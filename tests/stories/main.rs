@@ -62,6 +62,8 @@ stories! {
     another_machine_on_another_port_is_never_the_peer,
     both_of_a_pair_lose_their_power,
     cameras_stay_away,
+    claim_anyway_on_a_confirmed_port,
+    claim_anyway_wants_a_confirmed_port,
     claim_anyway_wants_the_port_down,
     forty_per_cent_are_lost_and_pings_are_not_answered,
     forty_per_cent_are_lost_both_ways_and_nobody_is_taken,
