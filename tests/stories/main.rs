@@ -68,6 +68,8 @@ stories! {
     both_of_a_pair_lose_their_power,
     both_of_a_pair_would_fence_each_other,
     cameras_stay_away,
+    claim_anyway_on_a_confirmed_port,
+    claim_anyway_wants_a_confirmed_port,
     claim_anyway_wants_the_port_down,
     nobody_owns_it_and_a_person_is_told_under_hold,
     forty_per_cent_are_lost_and_pings_are_not_answered,
