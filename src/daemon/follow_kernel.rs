@@ -23,8 +23,6 @@ use crate::net::netlink::Netlink;
 use crate::net::watch::{NetEvent, Watch};
 use crate::takeover::action::Level;
 use crate::takeover::event::{Event, Outcome};
-use crate::takeover::state::State;
-use crate::takeover::verdict::Verified;
 use crate::types::{BootTime, MacAddr};
 
 /// Everything is read again this often, whether the kernel said something or not.
