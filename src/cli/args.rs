@@ -97,6 +97,9 @@ pub enum Command {
     Verify(super::verify::VerifyArgs),
     /// Plays a journal back through the decisions, and says whether they would be the same today
     Replay(ReplayArgs),
+    /// What a person knows of a peer's fence
+    #[command(subcommand)]
+    Fence(FenceCommand),
     /// What a person decides about a peer machine
     #[command(subcommand)]
     Peer(PeerCommand),
@@ -191,6 +194,27 @@ pub struct ReportArgs {
 pub struct ReplayArgs {
     /// A journal, such as /var/lib/standin/journal.jsonl.
     pub journal: PathBuf,
+}
+
+/// `standin fence`
+#[derive(Clone, Debug, Subcommand)]
+pub enum FenceCommand {
+    /// Says that the fence's ports are the peer's, whatever the switch's tables say
+    ///
+    /// For a switch that tells no MAC addresses, or wrong ones. Follow the cable first: a fence on the wrong port leaves
+    /// two machines with one address. It is journaled with who said it and when, and void as soon as the port's name,
+    /// ifIndex or description, or the place in the tables, is another.
+    Confirm(ConfirmArgs),
+}
+
+/// `standin fence confirm`
+#[derive(Clone, Debug, Args)]
+pub struct ConfirmArgs {
+    /// NAME of a [peer.NAME] in the configuration.
+    pub name: String,
+    /// Only this level, as `status` names it, such as core:p-prim.
+    #[arg(long)]
+    pub level: Option<String>,
 }
 
 /// `standin peer`

@@ -89,7 +89,7 @@ pub async fn fill_in(config: &mut Config, switches: &BTreeMap<String, Switch>) -
 }
 
 /// The daemon's status; `None` where none answers.
-fn status(config: &Config) -> Option<Value> {
+pub(super) fn status(config: &Config) -> Option<Value> {
     let request = Request::new("status", None, json!({}));
     let replies = control::call(&config.node.socket, &request, Some(PATIENCE)).ok()?;
     replies.flatten().find_map(|reply| match reply {

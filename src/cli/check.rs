@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use super::auto;
 use super::common::{say, say_json, with_config};
 use super::exit::ExitCode;
+use super::placement::{self, Said};
+use super::switch::plan::own_macs;
 use crate::config::{Config, Peer};
 use crate::daemon::moving::{self, Where};
 use crate::daemon::{privilege, startable, switches, two_legs};
@@ -57,6 +59,14 @@ pub fn run(path: &Path, offline: bool, as_json: bool) -> ExitCode {
                 }
                 for peer in config.peers.values() {
                     forwards(peer, &built, &mut lines).await;
+                }
+                for line in placement::look(&config, &built, &own_macs().await, None).await {
+                    let what = format!("place of {} for {}", line.about, line.peer);
+                    match line.result {
+                        Said::Ok(text) => lines.add(&what, Ok(text)),
+                        Said::Warning(text) => lines.warn(&what, text),
+                        Said::Failed(text) => lines.add(&what, Err(text)),
+                    }
                 }
                 for (name, switch) in &built {
                     reach(&config, name, switch, &mut lines).await;
@@ -170,6 +180,13 @@ async fn reach(config: &Config, name: &str, switch: &Switch, lines: &mut Lines) 
             )),
         ),
         Err(e) => return lines.add(&what, Err(e.to_string())),
+    }
+    if config.fence_ports().any(|(_, p)| p.switch == *name) {
+        let what = format!("forwarding table of {name}");
+        lines.add(&what, Ok(switch.ageing().await.map_or_else(
+            || "it does not tell after which time it forgets an address (dot1dTpAgingTime)".to_owned(),
+            |s| format!("an address is forgotten {s} s after its last frame: for so long an entry on another port refutes a fence"),
+        )));
     }
     let target = switch.target();
     let lists = [

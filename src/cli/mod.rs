@@ -6,6 +6,7 @@ mod check;
 mod common;
 pub mod exit;
 mod orders;
+mod placement;
 mod plan;
 mod profile;
 mod replay;
@@ -21,7 +22,7 @@ use std::io::Write;
 use clap::Parser;
 
 pub use args::{Cli, Command};
-use args::{OnOff, PeerCommand};
+use args::{FenceCommand, OnOff, PeerCommand};
 use exit::ExitCode;
 pub use run::log_to;
 
@@ -74,6 +75,9 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Command::Replay(args) => replay::run(&args.journal, json),
         Command::Switch(command) => switch::run(config, &command, json),
         Command::Profile(command) => profile::run(&command, json),
+        Command::Fence(FenceCommand::Confirm(args)) => {
+            orders::confirm_fence(config, &args.name, args.level.as_deref(), json)
+        }
         Command::Peer(PeerCommand::Reset(args)) => orders::peer_reset(config, &args.name, json),
     }
 }

@@ -91,6 +91,42 @@ pub fn peer_reset(config: &Path, name: &str, as_json: bool) -> ExitCode {
     }
 }
 
+/// Says that the fence of a peer is on the right port.
+pub fn confirm_fence(config: &Path, name: &str, level: Option<&str>, as_json: bool) -> ExitCode {
+    // Under sudo the person is who called it.
+    let person = ["SUDO_USER", "LOGNAME", "USER"].into_iter();
+    let by = person
+        .filter_map(|v| std::env::var(v).ok())
+        .find(|v| !v.is_empty());
+    let args = json!({ "by": by.unwrap_or_else(|| "a person".to_owned()), "level": level });
+    match ask(
+        &socket_of(config),
+        "fence-confirm",
+        Some(name),
+        args,
+        as_json,
+    ) {
+        Ok(answer) if as_json => {
+            say_json(&answer);
+            ExitCode::Ok
+        }
+        Ok(answer) => {
+            for level in answer["placement"].as_array().into_iter().flatten() {
+                let text = |field: &str| level[field].as_str().unwrap_or("-").to_owned();
+                say(&format!(
+                    "{name}: {} ({}) is {}: {}",
+                    text("level"),
+                    text("identity"),
+                    text("state"),
+                    text("detail")
+                ));
+            }
+            ExitCode::Ok
+        }
+        Err(code) => code,
+    }
+}
+
 /// Orders a planned takeover or a release, and waits for its end unless `no_wait`.
 pub fn order(config: &Path, command: &str, name: &str, no_wait: bool, as_json: bool) -> ExitCode {
     let socket = socket_of(config);

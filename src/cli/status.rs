@@ -159,7 +159,36 @@ fn peer_lines(p: &Value) {
             say(&format!("  fence on  {}", found(level)));
         }
     }
+    for level in p["placement"].as_array().into_iter().flatten() {
+        say(&format!("  fence on  {}", placed(level)));
+    }
     say(&format!("  next      {}", advice(p)));
+}
+
+/// Whether a fence is on the peer, in one line.
+fn placed(level: &Value) -> String {
+    let text = |v: &Value| v.as_str().unwrap_or("?").to_owned();
+    let name = text(&level["level"]);
+    match level["state"].as_str() {
+        Some("confirmed") => {
+            let ago = level["confirmed_s_ago"].as_u64().unwrap_or(0);
+            format!("{name}, confirmed {ago} s ago: {}", text(&level["detail"]))
+        }
+        Some("misplaced") => format!(
+            "{name}: NOT on the peer, not used: {}",
+            text(&level["detail"])
+        ),
+        Some("unconfirmed") => {
+            format!("{name}: unconfirmed, the switch tells no MAC addresses")
+        }
+        _ => format!("{name}: not confirmed yet, not used by itself"),
+    }
+}
+
+/// True if the fence is known to be on another port than the peer's.
+fn misplaced(p: &Value) -> bool {
+    let mut levels = p["placement"].as_array().into_iter().flatten();
+    levels.any(|l| l["state"] == "misplaced")
 }
 
 /// An automatic fence, in one line.
@@ -191,6 +220,9 @@ fn advice(p: &Value) -> String {
     match p["state"].as_str().unwrap_or("") {
         "standby" if fence_missing(p) => format!(
             "without its port there is no fence, and no takeover: name the ports of peer.{name}.fence"
+        ),
+        "standby" | "suspect" if misplaced(p) => format!(
+            "the fence would shut the wrong port, so nothing is taken over: correct the ports of peer.{name}.fence or the cable, or, if they are right, `standin fence confirm {name}`"
         ),
         "standby" => "nothing to do".to_owned(),
         "held" if p["hold_of"].as_str() == Some("the other node") => format!(

@@ -1,11 +1,14 @@
 //! What a person must know: what the cores tell and what the daemon sees by itself goes to the log through here, and
 //! what stands is shown by `status`.
 
+use std::collections::BTreeMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
 use serde_json::{Value, json};
 
 use super::run_loop::Loop;
 use crate::takeover::action::{Alert, Level};
-use crate::takeover::alarm::Alarms;
+use crate::takeover::alarm::{Alarms, REMIND};
 use crate::types::BootTime;
 
 /// Logs one alert; `peer` is empty where it is about the whole machine.
@@ -14,6 +17,38 @@ pub fn log(peer: &str, alert: &Alert) {
         Level::Info => tracing::info!(%peer, "{}", alert.text),
         Level::Warning => tracing::warn!(%peer, "{}", alert.text),
         Level::Critical => tracing::error!(%peer, "{}", alert.text),
+    }
+}
+
+/// Changes of state that were said, by peer and words: when, and how often since.
+static SAID: LazyLock<Mutex<BTreeMap<String, (BootTime, u32)>>> = LazyLock::new(Mutex::default);
+/// So many different ones are remembered.
+const REMEMBERED: usize = 256;
+
+/// Logs a change of state. The same one over and over (an isolated standby is suspicious twice a second) is one line, and
+/// then one a minute with how often it was.
+pub fn log_change(now: BootTime, peer: &str, text: String) {
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    if said.len() >= REMEMBERED {
+        said.retain(|_, (at, _)| now.since(*at) < REMIND);
+    }
+    let key = format!("{peer} {text}");
+    match said.get_mut(&key) {
+        Some((at, times)) if now.since(*at) < REMIND => {
+            *times += 1;
+            tracing::debug!(%peer, "{text}");
+        }
+        Some((at, times)) => {
+            match *times {
+                0 => tracing::info!(%peer, "{text}"),
+                n => tracing::info!(%peer, "{text} (and {n} times more since it was last said)"),
+            }
+            (*at, *times) = (now, 0);
+        }
+        None => {
+            tracing::info!(%peer, "{text}");
+            said.insert(key, (now, 0));
+        }
     }
 }
 

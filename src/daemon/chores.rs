@@ -12,8 +12,9 @@ use super::two_legs;
 use crate::detect::rtmp::{self, From};
 use crate::takeover::state::State;
 
-/// Who is on the peer's ports is read again this often while it is healthy, in chores.
-const IDENTIFY_EVERY: u64 = 60;
+/// All that is learned on the peer's ports is read again this often while it is healthy, in chores: it takes a walk of
+/// the forwarding table. Whether the peer is there is looked at more often, by single rows (`takeover::placement`).
+const IDENTIFY_EVERY: u64 = 300;
 
 /// snmpEngineBoots is read this often, in chores; sysUpTime comes with every poll of the port.
 const BOOTS_EVERY: u64 = 5;

@@ -2,24 +2,28 @@
 
 mod lift;
 mod locating;
+mod placing;
 mod ports;
 mod read_each;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
 pub use self::locating::Located;
+use self::placing::Urgent;
+pub use self::placing::level_name;
 use super::auto::{Auto, usable, with_found};
 use super::quarantine;
 use super::saving;
 use super::standing::{Marks, StandingLevel};
 use crate::config;
 use crate::switch::{
-    Admin, FenceError, FencePort, FenceProgress, FenceRequest, FenceTag, Oper, PortIdentity,
-    Switch, fence, read_fence,
+    FenceError, FencePort, FenceProgress, FenceRequest, FenceTag, Oper, PortIdentity, Switch,
+    fence, read_fence,
 };
 use crate::takeover::event::{FenceRead, Outcome};
 use crate::types::{Epoch, MacAddr, PortRef};
@@ -37,6 +41,12 @@ pub struct Fencing {
     pub(super) made: u64,
     /// Ports that are never found to be the peer's: our parked one.
     pub(super) never: Vec<PortRef>,
+    /// A fence is under way: looks at the switch stop after the request that is on its way.
+    pub(super) urgent: Arc<AtomicU32>,
+    /// When the port numbers of a switch were last found to be right, by its name.
+    pub(super) numbered: Arc<Mutex<BTreeMap<String, Instant>>>,
+    /// Aggregates that consist of the ports of a level alone, as last seen: by the level's name.
+    pub(super) aggregates: Arc<Mutex<BTreeMap<String, String>>>,
     /// Which levels are, or may be, in place.
     pub(super) marks: Marks,
     /// Levels in place on switches that the configuration does not have any more.
@@ -46,6 +56,8 @@ pub struct Fencing {
 /// One level. Where its ports are found by itself, `fence.ports` has them as soon as they are known.
 #[derive(Clone)]
 pub(super) struct Level {
+    /// As the core calls it, whatever its ports are by now.
+    pub name: String,
     pub switch: Switch,
     pub fence: config::Fence,
     pub auto: Auto,
@@ -81,6 +93,7 @@ impl Fencing {
             .iter()
             .filter_map(|f| {
                 Some(Level {
+                    name: level_name(f),
                     switch: switches.get(&f.switch)?.clone(),
                     fence: f.clone(),
                     auto: Auto::new(f.auto),
@@ -93,6 +106,9 @@ impl Fencing {
             own_macs,
             made: MADE.fetch_add(1, Ordering::Relaxed),
             never: Vec::new(),
+            urgent: Arc::default(),
+            aggregates: Arc::default(),
+            numbered: Arc::default(),
             marks: Marks::default(),
             orphans: Vec::new(),
         }
@@ -117,19 +133,31 @@ impl Fencing {
         self
     }
 
-    /// Sets the fence: the first level that can be proven wins. `on_set` is called when a SET was answered.
+    /// Sets the fence: the first level that can be proven wins, of those that may be used (empty: all). `on_set` is called
+    /// when a SET was answered.
     pub async fn set(
         &self,
         epoch: Epoch,
         peer_mac: Option<MacAddr>,
         known: &BTreeMap<PortRef, PortIdentity>,
+        (allowed, in_spite_of): (&[String], &[String]),
         on_set: impl Fn() + Clone + Send + 'static,
     ) -> Outcome {
+        let _urgent = Urgent::begin(&self.urgent);
         let mut whys = Vec::new();
         let mut refused = !self.levels.is_empty();
-        for (i, level) in self.levels.iter().enumerate() {
+        // Of a fence in place that is another than the file's, the core has no names: it is ours already.
+        let ours = !self.levels.iter().any(|l| allowed.contains(&l.name));
+        let may = |l: &Level| ours || allowed.contains(&l.name);
+        for (i, level) in self.levels.iter().enumerate().filter(|(_, l)| may(l)) {
             match self
-                .set_level((i, level), epoch, peer_mac, known, on_set.clone())
+                .set_level(
+                    (i, level),
+                    epoch,
+                    peer_mac,
+                    (known, in_spite_of),
+                    on_set.clone(),
+                )
                 .await
             {
                 Ok(how) => return Outcome::Done(how),
@@ -156,13 +184,17 @@ impl Fencing {
         (i, level): (usize, &Level),
         epoch: Epoch,
         peer_mac: Option<MacAddr>,
-        known: &BTreeMap<PortRef, PortIdentity>,
+        (known, in_spite_of): (&BTreeMap<PortRef, PortIdentity>, &[String]),
         on_set: impl Fn() + Send + 'static,
     ) -> Result<String, (String, bool)> {
         let known = &with_found(level, known);
         usable(level, peer_mac).await.map_err(|why| (why, false))?;
         if let Some(vlans) = level.fence.quarantine {
-            let (who, on) = ((peer_mac, self.own_macs.as_slice()), &level.switch);
+            let counted = self.counted_as_fenced(level, in_spite_of);
+            let (who, on) = (
+                (peer_mac, self.own_macs.as_slice(), counted.as_slice()),
+                &level.switch,
+            );
             let on_set = || {
                 self.marks.set(i);
                 on_set();
@@ -190,7 +222,7 @@ impl Fencing {
             peer_mac,
             vlan: None,
             own_macs: self.own_macs.clone(),
-            aggregates: Vec::new(),
+            aggregates: self.counted_as_fenced(level, in_spite_of),
             tag: FenceTag {
                 node: self.node.clone(),
                 epoch,
@@ -341,30 +373,6 @@ impl Fencing {
             Some(format!("switch {}: {news}", l.switch.target().name))
         });
         news.collect()
-    }
-
-    /// Who is on each port while all is healthy; ports that cannot be read are left out.
-    pub async fn identities(&self) -> BTreeMap<PortRef, PortIdentity> {
-        let mut out = BTreeMap::new();
-        for level in &self.levels {
-            for port in &level.fence.ports {
-                // Only a port that is in use shows who is on it.
-                let Ok(state) = level.switch.port(port).await else {
-                    continue;
-                };
-                if state.admin != Admin::Up || state.oper != Oper::Up {
-                    continue;
-                }
-                if let Ok(identity) = level.switch.identity(port).await {
-                    let at = PortRef {
-                        switch: level.fence.switch.clone(),
-                        port: port.clone(),
-                    };
-                    out.insert(at, identity);
-                }
-            }
-        }
-        out
     }
 
     /// True if a switch has learned `mac` on one of the fence's ports.

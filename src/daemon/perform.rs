@@ -176,6 +176,7 @@ impl Hands {
             }
             Action::ProbeService => self.probe_service(interface, shared),
             Action::PollPort => self.poll_port(shared),
+            Action::LookForPeer { mac } => self.look_for_peer(mac, shared),
             Action::AskWitnesses => self.ask_witnesses(now, interface),
             Action::Run(run) => self.run(now, run, ticket.cloned(), interfaces, shared),
             Action::Cancel { step, attempt } => self.tasks.stop(step, attempt),
@@ -220,7 +221,7 @@ impl Hands {
             }
             Action::Alert(alert) => alarms::log(&self.name, &alert),
             Action::Changed { from, to, why } => {
-                tracing::info!(peer = %self.name, "{from} -> {to}: {why}");
+                alarms::log_change(now, &self.name, format!("{from} -> {to}: {why}"));
             }
         }
     }
@@ -261,17 +262,7 @@ impl Hands {
                     steps::start_service(&service).await
                 });
             }
-            Step::Fence => {
-                let (fencing, known) = (self.fencing.clone(), self.identities.clone());
-                let (tx, me, epoch, mac) = (shared.tx.clone(), self.me, run.epoch, run.peer_mac);
-                self.tasks.spawn(slow, step, attempt, async move {
-                    durable(ticket).await;
-                    let told = move || {
-                        let _ = tx.send(Input::Event(me, Event::FenceSet { attempt }));
-                    };
-                    fencing.set(epoch, mac, &known, told).await
-                });
-            }
+            Step::Fence => self.set_fence(run, ticket, slow, shared),
             Step::Claim if self.parked.is_some() => {
                 self.claim_parked(&run, ticket, interface, shared)
             }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::fencing::level_name;
 use crate::config::{self, AliveElsewhere, Config, Kind, Peer, ServiceDead, Start};
 use crate::takeover::policy::{Detect, Policy, React, Unproven};
 use crate::types::MacAddr;
@@ -57,6 +58,7 @@ pub fn policy(config: &Config, peer: &Peer, own_mac: MacAddr) -> Policy {
             config::Unproven::ClaimAnyway => Unproven::ClaimAnyway(peer.policy.claim_anyway_after),
         },
         fence: !peer.fence.is_empty(),
+        levels: peer.fence.iter().map(level_name).collect(),
         fence_timeout: peer.fence.iter().map(|f| f.timeout).sum(),
         refence_within: REFENCE_WITHIN,
         lifetime: peer.address.lifetime,

@@ -20,7 +20,7 @@ pub async fn set(
     switch: &Switch,
     level: &config::Fence,
     vlans: Quarantine,
-    (peer, own): (Option<MacAddr>, &[MacAddr]),
+    (peer, own, counted): (Option<MacAddr>, &[MacAddr], &[String]),
     known: &BTreeMap<PortRef, PortIdentity>,
     on_set: impl Fn(),
 ) -> Result<String, (String, bool)> {
@@ -51,7 +51,7 @@ pub async fn set(
         }
     }
     if let Some(mac) = peer {
-        absent(switch, level, vlans, mac, end).await?;
+        absent(switch, (level, counted), vlans, mac, end).await?;
         done.push(format!("{mac} is not in VLAN {}", vlans.production.0));
     }
     Ok(done.join(", "))
@@ -60,7 +60,7 @@ pub async fn set(
 /// The peer's MAC must be gone from production, or be an old entry of a port that is quarantined.
 async fn absent(
     switch: &Switch,
-    level: &config::Fence,
+    (level, counted): (&config::Fence, &[String]),
     vlans: Quarantine,
     mac: MacAddr,
     end: Instant,
@@ -70,7 +70,13 @@ async fn absent(
             Err(e) => e.to_string(),
             Ok(places) => {
                 // Number 0 is "the switch itself" or "not known": no place that a frame can come from.
-                let on_it = |p: &FdbEntry| level.ports.iter().any(|at| switch.is_on(p, at));
+                let on_it = |p: &FdbEntry| {
+                    level
+                        .ports
+                        .iter()
+                        .chain(counted)
+                        .any(|at| switch.is_on(p, at))
+                };
                 let elsewhere = places.iter().find(|p| p.port_number != 0 && !on_it(p));
                 match elsewhere {
                     None => return Ok(()),

@@ -10,6 +10,7 @@ use super::journal::Record;
 use super::standing::Standing;
 use crate::takeover::Machine;
 use crate::takeover::event::{FenceRead, Recovered};
+use crate::takeover::placement::Place;
 use crate::takeover::state::{Grounds, Phase, State};
 use crate::takeover::verdict::Verified;
 use crate::types::{BootTime, Epoch, MacAddr, PortRef, Vip, VlanId};
@@ -64,6 +65,9 @@ pub struct Kept {
     /// Those of them that were found rather than named, and how.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub found: Vec<auto::Kept>,
+    /// Whether its ports were confirmed to be the peer's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<Place>,
     /// The same with its levels, and which of them are, or may be, in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standing: Option<Standing>,
@@ -115,6 +119,7 @@ impl Default for Kept {
             interface: None,
             flapping: Default::default(),
             standing: None,
+            places: Vec::new(),
         }
     }
 }
@@ -206,6 +211,7 @@ impl Kept {
             interface: None,
             quarantined: Vec::new(),
             found: found.to_vec(),
+            places: machine.placement().places().cloned().collect(),
             standing: None,
         }
     }
@@ -279,6 +285,7 @@ pub fn recovered(kept: Option<(Kept, bool)>, seen: Seen, now: BootTime) -> Recov
         healthy: kept.healthy && same_boot,
         boot_started: if same_boot { kept.boot_started } else { now },
         hold: kept.hold,
+        places: kept.places,
         hold_here: kept.hold_here,
         peer_hold: kept.peer_hold,
         flapping: kept.flapping,
@@ -310,6 +317,7 @@ mod tests {
             interface: None,
             quarantined: Vec::new(),
             found: Vec::new(),
+            places: Vec::new(),
             standing: None,
         }
     }

@@ -162,6 +162,7 @@ impl Recorder {
                 | Action::Ping
                 | Action::ProbeService
                 | Action::PollPort
+                | Action::LookForPeer { .. }
                 | Action::AskWitnesses
                 | Action::Cancel { .. }
                 | Action::Renew { .. }

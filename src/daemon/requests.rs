@@ -35,6 +35,7 @@ impl Loop {
             "takeover" => peer.and_then(|i| self.order(i, Order::Takeover)),
             "release" => peer.and_then(|i| self.order(i, Order::Release)),
             "hold" => peer.map(|_| json!({})),
+            "fence-confirm" => peer.and_then(|i| self.confirm_fence(i, &ask.args)),
             "peer-reset" => peer.map(|i| {
                 if let Some(beats) = &mut self.beats {
                     beats.forget(i);

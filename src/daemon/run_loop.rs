@@ -211,6 +211,9 @@ impl Loop {
             Input::Ports(peer, looked) => self.ports_looked(peer, looked),
             Input::Identities(peer, identities) => {
                 if let Some(p) = self.peers.get_mut(peer) {
+                    // A port that is no more in the fence is forgotten; one that shows nobody keeps who was there.
+                    let ports = p.hands.fencing.ports();
+                    p.hands.identities.retain(|at, _| ports.contains(at));
                     p.hands.identities.extend(identities);
                 }
             }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::auto::{self, Auto};
-use super::fencing::{Fencing, Level};
+use super::fencing::{Fencing, Level, level_name};
 use super::record::Kept;
 use crate::config::{self, Quarantine};
 use crate::switch::Switch;
@@ -259,18 +259,20 @@ fn level(file: &Fencing, kept: &StandingLevel, found: &[auto::Kept], switch: &Sw
         .iter()
         .find(|k| k.switch == kept.switch && kept.ports == [k.found.port.clone()]);
     let searched = near.is_some_and(|l| l.auto != Auto::Off);
+    let fence = config::Fence {
+        switch: kept.switch.clone(),
+        ports: kept.ports.clone(),
+        auto: searched,
+        quarantine: kept.vlans(),
+        // A description that the file expects of other ports says nothing about these.
+        alias: same.and_then(|l| l.fence.alias.clone()),
+        persist: near.is_some_and(|l| l.fence.persist),
+        timeout: near.map_or(TIMEOUT, |l| l.fence.timeout),
+    };
     Level {
+        name: level_name(&fence),
         switch: switch.clone(),
-        fence: config::Fence {
-            switch: kept.switch.clone(),
-            ports: kept.ports.clone(),
-            auto: searched,
-            quarantine: kept.vlans(),
-            // A description that the file expects of other ports says nothing about these.
-            alias: same.and_then(|l| l.fence.alias.clone()),
-            persist: near.is_some_and(|l| l.fence.persist),
-            timeout: near.map_or(TIMEOUT, |l| l.fence.timeout),
-        },
+        fence,
         auto: match known {
             Some(known) if searched => Auto::Known(Box::new(known.clone())),
             _ if searched => Auto::kept_from_before(),

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use super::beats::{HEARD, Heard};
 use super::fencing::Fencing;
+use super::first_read::{FirstRead, Read};
 use super::follow_kernel::{Follower, follow};
 use super::hub::{Input, Tx};
 use super::interfaces::Interface;
@@ -30,13 +31,10 @@ use crate::switch::Switch;
 use crate::takeover::Machine;
 use crate::takeover::action::Level;
 use crate::takeover::alarm::Alarms;
-use crate::takeover::event::{Event, FenceRead};
+use crate::takeover::event::Event;
 use crate::takeover::state::Phase;
 use crate::types::{BootTime, IfIndex, MacAddr};
 use crate::verify::Inventory;
-
-/// The switch is waited for this long at the start, before its fences count as unknown.
-const FIRST_READ: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Everything that was opened and read before the loop starts.
 pub struct Parts {
@@ -130,12 +128,39 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
     let mut peers = Vec::new();
     let boot_id = clock::boot_id();
     let routes = Arc::new(Routes::default());
-    for (me, peer) in config.peers.values().enumerate() {
+    let mut begun = Vec::new();
+    for peer in config.peers.values() {
         let at = open_interface(&netlink, peer, &mut interfaces).await?;
         let serving = match &peer.port_takeover {
             Some(t) => open_leg(&netlink, peer, &t.interface, &mut interfaces).await?,
             None => at,
         };
+        let kept = record::last(&records, &peer.name, &boot_id);
+        let mut fencing = Fencing::new(
+            &config.node.name,
+            &peer.fence,
+            &switches,
+            vec![interfaces[at].mac, interfaces[serving].mac],
+        )
+        .but_not(peer.port_takeover.as_ref());
+        let (mut later, mut confirm) = (None, false);
+        match &kept {
+            Some((kept, _)) if kept.in_place() => {
+                let (name, standing) = (&peer.name, kept.standing());
+                let over = carry_over(name, fencing, &standing, &kept.found, &switches);
+                (fencing, later) = (over.fencing, over.later);
+            }
+            Some((kept, same_boot)) => {
+                fencing.recall(&kept.found, *same_boot);
+                confirm = true;
+            }
+            None => {}
+        }
+        let read = FirstRead::begin(fencing, confirm, &slow);
+        begun.push((at, serving, kept, later, read));
+    }
+    for ((me, peer), begun) in config.peers.values().enumerate().zip(begun) {
+        let (at, serving, kept, later, read) = begun;
         let interface = &interfaces[at];
         let inventory =
             inventories
@@ -145,27 +170,11 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
                     peer: peer.name.clone(),
                     source: "its cameras were not loaded".into(),
                 })?;
-        let kept = record::last(&records, &peer.name, &boot_id);
-        let mut fencing = Fencing::new(
-            &config.node.name,
-            &peer.fence,
-            &switches,
-            vec![interface.mac, interfaces[serving].mac],
-        )
-        .but_not(peer.port_takeover.as_ref());
-        let mut later = None;
-        match &kept {
-            Some((kept, _)) if kept.in_place() => {
-                let (name, standing) = (&peer.name, kept.standing());
-                let over = carry_over(name, fencing, &standing, &kept.found, &switches);
-                (fencing, later) = (over.fencing, over.later);
-            }
-            Some((kept, same_boot)) => {
-                fencing.recall(&kept.found, *same_boot);
-                fencing = confirmed(fencing, &slow).await;
-            }
-            None => {}
-        }
+        let Read {
+            fencing,
+            fence,
+            tagged,
+        } = read.end().await;
         let witnesses = witnesses(&config, peer, &inventory);
         let peer = Arc::new(peer.clone());
         let mut hands = Hands::new(
@@ -203,7 +212,13 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
             return Err(adapter(&peer)(faults.join("; ").into()));
         }
         let spoke = may_have_spoken(&peer, parked, kept.as_ref()).await?;
-        let found = look(&netlink, legs, (&peer, spoke), &fencing, damaged, &slow).await?;
+        let found = Seen {
+            tagged,
+            journal_lost: damaged,
+            address_here: address_here(&netlink, legs.1, (&peer, spoke)).await?,
+            carrier: legs.0.carrier && legs.1.carrier,
+            fence,
+        };
         hands.adopt = found.address_here;
         if let Some((kept, _)) = &kept {
             recorder.resume(kept);
@@ -335,56 +350,15 @@ async fn may_have_spoken(
     Ok(Some(false))
 }
 
-/// What the journal has of ports that are to be found, confirmed; not for longer than the switch is waited for.
-async fn confirmed(mut fencing: Fencing, slow: &Handle) -> Fencing {
-    let ask = fencing.clone();
-    let asked = slow
-        .spawn(async move { tokio::time::timeout(FIRST_READ, ask.confirm_kept()).await })
-        .await;
-    if let Ok(Ok(answers)) = asked {
-        for answer in answers {
-            fencing.adopt(answer, &[], clock::now());
-        }
-    }
-    fencing
-}
-
-/// What kernel and switch say now.
-async fn look(
+/// True if the VIP is on our interface, and ours.
+async fn address_here(
     netlink: &Netlink,
-    (listening, serving): (&Interface, &Interface),
+    serving: &Interface,
     (peer, spoke): (&Peer, Option<bool>),
-    fencing: &Fencing,
-    journal_lost: bool,
-    slow: &Handle,
-) -> Result<Seen, StartError> {
+) -> Result<bool, StartError> {
     let state = address::read_back(netlink, IfIndex(serving.index), peer.vip.addr).await;
-    let address_here = state
-        .map_err(|e| adapter(peer)(Box::new(e)))?
-        .is_some_and(|a| spoke.unwrap_or(a.ours));
-    let (fencing, tagged) = (fencing.clone(), fencing.clone());
-    let read = slow.spawn(async move { tokio::time::timeout(FIRST_READ, fencing.read()).await });
-    let fence = match read.await {
-        Ok(Ok(read)) => read,
-        Ok(Err(_)) | Err(_) => FenceRead::Unknown,
-    };
-    let tagged = match fence {
-        FenceRead::Present => {
-            let read =
-                slow.spawn(
-                    async move { tokio::time::timeout(FIRST_READ, tagged.tagged_epoch()).await },
-                );
-            read.await.ok().and_then(Result::ok).flatten()
-        }
-        FenceRead::Absent | FenceRead::Foreign | FenceRead::Unknown => None,
-    };
-    Ok(Seen {
-        tagged,
-        journal_lost,
-        address_here,
-        carrier: listening.carrier && serving.carrier,
-        fence,
-    })
+    let state = state.map_err(|e| adapter(peer)(Box::new(e)))?;
+    Ok(state.is_some_and(|a| spoke.unwrap_or(a.ours)))
 }
 
 /// The channel into the loop.

@@ -1,13 +1,17 @@
 //! What `standin status` says. Field names are documented in README.md and kept.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::alarms;
 use super::clock;
 use super::conflicts;
 use super::holding;
+use super::placing;
 use super::run_loop::Loop;
 use super::traps;
+use crate::report::fence_of_flow;
 use crate::takeover::Machine;
 use crate::takeover::flow::{Flow, Progress};
 use crate::takeover::state::State;
@@ -25,6 +29,9 @@ pub struct About {
     pub persist: Vec<bool>,
 }
 
+/// A port that was read longer ago is not shown as it was then.
+const STALE: Duration = Duration::from_secs(5);
+
 /// The status of everything.
 pub fn status(l: &Loop) -> Value {
     let now = clock::now();
@@ -36,7 +43,7 @@ pub fn status(l: &Loop) -> Value {
             let m = &p.machine;
             let e = m.evidence();
             let why = match m.state() {
-                State::Suspect(s) => Some(s.why.to_string()),
+                State::Suspect(s) => Some(m.words_of(s.why)),
                 State::Halted { why } => Some(why.clone()),
                 State::Taking(t) => held_up(&t.flow, now),
                 State::Standby
@@ -56,6 +63,13 @@ pub fn status(l: &Loop) -> Value {
             let ago = |t: BootTime| now.since(t).as_millis() as u64;
             let interface = &l.interfaces[p.interface];
             let (expected, back) = m.cameras();
+            // A fence that stands although nobody owns the address: halted, held, or still on the way.
+            let stands = m.ownership().is_none() && p.hands.fencing.marks.any();
+            // The port is polled while the peer is watched; what was read before it was fenced is no news.
+            let port_up = e.port_up.and_then(|(up, at)| match now.since(at) < STALE {
+                true => Some(up),
+                false => m.fence_words().filter(|w| *w == "proven").map(|_| false),
+            });
             json!({
                 "name": p.hands.name,
                 "state": m.label(),
@@ -67,9 +81,10 @@ pub fn status(l: &Loop) -> Value {
                 "epoch": m.epoch(),
                 "owner": m.ownership().is_some(),
                 "grounds": m.ownership().map(|o| o.grounds),
-                "fence": m.fence_words(),
+                "fence": m.fence_words().or_else(|| stands.then(|| fence_of_flow(m))),
                 "fence_read_ms_ago": m.ownership().and(m.looks().fence_read()).map(ago),
                 "conflict": conflicts::shown(m, now),
+                "placement": placing::told(m),
                 "fence_ports": p.hands.fencing.told(),
                 "fence_survives_switch_reboot": l.about.persist.get(i),
                 "verdict": verdict,
@@ -83,7 +98,7 @@ pub fn status(l: &Loop) -> Value {
                     "healthy_since_boot": e.healthy,
                     "vip_answered_ms_ago": e.vip_at.map(ago),
                     "heartbeat_ms_ago": e.beat_at.map(ago),
-                    "port_up": e.port_up.map(|(up, _)| up),
+                    "port_up": port_up,
                     "switch_silent": p.switch_fault.is_some(),
                     "switch_fault": p.switch_fault,
                     "service_ok_ms_ago": e.service_ok.map(ago),

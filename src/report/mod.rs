@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::takeover::Machine;
 use crate::takeover::flow::Progress;
 use crate::takeover::state::{Grounds, State};
+use crate::takeover::step::Step;
 use crate::takeover::verdict::Verified;
 use crate::types::BootTime;
 
@@ -86,6 +87,23 @@ pub enum ReportError {
     },
 }
 
+/// What the step says of the fence where nobody owns the address (yet): `proven` or `unclear`.
+pub fn fence_of_flow(machine: &Machine) -> &'static str {
+    let step = machine.flow().map(|f| f.get(Step::Fence));
+    match step {
+        Some(Progress::Done { .. }) => "proven",
+        Some(
+            Progress::Waiting
+            | Progress::Running { .. }
+            | Progress::Stopping { .. }
+            | Progress::Pausing { .. }
+            | Progress::Failed { .. }
+            | Progress::Skipped,
+        )
+        | None => "unclear",
+    }
+}
+
 impl Report {
     /// Puts together what is known of `machine` now. `steps` are those of the last flow.
     pub fn of(
@@ -116,9 +134,12 @@ impl Report {
             }
         };
         let fence = match machine.ownership().map(|o| o.grounds) {
+            Some(Grounds::Fenced) if !machine.fence_confirmed() => "shut, unconfirmed",
             Some(Grounds::Fenced) => "proven",
             Some(Grounds::Yielded | Grounds::Vacant) => "none",
-            Some(Grounds::Unfenced) | None => "unclear",
+            Some(Grounds::Unfenced) => "unclear",
+            // Halted, or on the way: what the step itself says.
+            None => fence_of_flow(machine),
         };
         let mode = if machine.policy().pair {
             "pair"

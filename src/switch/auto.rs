@@ -13,6 +13,8 @@ use super::credentials::Listed;
 use super::error::SwitchError;
 use super::guard::HOST_MACS;
 use super::neighbours::{Neighbour, neighbours};
+use super::numbering::misread;
+use super::port::Oper;
 use super::port::PortIdentity;
 use super::profile::Transport;
 use crate::types::{BridgePort, IfIndex, MacAddr};
@@ -71,6 +73,18 @@ pub enum AutoError {
         /// The ports.
         ports: String,
         /// Why none of them is taken.
+        why: String,
+    },
+    /// It stands on a port that cannot be its. (Of a machine that is dying the same is seen.)
+    #[error("switch {switch}: {mac} is learned on {port}, {why}: name the port")]
+    Doubtful {
+        /// Name of the switch.
+        switch: String,
+        /// The machine's.
+        mac: MacAddr,
+        /// The port.
+        port: String,
+        /// Why it is not believed.
         why: String,
     },
     /// The port that was found before is not as it was.
@@ -185,6 +199,23 @@ pub async fn find(switch: &Switch, wanted: &Wanted) -> Result<FoundPort, AutoErr
             macs.len()
         );
         return Err(not_one(&all, why.as_str()));
+    }
+    let doubtful = |why: String| AutoError::Doubtful {
+        switch: switch.target().name.clone(),
+        mac,
+        port: port.clone(),
+        why,
+    };
+    if state.oper != Oper::Up {
+        let why = "which has no link, beside a machine that answers: the switch's table is misread";
+        return Err(doubtful(why.to_owned()));
+    }
+    // LLDP on the same port says that the numbers are right.
+    if told.is_empty() && state.bridge_port.is_some_and(|b| b.0 != state.if_index.0) {
+        let rows = switch.port_table().await?;
+        if let Some(why) = misread(&rows, &around) {
+            return Err(doubtful(format!("but {why}")));
+        }
     }
     let how = match (learned.is_empty(), told.is_empty()) {
         (false, false) => "its MAC address is learned there, and it says so by LLDP",

@@ -94,6 +94,11 @@ impl Map {
         self.names.get(&if_index).map(String::as_str)
     }
 
+    /// True if every bridge port has the number of its ifIndex.
+    pub fn is_numbered_alike(&self) -> bool {
+        self.base.iter().all(|(b, i)| b == i)
+    }
+
     /// The bridge port of an ifIndex.
     pub fn bridge_port(&self, if_index: u32) -> Option<u32> {
         self.base

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::client::Switch;
 use super::identify::{self, Fit, Marks};
 use super::neighbours::{Neighbour, neighbours};
+use super::numbering::misread;
 use super::ports::PortRow;
 use super::profile::Persistence;
 use super::snmp::SnmpError;
@@ -155,6 +156,23 @@ pub async fn preflight(switch: &Switch, ask: &Ask) -> Vec<Line> {
         table,
         neighbours: neighbours(switch).await,
     };
+    if !by_name {
+        let around = seen.neighbours.as_deref().unwrap_or_default();
+        lines.push(match misread(&seen.table, around) {
+            Some(why) => line(
+                "numbering",
+                Verdict::Failed,
+                why,
+                "a fence whose port is contradicted is not used",
+            ),
+            None => line(
+                "numbering",
+                Verdict::Ok,
+                "no address is learned on a port on which it cannot be",
+                "",
+            ),
+        });
+    }
     lines.extend(listed(switch, &seen.table));
     for asked in &ask.ports {
         port::look(switch, ask, asked, &seen, &mut lines).await;

@@ -25,6 +25,11 @@ pub enum Action {
     ProbeService,
     /// Read the peer's switch port; answered by `PeerPort` or `SwitchSilent`. One at a time.
     PollPort,
+    /// Look where the switches of the fence have the peer; answered by `PeerLookedFor`. One at a time.
+    LookForPeer {
+        /// Its MAC address.
+        mac: MacAddr,
+    },
     /// Ask a rotating sample of witnesses by unicast ARP from our own address; `Event::Asked` says which were asked.
     AskWitnesses,
     /// Start a step's task. Exactly one `StepEnded` answers it.
@@ -99,6 +104,12 @@ pub struct Run {
     pub peer_mac: Option<MacAddr>,
     /// How long the attempt may take.
     pub within: Duration,
+    /// For [`Step::Fence`]: the levels that may be used; empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<String>,
+    /// For [`Step::Fence`]: where the tables have the peer, and a person said that they are wrong.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub in_spite_of: Vec<String>,
 }
 
 /// A message for a person; the daemon sends it to the log, the journal and the alert sinks.

@@ -74,6 +74,7 @@ impl Machine {
         match self.own.as_ref()?.grounds {
             Grounds::Fenced | Grounds::Unfenced if self.fence_lost => Some("lost"),
             Grounds::Fenced if self.looks.stale() => Some("stale"),
+            Grounds::Fenced if !self.fence_confirmed() => Some("shut, unconfirmed"),
             Grounds::Fenced => Some("proven"),
             Grounds::Unfenced => Some("unclear"),
             Grounds::Yielded | Grounds::Vacant => None,

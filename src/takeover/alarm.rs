@@ -97,6 +97,16 @@ impl Machine {
         &self.alarms
     }
 
+    /// Something that happened once.
+    pub(super) fn alert(&mut self, level: Level, text: impl Into<String>) {
+        self.out.push(Action::Alert(Alert {
+            level,
+            text: text.into(),
+            key: None,
+            resolved: false,
+        }));
+    }
+
     /// Something that a person must know for as long as it lasts.
     pub(super) fn tell(&mut self, key: &str, level: Level, text: impl Into<String>) {
         let said = self.alarms.tell(self.seen, key, level, text);

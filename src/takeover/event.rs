@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::left::PortLeft;
+use super::placement::{Place, Sight};
 use super::state::{Grounds, Phase};
 use super::step::Step;
 use super::verdict::Verified;
@@ -106,6 +107,22 @@ pub enum Event {
     },
     /// A person's order.
     Order(Order),
+    /// Where the switches of the fence have the peer, as asked by `Action::LookForPeer`.
+    PeerLookedFor {
+        /// One for each level.
+        sights: Vec<Sight>,
+        /// Seconds since 1970.
+        wall_s: u64,
+    },
+    /// A person says that a level's ports are the peer's.
+    FenceConfirmed {
+        /// The level.
+        level: String,
+        /// Who says so.
+        by: String,
+        /// Seconds since 1970.
+        wall_s: u64,
+    },
 }
 
 /// How a step's task ended.
@@ -264,6 +281,9 @@ pub struct Recovered {
     pub flapping: bool,
     /// Carrier of our interface now.
     pub carrier: bool,
+    /// What was known of the fence's ports.
+    #[serde(default)]
+    pub places: Vec<Place>,
 }
 
 impl Recovered {
@@ -286,6 +306,7 @@ impl Recovered {
             peer_hold: false,
             flapping: false,
             carrier: true,
+            places: Vec::new(),
         }
     }
 }

@@ -115,6 +115,13 @@ impl Evidence {
         }
     }
 
+    /// The peer's MAC address is another from now on.
+    pub fn adopt(&mut self, mac: MacAddr, now: BootTime) {
+        self.pinned = Some(mac);
+        self.conflict = None;
+        self.vip_at = Some(now);
+    }
+
     /// Notes an echo reply. It carries no MAC, so it counts only while nobody else answers for the VIP.
     pub fn pong(&mut self, now: BootTime) -> bool {
         let ours = self.pinned.is_some() && self.last_vip_mac == self.pinned;

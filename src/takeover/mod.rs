@@ -16,11 +16,14 @@ pub mod flow;
 pub mod keeping;
 pub mod left;
 pub mod loss;
+mod newcomer;
 pub mod notice;
 mod observed;
 mod orders;
 mod outcome;
 mod parking;
+pub mod placement;
+mod placing;
 pub mod policy;
 mod probing;
 pub mod questions;
@@ -39,7 +42,7 @@ mod weighing;
 use serde::{Deserialize, Serialize};
 
 use crate::types::{Attempt, BootTime, Epoch};
-use action::{Action, Alert, Level};
+use action::Action;
 use event::Event;
 use evidence::Evidence;
 use policy::Policy;
@@ -91,6 +94,9 @@ pub struct Machine {
     /// What a person must know, until it is over.
     #[serde(default)]
     alarms: alarm::Alarms,
+    /// Whether the fence's ports are the peer's.
+    #[serde(default)]
+    placement: placement::Placement,
     /// What a takeover without ownership has left at the switch.
     #[serde(default)]
     left: left::Left,
@@ -181,6 +187,7 @@ impl Machine {
             told: None,
             refused: None,
             alarms: alarm::Alarms::default(),
+            placement: placement::Placement::default(),
             left: left::Left::default(),
             looks: keeping::Looks::default(),
             cameras: (0, 0),
@@ -206,14 +213,6 @@ impl Machine {
     /// The policy it was built with.
     pub fn policy(&self) -> &Policy {
         &self.policy
-    }
-
-    /// Replaces the policy (SIGHUP); the state stays.
-    pub fn set_policy(&mut self, policy: Policy) {
-        if policy.peer_mac.is_some() && policy.peer_mac != self.policy.peer_mac {
-            self.evidence.pinned = policy.peer_mac;
-        }
-        self.policy = policy;
     }
 
     /// The evidence.
@@ -292,6 +291,8 @@ impl Machine {
             } => self.step_ended(now, step, attempt, outcome),
             Event::Cameras { expected, back } => self.cameras_seen(now, expected, back),
             Event::Order(order) => self.order(now, order),
+            Event::PeerLookedFor { sights, wall_s } => self.places_seen(now, sights, wall_s),
+            Event::FenceConfirmed { level, by, wall_s } => self.confirmed_by(&level, &by, wall_s),
         }
         self.run_timers(now);
         std::mem::take(&mut self.out)
@@ -340,6 +341,7 @@ impl Machine {
             }
         }
         due.extend(self.park_due());
+        due.extend(self.placement_due());
         due.extend(self.left_due());
         if let Some(own) = &self.own {
             due.extend([own.renew, own.fence_check].into_iter().flatten());
@@ -366,17 +368,9 @@ impl Machine {
             }
         }
         self.park_timers(now);
+        self.placement_timers(now);
         self.left_timers(now);
         self.watch(now);
-    }
-
-    fn alert(&mut self, level: Level, text: impl Into<String>) {
-        self.out.push(Action::Alert(Alert {
-            level,
-            text: text.into(),
-            key: None,
-            resolved: false,
-        }));
     }
 
     fn become_state(&mut self, state: State, why: impl Into<String>) {

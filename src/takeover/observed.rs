@@ -80,6 +80,7 @@ impl Machine {
             self.hold = true;
             self.alert(Level::Critical, "another machine serves the VIP that was ours before the reboot: held, without the address; `standin hold NAME off` ends it");
         }
+        self.answerer_seen(now, mac);
         let conflict_before = self.evidence.in_conflict(now);
         if self.evidence.vip_seen(now, mac) {
             self.life_seen(now, Sign::Vip, "it answers ARP for the VIP");

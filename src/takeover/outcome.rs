@@ -88,7 +88,10 @@ impl Machine {
                     self.proven_again(now);
                 }
             }
-            Step::Claim => self.claimed(now),
+            Step::Claim => {
+                self.claimed(now);
+                self.silence_confirms(now);
+            }
             Step::Rewire => self.timeline.mark(Mark::Rewired, now),
             Step::Forward => self.timeline.mark(Mark::Forwarding, now),
             Step::Announce => self.timeline.mark(Mark::Announced, now),
@@ -158,6 +161,7 @@ impl Machine {
             && matches!(t.cause, Cause::Dead | Cause::Resumed | Cause::Suspended)
             && now >= quiet_from + after
             && port_down
+            && self.fence_confirmed()
             && self.evidence.witnessed(now, &self.policy.detect)
     }
 

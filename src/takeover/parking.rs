@@ -56,6 +56,8 @@ impl Machine {
             lifetime: None,
             peer_mac: self.evidence.pinned,
             within: step::timeout(Step::Park, &self.policy),
+            levels: Vec::new(),
+            in_spite_of: Vec::new(),
         }));
     }
 

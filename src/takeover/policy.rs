@@ -33,6 +33,10 @@ pub struct Policy {
     pub unproven: Unproven,
     /// False where no fence is configured for this peer (refused by `check` for automatic takeover).
     pub fence: bool,
+    /// The names of the fence's levels, in their order: whether their ports are the peer's is looked at. (Empty only in
+    /// what was recorded before that was done.)
+    #[serde(default)]
+    pub levels: Vec<String>,
     /// How long one attempt to prove the fence may take.
     pub fence_timeout: Duration,
     /// How long a lost fence may stay unproven while we own the address, before we give it up.

@@ -5,17 +5,28 @@
 use super::Machine;
 use super::action::{Action, Level};
 use super::event::{FenceRead, Recovered};
+use super::policy::Policy;
 use super::state::{Grounds, Phase, State};
 use super::timeline::Mark;
 use super::verdict::{Cause, Verified};
 use crate::types::{BootTime, Epoch};
 
 impl Machine {
+    /// Replaces the policy (SIGHUP); the state stays.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.placement.look_now(self.policy.levels != policy.levels);
+        if policy.peer_mac.is_some() && policy.peer_mac != self.policy.peer_mac {
+            self.evidence.pinned = policy.peer_mac;
+        }
+        self.policy = policy;
+    }
+
     pub(super) fn start(&mut self, now: BootTime, r: Recovered) {
         self.epoch = r.epoch;
         // A grant for this very epoch may still be open: what it leads to has the next one.
         self.claimed_epoch = Epoch(r.epoch.0.saturating_sub(1));
         self.hold = r.hold;
+        self.recall_places(r.places.clone());
         self.bound.here_only = r.hold_here;
         self.bound.peer = r.peer_hold;
         self.looks.restore_flapping(r.flapping);

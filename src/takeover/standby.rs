@@ -149,8 +149,13 @@ impl Machine {
 
     /// What keeps us from acting by ourselves. An order is a person's decision: only the burst may refuse it.
     fn forbidden(&self, now: BootTime, cause: Cause) -> Option<Why> {
+        // With the peer's consent, and where nobody has the VIP, nothing is fenced.
+        let asked = cause == Cause::Planned && self.policy.pair && self.evidence.beats(now);
+        let unplaced = self
+            .unplaced(cause)
+            .filter(|_| !asked && cause != Cause::Vacant);
         if cause == Cause::Planned {
-            None
+            unplaced
         } else if !self.evidence.carrier {
             Some(Why::NoCarrier)
         } else if self.held() {
@@ -164,7 +169,7 @@ impl Machine {
         } else if cause != Cause::Vacant && !self.evidence.grown_up(now, self.grace()) {
             Some(Why::Grace)
         } else {
-            None
+            unplaced
         }
     }
 
@@ -174,7 +179,10 @@ impl Machine {
                 State::Standby,
                 format!("takeover ordered, but refused: {why}"),
             );
-            let text = format!("takeover ordered, but refused: {why}; nothing was changed");
+            let text = format!(
+                "takeover ordered, but refused: {}; nothing was changed",
+                self.words_of(why)
+            );
             return self.alert(Level::Critical, text);
         }
         let again = matches!(&self.state, State::Suspect(s) if s.why == why);
@@ -202,13 +210,36 @@ impl Machine {
             | Why::Unasked
             | Why::Conflict
             | Why::AlertOnly
+            | Why::Misplaced
+            | Why::Unplaced
             | Why::Flapping
             | Why::Vacated => Level::Critical,
         };
         self.alert(
             level,
-            format!("the peer does not answer, and nothing is done: {why}"),
+            format!(
+                "the peer does not answer, and nothing is done: {}",
+                self.words_of(why)
+            ),
         );
+    }
+
+    /// Why nothing is done, with what a person needs to know beside it.
+    pub fn words_of(&self, why: Why) -> String {
+        match why {
+            Why::Misplaced | Why::Unplaced => format!("{why} ({})", self.unplaced_words()),
+            Why::Grace
+            | Why::Manual
+            | Why::OperatorHold
+            | Why::NoCarrier
+            | Why::Isolated
+            | Why::Conflict
+            | Why::AlertOnly
+            | Why::Flapping
+            | Why::Lossy
+            | Why::Unasked
+            | Why::Vacated => why.to_string(),
+        }
     }
 
     pub(super) fn confirming_timers(&mut self, now: BootTime) {

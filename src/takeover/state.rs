@@ -84,6 +84,10 @@ pub enum Why {
     Flapping,
     /// The peer is alive and says that it does not hold the VIP.
     Vacated,
+    /// The fence's ports are not the peer's.
+    Misplaced,
+    /// Nothing has confirmed that the fence's ports are the peer's.
+    Unplaced,
 }
 
 impl fmt::Display for Why {
@@ -99,6 +103,8 @@ impl fmt::Display for Why {
             Why::Conflict => "conflict: another machine answers for the VIP",
             Why::Flapping => "flapping: the VIP was given up twice within 10 minutes to a peer that could not be fenced; `standin takeover` orders it",
             Why::AlertOnly => "the policy for this verdict is alert",
+            Why::Misplaced => "the fence is not on the peer: its port is contradicted",
+            Why::Unplaced => "nothing has confirmed that the fence's port is the peer's",
             Why::Vacated => "the peer is alive and does not hold the VIP: it is the preferred node's to claim, or `standin takeover` orders it",
         })
     }

@@ -128,6 +128,16 @@ impl Machine {
             }
             let attempt = self.next_attempt();
             let within = step::timeout(step, &self.policy);
+            let levels = match &self.state {
+                State::Taking(t) if step == Step::Fence => self.fence_levels(t.cause),
+                State::Taking(_)
+                | State::Releasing(_)
+                | State::Standby
+                | State::Suspect(_)
+                | State::Confirming(_)
+                | State::Active { .. }
+                | State::Halted { .. } => Vec::new(),
+            };
             let grounds = (step == Step::Claim).then(|| self.claim_grounds());
             let run = Run {
                 step,
@@ -137,6 +147,8 @@ impl Machine {
                 lifetime: grounds.and_then(|g| self.lifetime(g)),
                 peer_mac: self.evidence.pinned,
                 within,
+                in_spite_of: self.placement.in_spite_of(&levels),
+                levels,
             };
             // The adapter has the deadline too; ours comes later, for an adapter that hangs.
             let deadline = now + within + Duration::from_millis(500);

@@ -14,3 +14,4 @@ mod levels;
 mod log;
 mod reload;
 mod site;
+mod startup;

@@ -25,6 +25,7 @@ import scenarios_input
 import scenarios_pair
 import scenarios_parked
 import scenarios_peers
+import scenarios_places
 import scenarios_ports
 import scenarios_served
 import scenarios_switch
@@ -34,7 +35,8 @@ import trial
 from scenarios_site import Failed, Site
 
 MODULES = (scenarios_takeover, scenarios_faults, scenarios_addresses, scenarios_input, scenarios_peers, scenarios_pair,
-           scenarios_switch, scenarios_ways, scenarios_parked, scenarios_ports, scenarios_served)
+           scenarios_switch, scenarios_ways, scenarios_parked, scenarios_ports, scenarios_served,
+           scenarios_places)
 BUGS = os.path.join(labrun.BASE, "BUGS.md")
 
 

@@ -40,6 +40,7 @@ pub fn policy(i: usize, pair: bool) -> Policy {
         alive_elsewhere: React::Takeover,
         unproven: Unproven::Hold,
         fence: true,
+        levels: Vec::new(),
         fence_timeout: ms(10_000),
         refence_within: ms(5000),
         lifetime: ms(10_000),

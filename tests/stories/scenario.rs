@@ -10,7 +10,7 @@ use standin::takeover::step::Step;
 
 use crate::expect::{Expect, shown};
 use crate::policies::policy;
-use crate::world::{Losses, MS, SwitchMode, World};
+use crate::world::{LEVEL, Losses, MS, Place, SwitchMode, World};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,6 +57,9 @@ struct Site {
     a_starts_ms: Option<u64>,
     b_starts_ms: Option<u64>,
     two_owners_up_to_ms: u64,
+    /// Whether the fence's port is the peer's is looked at.
+    places: bool,
+    place: Place,
 }
 
 impl Default for Site {
@@ -82,6 +85,8 @@ impl Default for Site {
             a_starts_ms: Some(0),
             b_starts_ms: Some(0),
             two_owners_up_to_ms: 0,
+            places: false,
+            place: Place::Here,
         }
     }
 }
@@ -113,6 +118,7 @@ struct Do {
     n: Option<u32>,
     switch: Option<SwitchMode>,
     step: Option<Step>,
+    place: Option<Place>,
 }
 
 pub fn nobody() -> Who {
@@ -166,6 +172,14 @@ enum What {
     Parted,
     Joined,
     UnhealthyForRelease,
+    /// The switch has the machine there from now on.
+    Place,
+    /// The port has another number from now on.
+    Renumbered,
+    /// Its network card is another, with another MAC address.
+    NewCard,
+    /// A person says that the fence's port is the peer's.
+    ConfirmFence,
     /// The named step takes `ms` until it does something.
     Slow,
     OrderTakeover,
@@ -236,6 +250,9 @@ impl Scenario {
             p.warm = site.warm;
             p.fence = site.fence;
             p.rewire = site.rewire;
+            if site.places {
+                p.levels = vec![LEVEL.to_owned()];
+            }
             if let Some(ms) = site.suspect_after_ms {
                 p.detect.suspect_after = Duration::from_millis(ms);
             }
@@ -254,6 +271,7 @@ impl Scenario {
         };
         let mut world = World::new([self.pair.then(|| of(0)), Some(of(1))], site.cameras);
         world.traps = site.traps;
+        world.place = site.place;
         world.seed(phase + 1);
         world.losses = Losses {
             out: site.loss_out,
@@ -339,6 +357,10 @@ impl Do {
             What::PluggedElsewhere => w.plug_elsewhere(i),
             What::ThirdAppears => w.third = true,
             What::ThirdGoes => w.third = false,
+            What::Place => w.place = self.place.expect("place is set"),
+            What::Renumbered => w.identity = "ge7 (ifIndex 8)".to_owned(),
+            What::NewCard => w.hosts[i].mac = standin::types::MacAddr([2, 0, 0, 0, 0, 0x77]),
+            What::ConfirmFence => w.person_confirms(i),
             What::Parted => w.parted = true,
             What::Joined => w.parted = false,
             What::UnhealthyForRelease => w.hosts[i].healthy_for_release = false,

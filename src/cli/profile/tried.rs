@@ -14,6 +14,8 @@ use crate::cli::exit::ExitCode;
 use crate::cli::switch::{plan_text, port_text, target_of, unreadable};
 use crate::daemon::switches::PROFILES;
 use crate::switch::change::plan_change;
+use crate::switch::neighbours::neighbours;
+use crate::switch::numbering::misread;
 use crate::switch::ports::PortRow;
 use crate::switch::profile::Transport;
 use crate::switch::recording::{LONGEST, Recording, compressed};
@@ -43,6 +45,8 @@ pub async fn run(args: &TryArgs, json: bool) -> Result<ExitCode, ExitCode> {
         .port_table()
         .await
         .map_err(|e| unreadable(&e, json))?;
+    let around = neighbours(&switch).await.unwrap_or_default();
+    let misread = misread(&rows, &around);
     let profile = &switch.target().profile;
     let (snmp, ssh) = (
         operations(profile, Transport::Snmp),
@@ -50,6 +54,9 @@ pub async fn run(args: &TryArgs, json: bool) -> Result<ExitCode, ExitCode> {
     );
     if !json {
         port_text(&rows).iter().for_each(|l| say(l));
+        if let Some(why) = &misread {
+            say(&format!("MISREAD: {why}"));
+        }
         say(&format!("operations by SNMP: {}", none_or(&snmp)));
         say(&format!("operations over SSH: {}", none_or(&ssh)));
     }
@@ -69,7 +76,7 @@ pub async fn run(args: &TryArgs, json: bool) -> Result<ExitCode, ExitCode> {
     }
     if json {
         say_json(
-            &json!({ "ok": true, "profile": profile.name, "ports": rows, "operations": { "snmp": snmp, "ssh": ssh }, "plans": plans }),
+            &json!({ "ok": true, "profile": profile.name, "ports": rows, "misread": misread, "operations": { "snmp": snmp, "ssh": ssh }, "plans": plans }),
         );
     }
     Ok(ExitCode::Ok)

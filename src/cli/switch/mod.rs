@@ -5,7 +5,7 @@ mod backup;
 mod identify;
 mod kept;
 mod list;
-mod plan;
+pub(super) mod plan;
 mod ports;
 mod preflight;
 mod reach;

@@ -12,6 +12,7 @@ use crate::cli::args::PreflightArgs;
 use crate::cli::auto;
 use crate::cli::common::{load_all_switches, refuse, say, say_json, table};
 use crate::cli::exit::ExitCode;
+use crate::cli::placement::{self, Said};
 use crate::config::Config;
 use crate::daemon::switches::{self, PROFILES};
 use crate::switch::preflight::{Ask, Line, PortAsk, Verdict, preflight};
@@ -99,16 +100,10 @@ async fn configured(
         );
         return Err(refuse(ExitCode::Usage, &told, json));
     }
-    let mut found = Vec::new();
-    if config
-        .peers
-        .values()
-        .any(|p| p.fence.iter().any(|f| f.auto))
-    {
-        let built = switches::build(&config, &secrets)
-            .map_err(|e| refuse(ExitCode::BadConfig, &e.to_string(), json))?;
-        found = auto::fill_in(&mut config, &built).await;
-    }
+    let built = switches::build(&config, &secrets)
+        .map_err(|e| refuse(ExitCode::BadConfig, &e.to_string(), json))?;
+    let found = auto::fill_in(&mut config, &built).await;
+    let places = placement::look(&config, &built, &ask.own_macs, args.peer.as_deref()).await;
     let names: Vec<String> = if args.all {
         config.switches.keys().cloned().collect()
     } else {
@@ -121,16 +116,37 @@ async fn configured(
         ports.extend(args.port.iter().map(|p| named_port(p)));
         let only = |f: &&auto::Found| args.peer.as_ref().is_none_or(|p| *p == f.peer);
         let here = found.iter().filter(|f| f.switch == *name).filter(only);
+        let places = places.iter().filter(|l| l.switch == *name);
         out.push((
             switch,
             Ask {
                 ports,
                 ..ask.clone()
             },
-            here.map(found_line).collect(),
+            here.map(found_line).chain(places.map(place_line)).collect(),
         ));
     }
     Ok(out)
+}
+
+/// Whether a fence is on the machine that is meant.
+fn place_line(line: &placement::Line) -> Line {
+    let (verdict, detail, todo) = match &line.result {
+        Said::Ok(text) => (Verdict::Ok, text, ""),
+        Said::Warning(text) => (Verdict::Warning, text, "look again while the peer answers"),
+        Said::Failed(text) => (
+            Verdict::Failed,
+            text,
+            "correct `ports` in [[peer.NAME.fence]], or the cable",
+        ),
+    };
+    Line {
+        check: "place",
+        port: Some(line.about.clone()),
+        verdict,
+        detail: detail.clone(),
+        todo: todo.to_owned(),
+    }
 }
 
 /// Which port an automatic fence would write.

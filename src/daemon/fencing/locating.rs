@@ -1,12 +1,14 @@
 //! Behind which port a machine is, in words for a person: what the forwarding tables say, and who LLDP says is there.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use super::Fencing;
 use crate::switch::credentials::Listed;
 use crate::switch::neighbours::neighbours;
-use crate::types::MacAddr;
+use crate::switch::{Admin, Oper, PortIdentity};
+use crate::types::{MacAddr, PortRef};
 
 /// LLDP tables are waited for this long: they only add a name.
 const LLDP_WITHIN: Duration = Duration::from_secs(2);
@@ -94,5 +96,29 @@ impl Fencing {
         let all = self.locate(mac).await;
         let words: Vec<String> = all.iter().map(Located::to_string).collect();
         (!words.is_empty()).then(|| words.join("; "))
+    }
+
+    /// Who is on each port while all is healthy; ports that cannot be read are left out.
+    pub async fn identities(&self) -> BTreeMap<PortRef, PortIdentity> {
+        let mut out = BTreeMap::new();
+        for level in &self.levels {
+            for port in &level.fence.ports {
+                // Only a port that is in use shows who is on it.
+                let Ok(state) = level.switch.port(port).await else {
+                    continue;
+                };
+                if state.admin != Admin::Up || state.oper != Oper::Up {
+                    continue;
+                }
+                if let Ok(identity) = level.switch.identity(port).await {
+                    let at = PortRef {
+                        switch: level.fence.switch.clone(),
+                        port: port.clone(),
+                    };
+                    out.insert(at, identity);
+                }
+            }
+        }
+        out
     }
 }

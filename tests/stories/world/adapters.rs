@@ -8,7 +8,7 @@ use standin::takeover::step::Step;
 use standin::types::Attempt;
 
 use super::switch::SwitchMode;
-use super::{MS, Said, What, World};
+use super::{MS, Place, Said, What, World};
 
 impl World {
     pub(super) fn perform(&mut self, i: usize, life: u32, action: Action) {
@@ -39,6 +39,7 @@ impl World {
                 let delay = if self.switch_answers() { 5 } else { 200 };
                 self.after(delay * MS, What::Poll(i, life));
             }
+            Action::LookForPeer { .. } => self.look_for_peer(i),
             Action::AskWitnesses => self.ask_witnesses(i, 8),
             Action::Run(run) => self.start(i, life, run),
             Action::Cancel { step, attempt } => {
@@ -160,7 +161,7 @@ impl World {
             }
             Step::Fence => {
                 let ignored = self.switch == SwitchMode::AcknowledgesAndIgnores;
-                self.hosts[peer].fenced |= !ignored;
+                self.hosts[peer].fenced |= !ignored && self.place != Place::Elsewhere;
                 self.carriers();
                 self.to(i, 0, Event::FenceSet { attempt });
                 let late = self.switch == SwitchMode::Late;
@@ -237,6 +238,8 @@ impl World {
         let set = match step {
             Step::Rewire => self.hosts[i].production,
             Step::Park => !self.hosts[i].production,
+            // The port that is shut reads shut, whoever is on it.
+            Step::Fence if self.place == Place::Elsewhere => true,
             _ => self.hosts[1 - i].fenced == (step == Step::Fence),
         };
         let is = set && self.switch_answers();
@@ -281,6 +284,7 @@ fn name_of(action: &Action) -> String {
         Action::Ping => "ping".to_owned(),
         Action::ProbeService => "probe-service".to_owned(),
         Action::PollPort => "poll-port".to_owned(),
+        Action::LookForPeer { .. } => "look-for-peer".to_owned(),
         Action::AskWitnesses => "ask-witnesses".to_owned(),
         Action::Run(run) => format!("run {}", run.step),
         Action::Cancel { step, .. } => format!("cancel {step}"),

@@ -3,6 +3,7 @@
 use standin::takeover::Machine;
 use standin::takeover::action::Action;
 use standin::takeover::event::{Event, Order, Recovered};
+use standin::takeover::placement::Place;
 use standin::takeover::state::{Grounds, Phase};
 use standin::takeover::step::Step;
 use standin::takeover::verdict::Verified;
@@ -21,6 +22,7 @@ pub struct Journal {
     pinned: Option<MacAddr>,
     healthy: bool,
     hold: bool,
+    places: Vec<Place>,
     hold_here: bool,
     peer_hold: bool,
     boot: u32,
@@ -58,6 +60,7 @@ impl World {
                 pinned: j.pinned,
                 healthy: j.healthy && j.boot == h.boot,
                 hold: j.hold,
+                places: j.places.clone(),
                 hold_here: j.hold_here,
                 peer_hold: j.peer_hold,
                 carrier,
@@ -170,6 +173,7 @@ fn journal_of(old: Option<&Journal>, m: &Machine, actions: &[Action], boot: u32)
         pinned: m.evidence().pinned,
         healthy: m.evidence().healthy,
         hold: m.hold(),
+        places: m.placement().places().cloned().collect(),
         hold_here: m.hold() && !m.flags().hold,
         peer_hold: m.held_by_peer(),
         boot,

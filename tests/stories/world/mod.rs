@@ -7,6 +7,7 @@ mod checks;
 mod daemon;
 mod link;
 mod machines;
+mod placing;
 mod switch;
 mod wire;
 
@@ -23,6 +24,7 @@ use crate::policies::mac_of;
 use daemon::Journal;
 use link::Asking;
 pub use link::Losses;
+pub use placing::{LEVEL, Place};
 pub use switch::SwitchMode;
 
 pub const MS: u64 = 1000;
@@ -61,6 +63,8 @@ pub struct Host {
     carrier_told: bool,
     ticks: BTreeMap<u64, u32>,
     pub healthy_for_release: bool,
+    /// When its port's link changed.
+    links: Vec<(u64, bool)>,
 }
 
 impl Host {
@@ -101,6 +105,10 @@ pub struct World {
     pub hosts: Vec<Host>,
     pub switch: SwitchMode,
     switch_up: bool,
+    /// Where the switch has the machine that is to be fenced.
+    pub place: Place,
+    /// Which port the fence's is.
+    pub identity: String,
     /// Each change of a port's link is told by a notification.
     pub traps: bool,
     pub cameras: u8,
@@ -155,6 +163,7 @@ impl World {
             carrier_told: true,
             ticks: BTreeMap::new(),
             healthy_for_release: true,
+            links: Vec::new(),
         };
         let [a, b] = policies;
         let mut world = World {
@@ -162,6 +171,8 @@ impl World {
             hosts: vec![host(0, a), host(1, b)],
             switch: SwitchMode::Ok,
             switch_up: true,
+            place: Place::Here,
+            identity: "ge7 (ifIndex 7)".to_owned(),
             traps: false,
             cameras,
             third: false,

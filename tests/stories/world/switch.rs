@@ -56,6 +56,7 @@ impl World {
 
     pub fn set_cable(&mut self, i: usize, plugged: bool) {
         let changed = std::mem::replace(&mut self.hosts[i].cable, plugged) != plugged;
+        self.note_link(i);
         if self.traps && changed && self.switch_answers() {
             self.to(1 - i, MS, Event::PortHint);
         }

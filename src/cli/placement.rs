@@ -1,0 +1,151 @@
+//! Whether each fence is on the machine that is meant, for `check` and `preflight`: one look, while the peer answers.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::auto;
+use super::unfence::answered;
+use crate::config::{Config, Peer};
+use crate::daemon::fencing::level_name;
+use crate::switch::Switch;
+use crate::switch::placing::Placing;
+use crate::types::MacAddr;
+
+/// What is to be said of one level, or of the peer as a whole.
+pub struct Line {
+    /// Name of the peer.
+    pub peer: String,
+    /// Name of the switch.
+    pub switch: String,
+    /// The level, as `status` names it; or the switch.
+    pub about: String,
+    /// How it is.
+    pub result: Said,
+}
+
+/// How it is.
+pub enum Said {
+    /// As it should be.
+    Ok(String),
+    /// It works, and a person should know.
+    Warning(String),
+    /// A fence there would not be used, or would not be the peer's.
+    Failed(String),
+}
+
+/// Looks at every level of every peer's fence (of `only`, if given), and on the other switches for the peer.
+pub async fn look(
+    config: &Config,
+    switches: &BTreeMap<String, Switch>,
+    own: &[MacAddr],
+    only: Option<&str>,
+) -> Vec<Line> {
+    let daemon = auto::status(config);
+    let mut out = Vec::new();
+    for peer in config.peers.values() {
+        if peer.fence.is_empty() || only.is_some_and(|o| o != peer.name) {
+            continue;
+        }
+        let told = daemon.as_ref().and_then(|s| {
+            let mut peers = s["peers"].as_array()?.iter();
+            peers.find(|p| p["name"] == peer.name)
+        });
+        let answers = match answered(peer).await {
+            Ok(Some(who)) => who.parse::<MacAddr>().ok(),
+            Ok(None) | Err(_) => None,
+        };
+        let mac = match (peer.mac, answers) {
+            (Some(mac), Some(who)) if mac == who => Some(mac),
+            (Some(_), _) => None,
+            (None, who) => who,
+        };
+        one_peer(peer, (mac, told), switches, own, &mut out).await;
+    }
+    out
+}
+
+async fn one_peer(
+    peer: &Peer,
+    (mac, told): (Option<MacAddr>, Option<&Value>),
+    switches: &BTreeMap<String, Switch>,
+    own: &[MacAddr],
+    out: &mut Vec<Line>,
+) {
+    for fence in peer.fence.iter().filter(|f| !f.ports.is_empty()) {
+        let Some(switch) = switches.get(&fence.switch) else {
+            continue;
+        };
+        let level = level_name(fence);
+        let known = told.and_then(|p| {
+            let mut levels = p["placement"].as_array()?.iter();
+            levels.find(|l| l["level"] == level)
+        });
+        let result = match mac {
+            None => Said::Warning(of_daemon(known).unwrap_or_else(|| format!("whether it is the port of {} cannot be looked at: the peer does not answer for {} now", peer.name, peer.vip.addr))),
+            Some(mac) => {
+                let ports: Vec<&str> = fence.ports.iter().map(String::as_str).collect();
+                match switch.place(&ports, &[mac], own).await {
+                    // What cannot be read is said of the port itself.
+                    Err(e) => Said::Warning(format!("whether it is the peer's port cannot be read: {e}")),
+                    Ok(look) => judged(peer, mac, look.placing, known),
+                }
+            }
+        };
+        out.push(Line {
+            peer: peer.name.clone(),
+            switch: fence.switch.clone(),
+            about: level,
+            result,
+        });
+    }
+    let Some(mac) = mac else { return };
+    for (name, switch) in switches {
+        if peer.fence.iter().any(|f| f.switch == *name) {
+            continue;
+        }
+        // Another switch's uplink says nothing; a switch that does not answer has its own line.
+        if let Ok(Some(port)) = switch.access_port_of(mac).await {
+            out.push(Line {
+                peer: peer.name.clone(),
+                switch: name.clone(),
+                about: format!("{name}:{port}"),
+                result: Said::Failed(format!("{mac} of {} is learned on this access port too, and no fence shuts it: name it in the fence, or in `uplinks` if it leads to another switch", peer.name)),
+            });
+        }
+    }
+}
+
+fn of_daemon(known: Option<&Value>) -> Option<String> {
+    let level = known?;
+    let state = level["state"].as_str()?;
+    let detail = level["detail"]
+        .as_str()
+        .map_or(String::new(), |d| format!(": {d}"));
+    Some(format!(
+        "the peer does not answer now; the daemon has it {state}{detail}"
+    ))
+}
+
+fn judged(peer: &Peer, mac: MacAddr, placing: Placing, known: Option<&Value>) -> Said {
+    // A person knew what the tables say.
+    let by = known.and_then(|l| l["by"].as_str());
+    match (placing, by) {
+        (Placing::Here { how, .. }, _) => Said::Ok(format!("is the port of {}: {how}", peer.name)),
+        (Placing::Elsewhere { why, .. }, Some(by)) => {
+            Said::Warning(format!("{by} confirmed it, although {why}"))
+        }
+        (Placing::Elsewhere { why, .. }, None) => {
+            Said::Failed(format!("NOT on the peer, so it would not be used: {why}"))
+        }
+        (Placing::Nowhere | Placing::Untold, Some(by)) => Said::Ok(format!("{by} confirmed it")),
+        (Placing::Nowhere, None) => Said::Failed(format!(
+            "{mac} of {} is learned nowhere on this switch, so it would not be used by itself: is the peer behind it? `standin fence confirm {}` says that it is right",
+            peer.name, peer.name
+        )),
+        (Placing::Untold, None) => Said::Warning(format!(
+            "unconfirmed: the switch tells no MAC addresses, so nobody knows whether it is the port of {}; what it shuts reads `shut, unconfirmed`; `standin fence confirm {}` says that it is right",
+            peer.name, peer.name
+        )),
+    }
+}
