@@ -47,7 +47,8 @@ async fn look(f: &mut Fencing) {
 }
 
 async fn set(f: &Fencing) -> Outcome {
-    f.set(Epoch(7), Some(PEER()), &BTreeMap::new(), || {}).await
+    f.set(Epoch(7), Some(PEER()), &BTreeMap::new(), (&[], &[]), || {})
+        .await
 }
 
 fn ports(f: &Fencing) -> Vec<String> {

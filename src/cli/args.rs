@@ -80,7 +80,7 @@ pub enum Command {
     /// give the address up first. Shows what happens and exits when every camera is back, or is known not to be.
     Takeover(WaitArgs),
     /// Hands a repaired peer its address back
-    Release(WaitArgs),
+    Release(ReleaseArgs),
     /// Keeps standin from acting by itself for a peer, or lets it act again
     Hold(HoldArgs),
     /// Opens a switch port that a fence has shut
@@ -145,6 +145,18 @@ pub struct WaitArgs {
     /// Returns as soon as the daemon has accepted the order.
     #[arg(long)]
     pub no_wait: bool,
+}
+
+/// `standin release`
+#[derive(Clone, Debug, Args)]
+pub struct ReleaseArgs {
+    /// What it has in common with the takeover.
+    #[command(flatten)]
+    pub wait: WaitArgs,
+    /// The repaired machine has this MAC address now; believed only if the switch has learned it, alone, on the port
+    /// that is opened. It outranks the configuration until that is edited.
+    #[arg(long, value_name = "MAC")]
+    pub new_mac: Option<crate::types::MacAddr>,
 }
 
 /// `standin hold`

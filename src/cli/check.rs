@@ -26,6 +26,7 @@ pub fn run(path: &Path, offline: bool, as_json: bool) -> ExitCode {
         let mut lines = Lines(Vec::new());
         lines.add("configuration", Ok(format!("{} is valid", path.display())));
         cameras(&config, &mut lines);
+        notice(&config, &mut lines);
         if offline {
             return lines.print(as_json);
         }
@@ -99,6 +100,16 @@ async fn vip_here(peer: &Peer, lines: &mut Lines) {
             strange.join(", ")
         );
         lines.add(&what, Err(text));
+    }
+}
+
+/// How soon a death is noticed, and which gap of the peer alone is survived.
+fn notice(config: &Config, lines: &mut Lines) {
+    for peer in config.peers.values() {
+        lines.add(
+            &format!("detection of {}", peer.name),
+            Ok(config.pace(peer).notice().to_string()),
+        );
     }
 }
 

@@ -53,9 +53,12 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Command::Plan(args) => plan::run(config, &args.name, json),
         Command::Status(args) => status::run(config, args.name.as_deref(), json),
         Command::Takeover(args) => {
-            orders::order(config, "takeover", &args.name, args.no_wait, json)
+            orders::order(config, ("takeover", None), &args.name, args.no_wait, json)
         }
-        Command::Release(args) => orders::order(config, "release", &args.name, args.no_wait, json),
+        Command::Release(args) => {
+            let order = ("release", args.new_mac);
+            orders::order(config, order, &args.wait.name, args.wait.no_wait, json)
+        }
         Command::Hold(args) => {
             let what = (args.switch == OnOff::On, args.this_node);
             orders::hold(config, &args.name, what, json)

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::common::{ask, fail, say, say_json, socket_of};
 use super::exit::ExitCode;
+use crate::types::MacAddr;
 
 /// The daemon is asked this often while an order is under way.
 const LOOK: Duration = Duration::from_millis(100);
@@ -128,9 +129,16 @@ pub fn confirm_fence(config: &Path, name: &str, level: Option<&str>, as_json: bo
 }
 
 /// Orders a planned takeover or a release, and waits for its end unless `no_wait`.
-pub fn order(config: &Path, command: &str, name: &str, no_wait: bool, as_json: bool) -> ExitCode {
+pub fn order(
+    config: &Path,
+    (command, new_mac): (&str, Option<MacAddr>),
+    name: &str,
+    no_wait: bool,
+    as_json: bool,
+) -> ExitCode {
+    let args = new_mac.map_or(json!({}), |mac| json!({ "new_mac": mac.to_string() }));
     let socket = socket_of(config);
-    match ask(&socket, command, Some(name), json!({}), as_json) {
+    match ask(&socket, command, Some(name), args, as_json) {
         Ok(answer) if no_wait && as_json => {
             say_json(&answer);
             return ExitCode::Ok;
@@ -162,6 +170,11 @@ pub fn order(config: &Path, command: &str, name: &str, no_wait: bool, as_json: b
                     "{command} of {name} ended: {state}, {} of {} cameras; `standin report` has the details",
                     cameras["back"], cameras["expected"]
                 ));
+                if code != ExitCode::Ok {
+                    for alarm in peer["alarms"].as_array().into_iter().flatten() {
+                        say(&format!("  {}", alarm["text"].as_str().unwrap_or("?")));
+                    }
+                }
             }
             return code;
         }

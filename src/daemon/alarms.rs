@@ -13,10 +13,11 @@ use crate::types::BootTime;
 
 /// Logs one alert; `peer` is empty where it is about the whole machine.
 pub fn log(peer: &str, alert: &Alert) {
+    let text = named(&alert.text, peer);
     match alert.level {
-        Level::Info => tracing::info!(%peer, "{}", alert.text),
-        Level::Warning => tracing::warn!(%peer, "{}", alert.text),
-        Level::Critical => tracing::error!(%peer, "{}", alert.text),
+        Level::Info => tracing::info!(%peer, "{text}"),
+        Level::Warning => tracing::warn!(%peer, "{text}"),
+        Level::Critical => tracing::error!(%peer, "{text}"),
     }
 }
 
@@ -52,15 +53,34 @@ pub fn log_change(now: BootTime, peer: &str, text: String) {
     }
 }
 
-/// What stands, as `status` shows it.
-pub fn shown<'a>(alarms: impl IntoIterator<Item = &'a Alarms>, now: BootTime) -> Vec<Value> {
+/// A command for a person names the peer: the core knows no names.
+fn named(text: &str, peer: &str) -> String {
+    if peer.is_empty() {
+        return text.to_owned();
+    }
+    ["hold", "release", "takeover", "plan"]
+        .iter()
+        .fold(text.to_owned(), |text, command| {
+            text.replace(
+                &format!("standin {command} NAME"),
+                &format!("standin {command} {peer}"),
+            )
+        })
+}
+
+/// What stands, as `status` shows it; `peer` is empty where it is about the whole machine.
+pub fn shown<'a>(
+    peer: &str,
+    alarms: impl IntoIterator<Item = &'a Alarms>,
+    now: BootTime,
+) -> Vec<Value> {
     let standing = alarms.into_iter().flat_map(Alarms::iter);
     standing
         .map(|(key, a)| {
             json!({
                 "key": key,
                 "level": a.level,
-                "text": a.text,
+                "text": named(&a.text, peer),
                 "for_ms": now.since(a.since).as_millis() as u64,
             })
         })

@@ -8,9 +8,12 @@ use super::owed::Owed;
 use super::parked;
 use super::perform::{Hands, Shared};
 use super::steps::{Asked, Way};
+use crate::detect::icmp::IcmpError;
 use crate::detect::rtmp::From;
+use crate::takeover::action::Level;
 use crate::takeover::event::{Event, FenceRead};
 use crate::types::IfIndex;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 /// Why something could not be asked where our own task panicked.
@@ -51,6 +54,37 @@ impl Hands {
         }
     }
 
+    /// One echo request to the VIP. What keeps it from leaving is our own fault (no route, our firewall), and is said.
+    pub(super) fn ping(&mut self, shared: &Shared) {
+        let (Some(pinger), false) = (&self.pinger, self.vip_is_here) else {
+            return;
+        };
+        self.ping.0 = self.ping.0.wrapping_add(1);
+        let fault = match pinger.send(self.ping.0) {
+            Ok(()) => None,
+            // A full queue is none.
+            Err(IcmpError::Io { source, .. }) if source.kind() == ErrorKind::WouldBlock => return,
+            Err(e) => Some(e.to_string()),
+        };
+        let (peer, key, before) = (Some(self.me), "cannot-ping", self.ping.1);
+        self.ping.1 = fault.is_some();
+        let said = match fault {
+            Some(e) => Input::Raise {
+                peer,
+                key,
+                level: Level::Warning,
+                text: format!("no ping leaves from here, which says nothing of the peer: {e}"),
+            },
+            None if before => Input::Settle {
+                peer,
+                key,
+                text: "pings leave again".to_owned(),
+            },
+            None => return,
+        };
+        let _ = shared.tx.send(said);
+    }
+
     pub(super) fn probe_service(&self, interface: &Interface, shared: &Shared) {
         let (way, me, tx) = (self.way(interface, shared), self.me, shared.tx.clone());
         let within = self.peer.detect.service_timeout;
@@ -70,6 +104,22 @@ impl Hands {
                 Asked::NotAsked(why) => Event::ServiceNotAsked { why },
             };
             let _ = tx.send(Input::Event(me, event));
+        });
+    }
+
+    /// Reads each port of a fence that was left in place.
+    pub(super) fn read_back(&self, shared: &Shared) {
+        let (fencing, tx, me) = (self.fencing.clone(), shared.tx.clone(), self.me);
+        shared.slow.spawn(async move {
+            let _ = tx.send(Input::Event(me, Event::ReadBack(fencing.read_each().await)));
+        });
+    }
+
+    /// Looks whether both of a pair have shut the other.
+    pub(super) fn read_tie(&self, shared: &Shared) {
+        let (fencing, tx, me) = (self.fencing.clone(), shared.tx.clone(), self.me);
+        shared.slow.spawn(async move {
+            let _ = tx.send(Input::Event(me, Event::Tied(fencing.tied().await)));
         });
     }
 

@@ -1,25 +1,31 @@
-//! Heartbeats of all pair peers: one socket on each VIP interface, one for every other path.
+//! Heartbeats of all pair peers: one to each machine for all of its addresses, over one socket on each VIP interface and
+//! one for every other path.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+mod hearing;
+mod saying;
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretSlice};
 use serde::{Deserialize, Serialize};
 
+pub use self::saying::Saying;
 use super::clock;
 use super::hub::{Input, Tx};
 use super::interfaces::Reader;
 use crate::detect::beat_socket::{HeartbeatError, HeartbeatSocket};
-use crate::detect::heartbeat::{self, Flags as Bits, ReplayWindow};
-use crate::takeover;
-use crate::takeover::event::Beat;
-use crate::types::{BootTime, MacAddr, Vip};
+use crate::detect::heartbeat::ReplayWindow;
+use crate::types::{BootTime, Vip};
 
 /// A peer that sends and hears heartbeats.
 pub struct BeatPeer {
     /// Its index in the loop.
     pub index: usize,
+    /// Its name in the configuration.
+    pub name: String,
     /// The VIP it is about.
     pub vip: Vip,
     /// Its own addresses, data path first.
@@ -30,10 +36,26 @@ pub struct BeatPeer {
     pub other_socket: usize,
 }
 
+/// A machine that is the peer of one address or of several.
+struct Other {
+    /// Places in [`Beats::peers`].
+    peers: Vec<usize>,
+    /// Where it is reached: socket and address.
+    ways: Vec<(usize, Ipv4Addr)>,
+    /// The version it speaks, and in which of its starts; unknown until it is heard.
+    speaks: Option<(u8, u64)>,
+    /// Its boot counter, as last heard.
+    boot: Option<u64>,
+    /// When a heartbeat of it was last accepted.
+    heard: Option<BootTime>,
+    /// A person was told that its heartbeats are refused.
+    told: bool,
+}
+
 /// Kind of the journal record that holds a list of [`Heard`].
 pub const HEARD: &str = "heard";
 
-/// The newest beat of one sender on one path.
+/// The newest heartbeat of one sender.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heard {
     /// Index of the peer.
@@ -60,7 +82,11 @@ pub struct Beats {
     sockets: Vec<Arc<HeartbeatSocket>>,
     readers: Vec<Option<Reader>>,
     peers: Vec<BeatPeer>,
-    windows: Vec<ReplayWindow>,
+    others: Vec<Other>,
+    /// One for each path: the same frame arrives on each.
+    windows: BTreeMap<(usize, Ipv4Addr), ReplayWindow>,
+    /// What an earlier run of ours heard last, until something is heard that cannot be a record of it.
+    earlier: BTreeMap<String, (u64, u64)>,
     refused: u64,
 }
 
@@ -75,10 +101,6 @@ impl Beats {
         peers: Vec<BeatPeer>,
         now: BootTime,
     ) -> Beats {
-        // One window per peer and path: the same frame arrives on each path.
-        let windows = peers
-            .iter()
-            .flat_map(|_| [ReplayWindow::new(node), ReplayWindow::new(node)]);
         Beats {
             node: node.to_owned(),
             port,
@@ -90,8 +112,10 @@ impl Beats {
             due: now,
             readers: Vec::new(),
             sockets: sockets.into_iter().map(Arc::new).collect(),
-            windows: windows.collect(),
+            others: machines(&peers),
             peers,
+            windows: BTreeMap::new(),
+            earlier: BTreeMap::new(),
             refused: 0,
         }
     }
@@ -105,6 +129,18 @@ impl Beats {
     pub fn listen(&mut self, tx: &Tx) {
         let readers = (0..self.sockets.len()).map(|i| Some(self.read(i, tx)));
         self.readers = readers.collect();
+    }
+
+    /// Reads what lies in the sockets, at most so much of each, without waiting.
+    pub fn drain(&self, at_most: usize, arrived: &mut Vec<Input>) {
+        for (i, socket) in self.sockets.iter().enumerate() {
+            let beats = std::iter::from_fn(|| socket.try_recv());
+            arrived.extend(beats.take(at_most).map(|(bytes, from)| Input::Beat {
+                socket: i,
+                from,
+                bytes,
+            }));
+        }
     }
 
     fn read(&self, i: usize, tx: &Tx) -> Reader {
@@ -165,143 +201,98 @@ impl Beats {
         self.due = now;
     }
 
-    /// Sends the beat about the peer of index `index`, if beats are due.
-    pub fn send(
-        &mut self,
-        now: BootTime,
-        index: usize,
-        flags: takeover::Flags,
-        (mac, carrier): (MacAddr, bool),
-        service_ok: bool,
-    ) {
-        if self.due > now {
-            return;
-        }
-        let Some(peer) = self.peers.iter().find(|p| p.index == index) else {
-            return;
-        };
-        self.sequence += 1;
-        let about = flags.wants_yield.or(flags.grants).or(flags.yielded);
-        let beat = heartbeat::Beat {
-            node: self.node.clone(),
-            vip: peer.vip,
-            boot: self.boot,
-            sequence: self.sequence,
-            epoch: flags.epoch,
-            about: about.unwrap_or_default(),
-            flags: Bits {
-                holds_vip: flags.holds,
-                carrier,
-                service_healthy: service_ok,
-                wants_yield: flags.wants_yield.is_some(),
-                released: flags.wants_yield.is_none() && flags.grants.is_some(),
-                yielded: flags.wants_yield.is_none()
-                    && flags.grants.is_none()
-                    && flags.yielded.is_some(),
-            },
-            mac,
-            witnesses: 0,
-        };
-        let frame = heartbeat::encode(&beat, self.key.expose_secret());
-        for (i, address) in peer.addresses.iter().enumerate() {
-            let socket = if i == 0 {
-                peer.data_socket
-            } else {
-                peer.other_socket
-            };
-            // A beat that cannot be sent is a beat that is missed; the peer notices.
-            let _ = self.sockets[socket].send(&frame, SocketAddrV4::new(*address, self.port));
-        }
-    }
-
-    /// All beats of this round are sent.
-    pub fn sent(&mut self, now: BootTime) {
-        if self.due <= now {
-            self.due = now + self.interval;
-        }
-    }
-
-    /// What a datagram says, if it is authentic and new: the peer's index and its beat.
-    pub fn heard(
-        &mut self,
-        socket: usize,
-        from: SocketAddrV4,
-        bytes: &[u8],
-    ) -> Option<(usize, Beat)> {
-        let at = self
-            .peers
-            .iter()
-            .position(|p| p.addresses.contains(from.ip()))?;
-        let result = heartbeat::decode(bytes, self.key.expose_secret());
-        let peer = &self.peers[at];
-        let data_path = socket == peer.data_socket && peer.addresses.first() == Some(from.ip());
-        let window = &mut self.windows[2 * at + usize::from(data_path)];
-        let beat = match result.and_then(|b| window.accept(&b).map(|()| b)) {
-            Ok(beat) if beat.vip == peer.vip => beat,
-            Ok(_) => return None,
-            Err(e) => {
-                self.refused += 1;
-                // Anybody can send garbage: said at the first and then ever more rarely.
-                if self.refused.is_power_of_two() {
-                    tracing::warn!(%from, refused = self.refused, error = %e, "heartbeat refused");
-                }
-                return None;
-            }
-        };
-        let about = |on: bool| on.then_some(beat.about);
-        let event = Beat {
-            data_path,
-            node: beat.node.clone(),
-            holds: beat.flags.holds_vip,
-            epoch: beat.epoch,
-            carrier: beat.flags.carrier,
-            service_ok: beat.flags.service_healthy,
-            wants_yield: about(beat.flags.wants_yield),
-            yielded: about(beat.flags.yielded),
-            grants: about(beat.flags.released),
-            mac: beat.mac,
-            hold: false,
-            preferred: false,
-            confirmed: None,
-            interval: None,
-            fence_timeout: None,
-        };
-        Some((peer.index, event))
-    }
-
-    /// (index of the peer, path, sender, boot, sequence) of the last accepted beats, to be kept over a restart.
+    /// The newest heartbeat of each sender, to be kept over a restart.
     pub fn seen(&self) -> Vec<Heard> {
-        let heard = |(i, w): (usize, &ReplayWindow)| {
-            let index = self.peers[i / 2].index;
-            w.seen()
-                .map(|(node, boot, sequence)| Heard {
-                    peer: index,
-                    data_path: i % 2 == 1,
-                    node: node.to_owned(),
-                    boot,
-                    sequence,
-                })
-                .collect::<Vec<_>>()
-        };
-        self.windows.iter().enumerate().flat_map(heard).collect()
+        let mut newest: BTreeMap<(usize, String), (u64, u64)> = BTreeMap::new();
+        for ((_, from), window) in &self.windows {
+            let of = |p: &&BeatPeer| p.addresses.contains(from);
+            let Some(peer) = self.peers.iter().find(of) else {
+                continue;
+            };
+            for (node, boot, sequence) in window.seen() {
+                let last = newest.entry((peer.index, node.to_owned())).or_default();
+                *last = (*last).max((boot, sequence));
+            }
+        }
+        // What was heard earlier counts until it is outdone.
+        for (node, last) in &self.earlier {
+            let peer = self.peers.first().map_or(0, |p| p.index);
+            newest.entry((peer, node.clone())).or_insert(*last);
+        }
+        let heard = newest
+            .into_iter()
+            .map(|((peer, node), (boot, sequence))| Heard {
+                peer,
+                data_path: true,
+                node,
+                boot,
+                sequence,
+            });
+        heard.collect()
     }
 
-    /// Takes up what an earlier run heard: an old beat that is sent again stays refused.
+    /// Takes up what an earlier run heard: an old beat that is sent again stays refused, on whatever path.
     pub fn restore(&mut self, heard: &[Heard]) {
-        for (i, peer) in self.peers.iter().enumerate() {
-            for h in heard.iter().filter(|h| h.peer == peer.index) {
-                self.windows[2 * i + usize::from(h.data_path)].restore(&h.node, h.boot, h.sequence);
-            }
+        for h in heard {
+            let last = self.earlier.entry(h.node.clone()).or_default();
+            *last = (*last).max((h.boot, h.sequence));
         }
     }
 
     /// Accepts the next beat of a peer that lost its boot counter (`standin peer reset`).
     pub fn forget(&mut self, index: usize) {
-        for (i, peer) in self.peers.iter().enumerate() {
-            if peer.index == index {
-                self.windows[2 * i] = ReplayWindow::new(&self.node);
-                self.windows[2 * i + 1] = ReplayWindow::new(&self.node);
+        for other in &mut self.others {
+            if !other.peers.iter().any(|p| self.peers[*p].index == index) {
+                continue;
+            }
+            other.speaks = None;
+            let addresses: Vec<Ipv4Addr> = other.ways.iter().map(|(_, a)| *a).collect();
+            for ((_, from), window) in &mut self.windows {
+                if addresses.contains(from) {
+                    for (node, _, _) in window.seen() {
+                        self.earlier.remove(node);
+                    }
+                    *window = ReplayWindow::new(&self.node);
+                }
             }
         }
+        // Whose address is not known by a frame of this run is known by name only.
+        self.earlier.clear();
     }
+}
+
+/// The machines behind the peers: two peers that share an address are one.
+fn machines(peers: &[BeatPeer]) -> Vec<Other> {
+    let mut others: Vec<Other> = Vec::new();
+    for (at, peer) in peers.iter().enumerate() {
+        let ways = peer.addresses.iter().enumerate().map(|(i, address)| {
+            let data = i == 0;
+            let socket = if data {
+                peer.data_socket
+            } else {
+                peer.other_socket
+            };
+            (socket, *address)
+        });
+        let same = |o: &Other| o.ways.iter().any(|(_, a)| peer.addresses.contains(a));
+        match others.iter_mut().find(|o| same(o)) {
+            Some(other) => {
+                other.peers.push(at);
+                for way in ways {
+                    if !other.ways.contains(&way) {
+                        other.ways.push(way);
+                    }
+                }
+            }
+            None => others.push(Other {
+                peers: vec![at],
+                ways: ways.collect(),
+                speaks: None,
+                boot: None,
+                heard: None,
+                told: false,
+            }),
+        }
+    }
+    others
 }

@@ -17,6 +17,8 @@ use crate::types::{BootTime, IfIndex, MacAddr};
 
 /// A handshake with a machine that answers for our address may take this long.
 const HANDSHAKE: Duration = Duration::from_millis(900);
+/// Whether it hangs on the peer's port is asked for no longer than this.
+const ON_FENCE: Duration = Duration::from_millis(1200);
 /// Whoever asks a switch where a machine hangs waits this long.
 const LOCATE: Duration = Duration::from_secs(5);
 
@@ -89,14 +91,54 @@ impl Hands {
     pub(super) fn locate(&self, mac: MacAddr, shared: &Shared) {
         let (fencing, tx, me) = (self.fencing.clone(), shared.tx.clone(), self.me);
         shared.slow.spawn(async move {
+            // Where it is decides a release within 2 s; who it calls itself may take longer to read.
+            let on_fence = tokio::time::timeout(ON_FENCE, fencing.alone_on_fence(mac)).await;
+            let on_fence = on_fence.ok().flatten();
+            let place = None;
+            let first = Event::Located {
+                mac,
+                place,
+                on_fence,
+            };
+            if on_fence.is_some() {
+                let _ = tx.send(Input::Event(me, first));
+            }
             let place = tokio::time::timeout(LOCATE, fencing.place_of(mac)).await;
             let place = place.ok().flatten();
-            let _ = tx.send(Input::Event(me, Event::Located { mac, place }));
+            let _ = tx.send(Input::Event(
+                me,
+                Event::Located {
+                    mac,
+                    place,
+                    on_fence,
+                },
+            ));
         });
     }
 }
 
 impl super::fencing::Fencing {
+    /// True if this address, and no other, is learned on one of the fence's ports; false if it is learned elsewhere, or not
+    /// alone; `None` if no switch says where it is.
+    pub async fn alone_on_fence(&self, mac: MacAddr) -> Option<bool> {
+        let mut elsewhere = None;
+        for level in &self.levels {
+            for port in &level.fence.ports {
+                let Ok(macs) = level.switch.macs_on(port).await else {
+                    continue;
+                };
+                if macs.contains(&mac) {
+                    return Some(macs.len() == 1);
+                }
+            }
+            let there = level.switch.where_is(mac, None).await.unwrap_or_default();
+            if !there.is_empty() {
+                elsewhere = Some(false);
+            }
+        }
+        elsewhere
+    }
+
     /// Switch and port where this address is learned, with the LLDP name of who is there; the first switch that knows.
     pub async fn place_of(&self, mac: MacAddr) -> Option<String> {
         for level in &self.levels {

@@ -41,6 +41,8 @@ pub struct Fencing {
     pub(super) made: u64,
     /// Ports that are never found to be the peer's: our parked one.
     pub(super) never: Vec<PortRef>,
+    /// The peer may fence us as well.
+    pub(super) in_pair: bool,
     /// A fence is under way: looks at the switch stop after the request that is on its way.
     pub(super) urgent: Arc<AtomicU32>,
     /// When the port numbers of a switch were last found to be right, by its name.
@@ -106,6 +108,7 @@ impl Fencing {
             own_macs,
             made: MADE.fetch_add(1, Ordering::Relaxed),
             never: Vec::new(),
+            in_pair: false,
             urgent: Arc::default(),
             aggregates: Arc::default(),
             numbered: Arc::default(),

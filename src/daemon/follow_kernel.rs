@@ -22,13 +22,13 @@ use crate::net::link::LinkState;
 use crate::net::netlink::Netlink;
 use crate::net::watch::{NetEvent, Watch};
 use crate::takeover::action::Level;
-use crate::takeover::event::Event;
+use crate::takeover::event::{Event, Outcome};
 use crate::types::{BootTime, MacAddr};
 
 /// Everything is read again this often, whether the kernel said something or not.
 const EVERY: Duration = Duration::from_secs(1);
 /// Events that come together are one reason to read.
-const TOGETHER: Duration = Duration::from_millis(20);
+const TOGETHER: Duration = Duration::from_millis(50);
 /// A subscription that the kernel refuses is tried again after this.
 const RESUBSCRIBE: Duration = Duration::from_secs(1);
 
@@ -278,8 +278,7 @@ impl Loop {
         // One that died with its interface, or could not be opened while that was away.
         if moved || watch.is_some_and(super::watch::Watch::failed) {
             p.hands.adopt = true;
-            if let crate::takeover::event::Outcome::Failed(e) =
-                p.hands.begin_watch(serving, &self.shared)
+            if let Outcome::Failed(e) = p.hands.begin_watch(serving, &self.shared)
                 && moved
             {
                 tracing::error!(peer = %p.hands.name, "the capture could not be opened again: {e}");

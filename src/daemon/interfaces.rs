@@ -124,6 +124,11 @@ impl Interface {
         }
     }
 
+    /// The next frame that has arrived, without waiting.
+    pub fn try_recv(&self) -> Option<ArpFrame> {
+        self.socket.try_recv()
+    }
+
     /// Sends a probe or a question if the budget has room; a frame that finds none is not sent.
     pub fn send_within_budget(&mut self, now: BootTime, frame: &ArpFrame) -> bool {
         self.budget.take(now).is_ok() && self.send(frame)

@@ -30,8 +30,20 @@ use crate::types::BootTime;
 pub const FILE: &str = "journal.jsonl";
 /// Kind of the record whose last one of each peer is carried over a rotation.
 pub const STATE: &str = "state";
+/// Kind of the record whose last one is carried over a rotation too: which heartbeats were heard.
+const HEARD: &str = super::beats::HEARD;
 /// Kind of the record that says how many entries were lost because the queue was full; `data.lost`.
 pub const LOST: &str = "lost";
+
+/// True if the last record of this kind is carried over a rotation.
+fn is_carried(kind: &str) -> bool {
+    [STATE, HEARD].contains(&kind)
+}
+
+/// Of which record only the last one is carried: of each kind and peer.
+fn carried_as(record: &Record) -> String {
+    format!("{}\0{}", record.kind, record.peer)
+}
 
 /// One line of the journal. The field names are part of the interface.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -221,8 +233,8 @@ impl Journal {
         let carried: BTreeMap<String, String> = replay
             .records
             .iter()
-            .filter(|r| r.kind == STATE)
-            .map(|r| (r.peer.clone(), line::encode(r)))
+            .filter(|r| is_carried(&r.kind))
+            .map(|r| (carried_as(r), line::encode(r)))
             .collect();
         let writer = writer::Writer {
             file,

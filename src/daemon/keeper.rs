@@ -224,7 +224,7 @@ impl Keeper {
         let mut mended = Vec::new();
         match want {
             Want::Untouched => return Ok(mended),
-            Want::Absent => self.take_off(&place, &mut mended).await?,
+            Want::Absent => self.take_off(&mut mended).await?,
             Want::For(_) if left.is_zero() => return Ok(mended),
             Want::For(_) => {
                 self.put_on(&place, AddressLife::For(left), first, &mut mended)
@@ -270,8 +270,7 @@ impl Keeper {
         Ok(())
     }
 
-    async fn take_off(&self, place: &Place, mended: &mut Vec<String>) -> Result<(), String> {
-        self.remove(IfIndex(place.index), self.vip, mended).await?;
+    async fn take_off(&self, mended: &mut Vec<String>) -> Result<(), String> {
         for other in self.here().await?.iter().filter(|a| a.ours) {
             self.remove(other.ifindex, other.vip, mended).await?;
         }

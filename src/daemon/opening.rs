@@ -160,6 +160,7 @@ pub(super) fn open_beats(
         };
         peers.push(BeatPeer {
             index,
+            name: peer.name.clone(),
             vip: peer.vip,
             addresses: peer.addresses.clone(),
             data_socket,

@@ -72,7 +72,7 @@ pub struct Hands {
     pub serving: usize,
     /// ICMP echo to the VIP.
     pub pinger: Option<Arc<IcmpProbe>>,
-    /// The keeper of the VIP; none with port takeover.
+    /// None with port takeover.
     pub keeper: Option<Arc<Keeper>>,
     /// The VIP is on one of our interfaces though we do not own it: whatever is asked by IP is answered by ourselves.
     pub vip_is_here: bool,
@@ -90,7 +90,8 @@ pub struct Hands {
     pub gate: Arc<GateKeeper>,
     /// When the gate was closed, microseconds since the epoch.
     pub gate_closed: Option<u64>,
-    ping_sequence: u16,
+    /// The last sequence number of a ping, and whether it could not be sent.
+    pub(super) ping: (u16, bool),
 }
 
 /// What all peers share.
@@ -141,7 +142,7 @@ impl Hands {
             reading_fence: false,
             gate,
             gate_closed: None,
-            ping_sequence: 0,
+            ping: (0, false),
         }
     }
 
@@ -167,13 +168,7 @@ impl Hands {
             Action::ArpProbe { to } => {
                 self.ask_peer(now, to, interface);
             }
-            Action::Ping => {
-                if let (Some(pinger), false) = (&self.pinger, self.vip_is_here) {
-                    self.ping_sequence = self.ping_sequence.wrapping_add(1);
-                    // It is part of the round of the ARP request beside it, and no evidence without that.
-                    let _ = pinger.send(self.ping_sequence);
-                }
-            }
+            Action::Ping => self.ping(shared),
             Action::ProbeService => self.probe_service(interface, shared),
             Action::PollPort => self.poll_port(shared),
             Action::LookForPeer { mac } => self.look_for_peer(mac, shared),
@@ -204,12 +199,8 @@ impl Hands {
             // One at a time: the answer to the one under way is as new.
             Action::ReadFence if std::mem::replace(&mut self.reading_fence, true) => {}
             Action::ReadFence => self.read_fence(shared),
-            Action::ReadBack => {
-                let (fencing, tx, me) = (self.fencing.clone(), shared.tx.clone(), self.me);
-                shared.slow.spawn(async move {
-                    let _ = tx.send(Input::Event(me, Event::ReadBack(fencing.read_each().await)));
-                });
-            }
+            Action::ReadTie => self.read_tie(shared),
+            Action::ReadBack => self.read_back(shared),
             Action::AskVip { to } => self.ask_vip(now, to, interface),
             Action::AskServes { mac } => self.ask_serves(mac, interface, shared),
             Action::Locate { mac } => self.locate(mac, shared),
@@ -258,7 +249,8 @@ impl Hands {
             }
             Step::Service => {
                 let service = self.peer.service.clone();
-                self.tasks.spawn(slow, step, attempt, async move {
+                let starter = steps::starter(slow);
+                self.tasks.spawn(&starter, step, attempt, async move {
                     steps::start_service(&service).await
                 });
             }
@@ -269,7 +261,6 @@ impl Hands {
             Step::Rewire | Step::Park => self.move_own_port(&run, ticket, interface, shared),
             Step::Forward => self.await_forwarding(&run, shared),
             Step::Claim => {
-                // A task on the fast path's own runtime: netlink answers in microseconds.
                 let Some((keeper, number)) = self.order_address(run.lifetime, interface) else {
                     return;
                 };

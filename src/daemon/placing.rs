@@ -47,7 +47,9 @@ impl Hands {
                 let _ = tx.send(Input::Event(me, Event::FenceSet { attempt }));
             };
             let may = (levels.as_slice(), spite.as_slice());
-            fencing.set(epoch, mac, &known, may, told).await
+            fencing
+                .set_between_looks(epoch, mac, &known, may, told)
+                .await
         });
     }
 }

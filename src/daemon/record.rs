@@ -10,6 +10,7 @@ use super::journal::Record;
 use super::standing::Standing;
 use crate::takeover::Machine;
 use crate::takeover::event::{FenceRead, Recovered};
+use crate::takeover::new_mac::NewMac;
 use crate::takeover::placement::Place;
 use crate::takeover::state::{Grounds, Phase, State};
 use crate::takeover::verdict::Verified;
@@ -48,6 +49,9 @@ pub struct Kept {
     /// The other node's hold binds this one.
     #[serde(default)]
     pub peer_hold: bool,
+    /// The peer's address that a person named at a release; it outranks the configuration until that is edited.
+    #[serde(default)]
+    pub new_mac: Option<NewMac>,
     /// We gave way to the peer twice, and no person has looked yet.
     #[serde(default)]
     pub flapping: bool,
@@ -117,7 +121,8 @@ impl Default for Kept {
             found: Vec::new(),
             vip: None,
             interface: None,
-            flapping: Default::default(),
+            flapping: false,
+            new_mac: None,
             standing: None,
             places: Vec::new(),
         }
@@ -205,6 +210,7 @@ impl Kept {
             hold: machine.hold(),
             hold_here: machine.hold() && !machine.flags().hold,
             peer_hold: machine.held_by_peer(),
+            new_mac: machine.new_mac(),
             flapping: machine.looks().flapping(),
             fence: fence.to_vec(),
             vip: Some(machine.policy().vip),
@@ -288,6 +294,7 @@ pub fn recovered(kept: Option<(Kept, bool)>, seen: Seen, now: BootTime) -> Recov
         places: kept.places,
         hold_here: kept.hold_here,
         peer_hold: kept.peer_hold,
+        new_mac: kept.new_mac,
         flapping: kept.flapping,
         ..fresh
     }
@@ -311,6 +318,7 @@ mod tests {
             hold: false,
             hold_here: false,
             peer_hold: false,
+            new_mac: None,
             flapping: false,
             fence: Vec::new(),
             vip: None,

@@ -169,6 +169,7 @@ impl Recorder {
                 | Action::Restore { .. }
                 | Action::DropAddress
                 | Action::ReadFence
+                | Action::ReadTie
                 | Action::ReadBack
                 | Action::AskVip { .. }
                 | Action::AskServes { .. }

@@ -194,7 +194,8 @@ fn fence(
     let macs = [run.interface, run.hands.serving].map(|leg| l.interfaces[leg].mac);
     let old = &run.hands.fencing;
     let mut file = Fencing::new(&l.about.node, &peer.fence, switches, macs.to_vec())
-        .but_not(peer.port_takeover.as_ref());
+        .but_not(peer.port_takeover.as_ref())
+        .of_a(peer.kind);
     if !run.fence_in_place() {
         file.inherit(old);
         return Ok((file, None));

@@ -33,7 +33,15 @@ impl Loop {
             "status" => Ok(status::status(self)),
             "report" => peer.map(|i| json!(self.report(i))),
             "takeover" => peer.and_then(|i| self.order(i, Order::Takeover)),
-            "release" => peer.and_then(|i| self.order(i, Order::Release)),
+            "release" => peer.and_then(|i| {
+                let order = match ask.args["new_mac"].as_str() {
+                    None => Order::Release,
+                    Some(text) => Order::ReleaseTo(text.parse().map_err(|_| {
+                        (ExitCode::Usage, format!("`{text}` is not a MAC address"))
+                    })?),
+                };
+                self.order(i, order)
+            }),
             "hold" => peer.map(|_| json!({})),
             "fence-confirm" => peer.and_then(|i| self.confirm_fence(i, &ask.args)),
             "peer-reset" => peer.map(|i| {
@@ -86,8 +94,8 @@ impl Loop {
                 Order::Takeover,
                 State::Standby | State::Suspect(_) | State::Confirming(_) | State::Halted { .. },
             ) => true,
-            (Order::Release, State::Active { .. }) => true,
-            (Order::Takeover | Order::Release, _) => false,
+            (Order::Release | Order::ReleaseTo(_), State::Active { .. }) => true,
+            (Order::Takeover | Order::Release | Order::ReleaseTo(_), _) => false,
         };
         if !fits {
             return Err((ExitCode::TryAgain, format!("not possible while {label}")));

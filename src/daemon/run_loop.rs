@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use super::beats::Beats;
@@ -111,22 +110,20 @@ impl Loop {
         loop {
             let due = self.due().min(chores);
             let wait = due.since(clock::now());
-            tokio::select! {
+            let mut arrived = tokio::select! {
                 biased;
-                input = inputs.recv() => match input {
-                    None | Some(Input::Stop) => break,
-                    Some(input) => self.take(input),
-                },
-                () = sleep_until(Instant::now() + wait) => {
-                    // What has arrived by now is evidence; silence is what is left then.
-                    yield_now().await;
-                    while let Ok(input) = inputs.try_recv() {
-                        if matches!(input, Input::Stop) {
-                            return self.stop().await;
-                        }
-                        self.take(input);
-                    }
+                input = inputs.recv() => vec![input.unwrap_or(Input::Stop)],
+                () = sleep_until(Instant::now() + wait) => Vec::new(),
+            };
+            if self.is_due() {
+                arrived.extend(std::iter::from_fn(|| inputs.try_recv().ok()));
+                self.drain(&mut arrived);
+            }
+            for input in arrived {
+                if matches!(input, Input::Stop) {
+                    return self.stop().await;
                 }
+                self.take(input);
             }
             self.tick();
             if clock::now() >= chores {
@@ -135,7 +132,6 @@ impl Loop {
                 count += 1;
             }
         }
-        self.stop().await;
     }
 
     fn due(&self) -> BootTime {
@@ -173,21 +169,6 @@ impl Loop {
         self.beat(now);
     }
 
-    fn beat(&mut self, now: BootTime) {
-        let Some(beats) = &mut self.beats else { return };
-        for (i, p) in self.peers.iter().enumerate() {
-            let interface = &self.interfaces[p.interface];
-            beats.send(
-                now,
-                i,
-                p.machine.flags(),
-                (interface.mac, interface.carrier),
-                p.service_ok,
-            );
-        }
-        beats.sent(now);
-    }
-
     fn take(&mut self, input: Input) {
         match input {
             Input::Event(peer, event) => self.event(peer, event),
@@ -196,15 +177,7 @@ impl Loop {
                 socket,
                 from,
                 bytes,
-            } => {
-                let heard = self
-                    .beats
-                    .as_mut()
-                    .and_then(|b| b.heard(socket, from, &bytes));
-                if let Some((peer, beat)) = heard {
-                    self.event(peer, Event::Beat(beat));
-                }
-            }
+            } => self.beat_came(socket, from, &bytes),
             Input::Switch(peer, read) => self.switch_read(peer, read),
             Input::EngineBoots(peer, boots) => self.engine_boots(peer, boots),
             Input::Trap { switch, if_index } => self.trap(&switch, if_index),

@@ -142,7 +142,8 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
             &switches,
             vec![interfaces[at].mac, interfaces[serving].mac],
         )
-        .but_not(peer.port_takeover.as_ref());
+        .but_not(peer.port_takeover.as_ref())
+        .of_a(peer.kind);
         let (mut later, mut confirm) = (None, false);
         match &kept {
             Some((kept, _)) if kept.in_place() => {

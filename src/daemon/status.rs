@@ -91,7 +91,7 @@ pub fn status(l: &Loop) -> Value {
                 "hold": m.held(),
                 "hold_of": hold_of(m),
                 "left": holding::left(m.left()),
-                "alarms": alarms::shown([m.alarms(), &p.alarms], now),
+                "alarms": alarms::shown(&p.hands.name, [m.alarms(), &p.alarms], now),
                 "cameras": { "expected": expected, "back": back },
                 "peer": {
                     "mac": e.pinned,
@@ -111,7 +111,7 @@ pub fn status(l: &Loop) -> Value {
         "ok": true,
         "node": l.about.node,
         "limits": l.about.limits,
-        "alarms": alarms::shown([&l.alarms], now),
+        "alarms": alarms::shown("", [&l.alarms], now),
         "traps": l.traps.as_ref().map(|t| traps(t, now)),
         "peers": peers,
     })

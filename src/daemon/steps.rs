@@ -1,9 +1,10 @@
 //! What the steps do off the fast path, as plain functions: service, gate, handshakes.
 
 use std::net::SocketAddrV4;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::gate_keeper::{GateKeeper, OpensAtLast};
@@ -33,6 +34,19 @@ pub fn fed(before: &[Connection], now: &Connection) -> bool {
     let then = before.iter().find(|c| c.peer == now.peer);
     let grew = then.is_some_and(|c| now.bytes_received > c.bytes_received);
     shook(now.bytes_acked) && shook(now.bytes_received) && grew
+}
+
+/// Where programs are started: to start one waits until it was read from the disk, which may hang, and then nothing else of
+/// ours may wait with it. `otherwise` where no thread is to be had.
+pub fn starter(otherwise: &Handle) -> Handle {
+    static STARTER: OnceLock<Option<Runtime>> = OnceLock::new();
+    let runtime = STARTER.get_or_init(|| {
+        let mut runtime = Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(1).thread_name("starter");
+        runtime.enable_all().build().ok()
+    });
+    let own = runtime.as_ref().map(|r| r.handle().clone());
+    own.unwrap_or_else(|| otherwise.clone())
 }
 
 /// Starts the service, where the configuration says how.

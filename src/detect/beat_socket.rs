@@ -1,11 +1,12 @@
 //! The UDP socket of heartbeats (frames: [`super::heartbeat`]).
 
+use nix::sys::socket::{SockaddrIn, recvfrom};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::heartbeat::FRAME;
+use super::heartbeat::v2::LONGEST;
 
 /// Internetwork control (RFC 2474, class selector 6): switches that look at it let a heartbeat pass video.
 const TOS: u32 = 0xc0;
@@ -102,13 +103,13 @@ impl HeartbeatSocket {
         }
     }
 
-    /// Waits for a datagram; a longer one than [`FRAME`] comes as `FRAME + 1` bytes, which [`decode`] refuses.
+    /// Waits for a datagram; a longer one than a heartbeat can be is cut, and refused then.
     ///
     /// # Errors
     ///
     /// The socket is broken. An ICMP answer to something we sent is not an error here.
     pub async fn recv(&self) -> Result<(Vec<u8>, SocketAddrV4), HeartbeatError> {
-        let mut buffer = [0; FRAME + 1];
+        let mut buffer = [0; LONGEST + 33];
         loop {
             match self.socket.recv_from(&mut buffer).await {
                 Ok((length, SocketAddr::V4(from))) => {
@@ -123,6 +124,16 @@ impl HeartbeatSocket {
     }
 }
 
+impl HeartbeatSocket {
+    /// The next datagram that has arrived, without waiting and without the runtime; as [`recv`](Self::recv).
+    pub fn try_recv(&self) -> Option<(Vec<u8>, SocketAddrV4)> {
+        let mut buffer = [0; LONGEST + 33];
+        let fd = std::os::fd::AsRawFd::as_raw_fd(&self.socket);
+        let (length, from) = recvfrom::<SockaddrIn>(fd, &mut buffer).ok()?;
+        Some((buffer[..length].to_vec(), from?.into()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,12 +142,17 @@ mod tests {
     async fn frames_pass_over_a_real_socket_and_longer_ones_come_cut() {
         let bind = || HeartbeatSocket::bind(Ipv4Addr::LOCALHOST, 0, Some("lo")).unwrap();
         let (a, b) = (bind(), bind());
-        a.send(&[7; FRAME], b.local_addr().unwrap()).unwrap();
-        a.send(&[0; 500], b.local_addr().unwrap()).unwrap();
+        a.send(&[7; 120], b.local_addr().unwrap()).unwrap();
+        a.send(&[0; 2000], b.local_addr().unwrap()).unwrap();
         let (got, from) = b.recv().await.unwrap();
-        assert_eq!(got, [7; FRAME]);
+        assert_eq!(got, [7; 120]);
         assert_eq!(Some(from), a.local_addr());
-        assert_eq!(b.recv().await.unwrap().0.len(), FRAME + 1);
+        assert_eq!(b.recv().await.unwrap().0.len(), LONGEST + 33);
+        // A thread that never gives the runtime a turn still reads what lies there.
+        a.send(&[9; 120], b.local_addr().unwrap()).unwrap();
+        let late = b.try_recv().unwrap();
+        assert_eq!((late.0, Some(late.1)), (vec![9; 120], a.local_addr()));
+        assert!(b.try_recv().is_none());
         let other = HeartbeatSocket::bind(Ipv4Addr::new(192, 0, 2, 7), from.port(), None);
         assert!(other.unwrap_err().to_string().contains("not our address"));
     }

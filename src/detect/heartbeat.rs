@@ -1,6 +1,7 @@
 //! Heartbeats between two machines that both run standin: one UDP datagram, authenticated, never replayable.
 //!
-//! Frame, version 1, 120 bytes, all numbers big endian:
+//! Version 2 is [`v2`]. Version 1 is understood for one release more, and sent to a machine that speaks it: 120 bytes,
+//! one frame for each service address, all numbers big endian:
 //!
 //! | at | bytes | what |
 //! | --- | --- | --- |
@@ -19,8 +20,11 @@
 //! | 56 | 32 | name of the sender, filled up with zeros |
 //! | 88 | 32 | HMAC-SHA-256 (RFC 2104) of the 88 bytes before, under the shared key |
 
+pub mod v2;
+
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -76,20 +80,73 @@ pub struct Flags {
     pub released: bool,
 }
 
+/// What one machine says, in whatever version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The version of the frame.
+    pub version: u8,
+    /// Name of the sender.
+    pub node: String,
+    /// The sender's boot counter.
+    pub boot: u64,
+    /// Grows by one with each frame of this start.
+    pub sequence: u64,
+    /// From one heartbeat to the next; version 1 does not say.
+    pub interval: Option<Duration>,
+    /// What the sender can do, a bit each; unknown ones are ignored.
+    pub features: u64,
+    /// The receiver's boot counter, as the sender last heard it.
+    pub echo: Option<u64>,
+    /// What it says of each service address.
+    pub about: Vec<About>,
+}
+
+/// What a sender says of one service address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// The address.
+    pub vip: Vip,
+    /// The highest epoch of it that the sender knows.
+    pub epoch: Epoch,
+    /// The epoch that [`Flags::wants_yield`], [`Flags::yielded`] or [`Flags::released`] speaks of; 0 without them.
+    pub about: Epoch,
+    /// What is true at the sender.
+    pub flags: Flags,
+    /// MAC of the sender's interface on its network.
+    pub mac: MacAddr,
+    /// Witnesses that answered in the sender's last check.
+    pub witnesses: u16,
+    /// A hold that binds both machines is on.
+    pub hold: bool,
+    /// The sender is the preferred node.
+    pub preferred: bool,
+    /// The port that the sender would fence is confirmed; `None`: it does not know.
+    pub confirmed: Option<bool>,
+    /// How long the sender's fence may take.
+    pub fence_timeout: Option<Duration>,
+}
+
 /// Why a datagram is not a heartbeat that counts.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BeatError {
-    /// Another length than [`FRAME`].
-    #[error("a datagram of {0} bytes is no heartbeat (they have {FRAME})")]
+    /// Another length than a heartbeat has.
+    #[error(
+        "a datagram of {0} bytes is no heartbeat (version 1 has {FRAME}, version 2 at least 56)"
+    )]
     Length(usize),
     /// Another protocol's datagram.
     #[error("the datagram does not begin as a heartbeat does")]
     Magic,
     /// A frame of another standin.
     #[error(
-        "heartbeat of version {0}, this standin knows version {VERSION}: update the older machine"
+        "heartbeat of version {0}, this standin knows the versions 1 and 2: update the older machine"
     )]
     Version(u8),
+    /// A part that must be understood, and is not known here.
+    #[error(
+        "the heartbeat has a part of type {0:#04x} that must be understood and is not known here: update this machine"
+    )]
+    NotUnderstood(u8),
     /// The code over the frame is wrong.
     #[error("the heartbeat's authentication is wrong: is the key file the same on both machines?")]
     Forged,
@@ -104,7 +161,7 @@ pub enum BeatError {
     /// From before the sender's last start.
     #[error(
         "heartbeat of `{node}` from its start {boot}, but {seen} was seen already: \
-         a replay, or its counter was lost (then: standin peer reset {node})"
+         a replay, or its counter was lost (then: `standin peer reset` with the peer's name in this configuration)"
     )]
     OldBoot {
         /// The sender.
@@ -205,6 +262,39 @@ pub fn decode(frame: &[u8], key: &[u8]) -> Result<Beat, BeatError> {
     })
 }
 
+/// Reads a frame of any version that is known.
+///
+/// # Errors
+///
+/// As [`decode`]; or it has a part that must be understood and is not.
+pub fn decode_any(frame: &[u8], key: &[u8]) -> Result<Message, BeatError> {
+    if frame.get(..4) == Some(MAGIC.as_slice()) && frame.get(4) == Some(&v2::VERSION) {
+        return v2::decode(frame, key);
+    }
+    let beat = decode(frame, key)?;
+    Ok(Message {
+        version: VERSION,
+        node: beat.node,
+        boot: beat.boot,
+        sequence: beat.sequence,
+        interval: None,
+        features: 0,
+        echo: None,
+        about: vec![About {
+            vip: beat.vip,
+            epoch: beat.epoch,
+            about: beat.about,
+            flags: beat.flags,
+            mac: beat.mac,
+            witnesses: beat.witnesses,
+            hold: false,
+            preferred: false,
+            confirmed: None,
+            fence_timeout: None,
+        }],
+    })
+}
+
 impl Flags {
     fn to_bits(self) -> u8 {
         let all = [
@@ -265,26 +355,34 @@ impl ReplayWindow {
     ///
     /// It is our own, from before the sender's last start, or not newer than the last one; nothing changes then.
     pub fn accept(&mut self, beat: &Beat) -> Result<(), BeatError> {
-        if beat.node == self.own {
-            return Err(BeatError::Own(beat.node.clone()));
+        self.take(&beat.node, beat.boot, beat.sequence)
+    }
+
+    /// The same for a frame of any version.
+    ///
+    /// # Errors
+    ///
+    /// As [`ReplayWindow::accept`].
+    pub fn take(&mut self, node: &str, boot: u64, sequence: u64) -> Result<(), BeatError> {
+        if node == self.own {
+            return Err(BeatError::Own(node.to_owned()));
         }
-        if let Some((boot, sequence)) = self.last.get(&beat.node) {
-            if beat.boot < *boot {
+        if let Some((seen_boot, seen)) = self.last.get(node) {
+            if boot < *seen_boot {
                 return Err(BeatError::OldBoot {
-                    node: beat.node.clone(),
-                    boot: beat.boot,
-                    seen: *boot,
+                    node: node.to_owned(),
+                    boot,
+                    seen: *seen_boot,
                 });
             }
-            if beat.boot == *boot && beat.sequence <= *sequence {
+            if boot == *seen_boot && sequence <= *seen {
                 return Err(BeatError::Replayed {
-                    node: beat.node.clone(),
-                    sequence: beat.sequence,
+                    node: node.to_owned(),
+                    sequence,
                 });
             }
         }
-        self.last
-            .insert(beat.node.clone(), (beat.boot, beat.sequence));
+        self.last.insert(node.to_owned(), (boot, sequence));
         Ok(())
     }
 
@@ -366,8 +464,9 @@ mod tests {
         let frame = encode(&beat(), KEY);
         assert_eq!(decode(&frame, b"another key"), Err(BeatError::Forged));
         let mut newer = frame.clone();
-        newer[4] = 2;
-        assert_eq!(decode(&newer, KEY), Err(BeatError::Version(2)));
+        newer[4] = 3;
+        assert_eq!(decode(&newer, KEY), Err(BeatError::Version(3)));
+        assert_eq!(decode_any(&newer, KEY), Err(BeatError::Version(3)));
         assert_eq!(decode(&frame[1..], KEY), Err(BeatError::Length(FRAME - 1)));
         let mut other = frame;
         other[0] = b'X';
@@ -409,10 +508,7 @@ mod tests {
         assert!(matches!(at(7, 4), Err(BeatError::Replayed { .. })));
         assert_eq!(at(8, 1), Ok(()));
         let old = at(7, 99).unwrap_err();
-        assert!(
-            old.to_string().contains("standin peer reset cctv-1"),
-            "{old}"
-        );
+        assert!(old.to_string().contains("`standin peer reset`"), "{old}");
         let own = ReplayWindow::new("cctv-1").accept(&beat());
         assert_eq!(own, Err(BeatError::Own("cctv-1".into())));
     }

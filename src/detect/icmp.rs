@@ -162,6 +162,20 @@ impl IcmpProbe {
         }
     }
 
+    /// The next reply that has arrived, without waiting and without the runtime: its sequence number. `None` if there is
+    /// none, or on an error, which [`recv`](Self::recv) tells.
+    pub fn try_recv(&self) -> Option<u16> {
+        let mut buffer = [0u8; 256];
+        let fd = self.fd.get_ref().as_raw_fd();
+        loop {
+            let n = recv(fd, &mut buffer, MsgFlags::MSG_DONTWAIT).ok()?;
+            match reply(&buffer[..n], self.id) {
+                Some((_, sequence)) => return Some(sequence),
+                None => self.malformed.fetch_add(1, Ordering::Relaxed),
+            };
+        }
+    }
+
     /// How many replies were skipped because they were damaged.
     pub fn malformed(&self) -> u64 {
         self.malformed.load(Ordering::Relaxed)

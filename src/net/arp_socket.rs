@@ -143,6 +143,20 @@ impl ArpSocket {
         }
     }
 
+    /// The next well-formed frame that has arrived, without waiting and without the runtime: what lies in the socket when
+    /// this thread was late. `None` if there is none, or on an error, which [`recv`](Self::recv) tells.
+    pub fn try_recv(&self) -> Option<ArpFrame> {
+        let mut buffer = [0u8; 128];
+        for _ in 0..FAIRNESS {
+            let n = nix_recv(self.fd.get_ref(), &mut buffer).ok()?;
+            match ArpFrame::parse(&buffer[..n]) {
+                Ok(frame) => return Some(frame),
+                Err(_) => self.malformed.fetch_add(1, Ordering::Relaxed),
+            };
+        }
+        None
+    }
+
     fn io_error(&self, source: io::Error) -> ArpError {
         ArpError::Io {
             interface: self.interface.clone(),

@@ -12,6 +12,7 @@ use super::client::Switch;
 use super::credentials::Listed;
 use super::error::SwitchError;
 use super::guard::HOST_MACS;
+use super::learned::Learned;
 use super::neighbours::{Neighbour, neighbours};
 use super::numbering::misread;
 use super::port::Oper;
@@ -188,7 +189,10 @@ pub async fn find(switch: &Switch, wanted: &Wanted) -> Result<FoundPort, AutoErr
             "whose number in the forwarding table is not the one that its name has now",
         ));
     }
-    let macs = switch.macs_of(&state).await?;
+    let (macs, unread) = match switch.learned_on(&state).await? {
+        Learned::These(macs) => (macs, None),
+        Learned::Unreadable(why) => (Vec::new(), Some(why)),
+    };
     if let Some(own) = wanted.own_macs.iter().find(|m| macs.contains(m)) {
         let why = format!("where our own MAC address {own} is learned too");
         return Err(not_one(&all, why.as_str()));
@@ -227,7 +231,10 @@ pub async fn find(switch: &Switch, wanted: &Wanted) -> Result<FoundPort, AutoErr
         if_index: state.if_index,
         bridge_port: state.bridge_port,
         mac,
-        how: format!("{how}; {} MAC addresses are behind it", macs.len()),
+        how: match unread {
+            None => format!("{how}; {} MAC addresses are behind it", macs.len()),
+            Some(why) => format!("{how}; what else is behind it cannot be read: {why}"),
+        },
         identity: PortIdentity {
             if_name: state.if_name,
             if_index: state.if_index,

@@ -198,6 +198,9 @@ impl Switch {
         vlan: Option<VlanId>,
     ) -> Result<Vec<FdbEntry>, SwitchError> {
         let reading = self.read(&[], &[mac], vlan).await?;
+        if let Some(e) = reading.unread {
+            return Err(e.into());
+        }
         let map = self.map();
         let places: Vec<_> = reading.places.into_iter().flatten().collect();
         // An agent may have an entry in the table of BRIDGE-MIB, which knows no VLAN, and in that of Q-BRIDGE-MIB too.
@@ -282,6 +285,9 @@ impl Switch {
         let Some(object) = self.profile().object(object) else {
             return Ok(Vec::new());
         };
+        if self.is_per_vlan() && self.profile().object("fdb_1d") == Some(object) {
+            return self.fdb_rows_of_vlans().await;
+        }
         let rows = self.snmp().walk(&object.oid).await?;
         Ok(rows
             .into_iter()

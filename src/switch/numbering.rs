@@ -16,7 +16,7 @@ const NAMED: usize = 3;
 /// Why the table is misread, in words; `None` if nothing says so.
 ///
 /// Two things cannot be: addresses learned on ports without a link, and LLDP neighbours whose own address is learned on
-/// another port. A port that went down a moment ago may keep its entries, so that one such port among many says nothing.
+/// another port. A port that went down a moment ago may keep its entries, so that only all of them say something.
 /// Where every port has the same number in both tables, there is nothing to mix up.
 pub fn misread(rows: &[PortRow], around: &[Neighbour]) -> Option<String> {
     let numbered: Vec<&PortRow> = rows.iter().filter(|r| r.bridge_port.is_some()).collect();
@@ -52,7 +52,8 @@ pub fn misread(rows: &[PortRow], around: &[Neighbour]) -> Option<String> {
             }
         }
     }
-    let by_link = !linkless.is_empty() && linkless.len() * 2 >= learned.len();
+    // Some tables have each port's own address too, so that only all of them say something.
+    let by_link = !linkless.is_empty() && linkless.len() == learned.len();
     if !by_link && differ.len() <= agree {
         return None;
     }
@@ -101,6 +102,7 @@ mod tests {
 
     fn row(n: u32, bridge_port: u32, oper: Oper, macs: &[u8]) -> PortRow {
         PortRow {
+            macs_unread: None,
             if_name: format!("Eth1/{n}"),
             if_index: n,
             bridge_port: Some(bridge_port),
@@ -110,6 +112,7 @@ mod tests {
             pvid: None,
             untagged: None,
             tagged: None,
+            macs_unread: None,
             macs: Some(
                 macs.iter()
                     .map(|m| LearnedMac {
@@ -118,6 +121,7 @@ mod tests {
                     })
                     .collect(),
             ),
+            macs_unread: None,
         }
     }
 

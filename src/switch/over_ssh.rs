@@ -67,6 +67,7 @@ impl Switch {
             over: Transport::Ssh,
             ports: states,
             places,
+            unread: None,
         })
     }
 

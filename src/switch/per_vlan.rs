@@ -17,8 +17,9 @@ use crate::types::{MacAddr, VlanId};
 
 /// VLANs that are asked at the same time.
 const AT_ONCE: usize = 4;
-/// A VLAN that did not answer while others did (it has no instance of the bridge) is left alone for so long.
-const AVOIDED: Duration = Duration::from_secs(60);
+/// A VLAN that did not answer (it has no instance of the bridge, or its community or context is not allowed) is left
+/// alone for so long: a fence must not wait for it.
+const AVOIDED: Duration = Duration::from_secs(300);
 /// What stands for a bridge port that is in no table of its VLAN; no ifIndex is as large (InterfaceIndex, RFC 2863).
 const NO_PORT: u32 = 0x8000_0000;
 
@@ -32,7 +33,7 @@ pub(crate) struct OfVlans {
 }
 
 /// Rows of a column: index and value.
-type Rows = Vec<(Vec<u32>, Value)>;
+pub(super) type Rows = Vec<(Vec<u32>, Value)>;
 
 /// VLANs that were silent, and when.
 pub(super) type SilentVlans = std::sync::Mutex<BTreeMap<u16, (Instant, SnmpError)>>;
@@ -130,7 +131,12 @@ impl Switch {
         for some in vlans.chunks(AT_ONCE) {
             let asked = some.iter().map(|v| self.fdb_of_vlan(*v).boxed());
             let read = join_all(asked.collect::<Vec<_>>()).await;
+            let none = read.iter().all(|r| matches!(r, Err(e) if e.is_silence()));
             all.extend(some.iter().copied().zip(read));
+            // It answers for no VLAN at all: the others are not waited for.
+            if none && all.len() == some.len() {
+                break;
+            }
         }
         all.sort_by_key(|(vlan, _)| *vlan);
         let mut out = OfVlans::default();
@@ -159,6 +165,23 @@ impl Switch {
         out
     }
 
+    /// The forwarding tables of all VLANs as one: MAC address as index, ifIndex as value.
+    ///
+    /// # Errors
+    /// Nothing of them could be read.
+    pub(super) async fn fdb_rows_of_vlans(&self) -> Result<Rows, SnmpError> {
+        let read = self.fdb_of_vlans(&self.map().vlans()).await;
+        match read.unread.into_iter().next() {
+            Some((_, e)) if read.entries.is_empty() => Err(e),
+            _ => {
+                let rows = read.entries.into_iter();
+                let rows =
+                    rows.map(|(mac, _, at)| (mac_index(mac).to_vec(), Value::Uint(at.into())));
+                Ok(rows.collect())
+            }
+        }
+    }
+
     /// For each MAC address, where the VLAN's table has it, or those of all VLANs that the switch lists: by single rows.
     ///
     /// # Errors
@@ -177,6 +200,8 @@ impl Switch {
         for some in vlans.chunks(AT_ONCE) {
             let asked = some.iter().map(|v| self.places_in_vlan(*v, macs).boxed());
             let read = join_all(asked.collect::<Vec<_>>()).await;
+            let silent = |r: &Result<_, SnmpError>| matches!(r, Err(e) if e.is_silence());
+            let none = !any && failed.is_none() && read.iter().all(silent);
             for (vlan, read) in some.iter().zip(read) {
                 match read {
                     Ok(found) => {
@@ -187,6 +212,10 @@ impl Switch {
                     }
                     Err(e) => failed = failed.or(Some(e)),
                 }
+            }
+            // It answers for no VLAN at all: the others are not waited for.
+            if none {
+                break;
             }
         }
         match failed {

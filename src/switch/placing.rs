@@ -96,7 +96,7 @@ impl Switch {
             own.contains(&place)
                 || self
                     .name_of_port_at(reading.over, place)
-                    .is_some_and(|n| ports.contains(&n.as_str()))
+                    .is_some_and(|n| ports.iter().any(|p| self.target().same_port(p, &n)))
         };
         let mut here = None;
         for (i, mac) in macs.iter().enumerate() {
@@ -158,7 +158,7 @@ impl Switch {
             let Some(port) = &neighbour.if_name else {
                 continue;
             };
-            if ports.contains(&port.as_str()) {
+            if ports.iter().any(|p| self.target().same_port(p, port)) {
                 let how = "it says so by LLDP".to_owned();
                 return Ok(Placing::Here {
                     how,
@@ -171,6 +171,9 @@ impl Switch {
                 ports.join(", ")
             );
             return Ok(Placing::Elsewhere { at, why });
+        }
+        if reading.unread.is_some() {
+            return Ok(Placing::Untold);
         }
         let ours = reading.places.iter().skip(macs.len());
         if ours.flatten().next().is_some() || self.tells_macs(reading.over).await? {

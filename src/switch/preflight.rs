@@ -118,8 +118,11 @@ pub async fn preflight(switch: &Switch, ask: &Ask) -> Vec<Line> {
     let table = match switch.port_table().await {
         Ok(table) => table,
         Err(e) => {
-            let todo =
-                "the user or community needs a view with IF-MIB, BRIDGE-MIB and Q-BRIDGE-MIB";
+            let todo = if e.is_silence() {
+                "it answers single requests: raise `timeout` in [switch.NAME.snmp], or try version = \"1\""
+            } else {
+                "the user or community needs a view with IF-MIB, BRIDGE-MIB and Q-BRIDGE-MIB"
+            };
             lines.push(line("ports", Verdict::Failed, e.to_string(), todo));
             return lines;
         }

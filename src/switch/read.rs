@@ -8,6 +8,7 @@ use super::error::SwitchError;
 use super::map::Map;
 use super::port::{Admin, Oper, PortState};
 use super::profile::{Object, Transport};
+use super::snmp::SnmpError;
 use super::value::{Oid, Value};
 use crate::types::{BridgePort, IfIndex, MacAddr, VlanId};
 
@@ -20,6 +21,8 @@ pub(crate) struct Reading {
     pub ports: Vec<PortState>,
     /// For each MAC address asked for: where it is.
     pub places: Vec<Vec<Place>>,
+    /// Why no place could be asked for; the ports are read all the same.
+    pub unread: Option<SnmpError>,
 }
 
 impl Switch {
@@ -119,9 +122,12 @@ impl Switch {
         }
         let started = Instant::now();
         let values = self.snmp().get(&oids).await?;
-        let in_vlans = match self.is_per_vlan() {
-            true => self.places_in_vlans(macs, vlan).await?,
-            false => Vec::new(),
+        let (in_vlans, unread) = match self.is_per_vlan() {
+            true => match self.places_in_vlans(macs, vlan).await {
+                Ok(places) => (places, None),
+                Err(e) => (Vec::new(), Some(e)),
+            },
+            false => (Vec::new(), None),
         };
         let ended = Instant::now();
         let uptime = small(&values[0]);
@@ -147,6 +153,7 @@ impl Switch {
             over: Transport::Snmp,
             ports,
             places,
+            unread,
         })
     }
 

@@ -178,6 +178,7 @@ fn number(name: &str) -> Option<(&str, usize)> {
 #[cfg(test)]
 mod tests {
     use super::super::profile::Profile;
+    use super::super::recording::Recording;
     use super::super::ssh::show::parse;
     use super::*;
 
@@ -227,5 +228,67 @@ mod tests {
             ("lg1", "1/3/2"),
         ];
         assert_eq!(shown("ruckus-icx", text), pairs(&lag));
+    }
+
+    /// The table as a family shows it, with these aggregates.
+    fn table(
+        profile: &str,
+        text: &str,
+        aggregates: Option<&[(&str, &str)]>,
+    ) -> (Switch, ShownTable) {
+        let profile = Profile::find(profile, None).unwrap();
+        let show = profile.cli.as_ref().unwrap().shows["macs"].clone();
+        let entries = parse(&show, text).unwrap().into_iter().map(|r| {
+            let mac = parse_mac(&r["mac"]).unwrap();
+            (LearnedMac { mac, vlan: None }, r["port"].clone())
+        });
+        let table = ShownTable {
+            entries: entries.collect(),
+            unread: unread_macs(&show, text)
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
+            aggregates: aggregates.map(pairs),
+            why: None,
+        };
+        let recording = Recording::parse("x", "1.3.6.1.2.1.1.5.0|4|x").unwrap();
+        (recording.switch("x", profile), table)
+    }
+
+    #[test]
+    fn short_and_long_names_members_and_lines_that_are_not_read() {
+        let vrp = "MAC Address    VLAN/VSI/BD   Learned-From        Type\n----\n\
+                   0002-0000-0001 10/-/-        GE0/0/3             dynamic\n\
+                   0002-0000-0002 10/-/-        GE0/0/3             dynamic\n\
+                   0002-0000-0003 10/-/-        Eth-Trunk1          dynamic\n\
+                   0002-0000-0004 10/-/-        GE0/0/9             sticky\n";
+        let members = [("Eth-Trunk1", "GigabitEthernet0/0/11")];
+        let (switch, shown) = table("huawei-vrp", vrp, Some(&members));
+        let on = |port: &str| shown.on(&switch, port).map(|m| m.len());
+        assert_eq!(on("GigabitEthernet0/0/3"), Ok(2));
+        assert_eq!(on("GigabitEthernet0/0/11"), Ok(1), "a member");
+        assert_eq!(on("GigabitEthernet0/0/12"), Ok(0));
+        let unread = on("GigabitEthernet0/0/9").unwrap_err();
+        assert!(unread.contains("0002-0000-0004"), "{unread}");
+        // A layout that is not known is no empty table; nor is one whose aggregates cannot be told apart.
+        let (switch, shown) = table("cisco-ios", "0200.0000.0001 is on Gi1/0/1, age 3\n", None);
+        let told = shown.on(&switch, "Gi1/0/2").unwrap_err();
+        assert!(told.contains("none of the 1 lines"), "{told}");
+        let (switch, shown) = table(
+            "cisco-ios",
+            "  10    0200.0000.0001    DYNAMIC     Po1\n",
+            None,
+        );
+        assert!(shown.on(&switch, "Gi1/0/2").unwrap_err().contains("Po1"));
+        let (switch, shown) = table(
+            "cisco-ios",
+            "  10    0200.0000.0001    DYNAMIC     Gi1/0/1\n",
+            None,
+        );
+        assert_eq!(
+            shown.on(&switch, "gigabitethernet 1/0/1").map(|m| m.len()),
+            Ok(1)
+        );
+        assert_eq!(shown.on(&switch, "Gi1/0/2"), Ok(Vec::new()));
     }
 }

@@ -55,6 +55,8 @@ pub enum Action {
     DropAddress,
     /// Read the fence; answered by `FenceRead`.
     ReadFence,
+    /// Read our fence of the peer and our own port; answered by `Tied`. One at a time.
+    ReadTie,
     /// Read each port of the fence once, to say how it is; answered by `ReadBack`. Only while no task of the fence runs.
     ReadBack,
     /// Ask who has the VIP that we own: by broadcast, and by unicast to the peer, from our own address.

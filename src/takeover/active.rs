@@ -141,7 +141,7 @@ impl Machine {
             return;
         }
         self.evidence.carrier = up;
-        self.evidence.restart(now);
+        self.evidence.interrupt(now);
         if self.own.is_some() {
             if up {
                 return;
@@ -258,7 +258,7 @@ impl Machine {
                 format!("the VIP was given up because the peer asked for it (epoch {epoch})"),
             );
         }
-        if own || !matches!(self.state, State::Taking(_)) {
+        if own || self.stands_back(now) {
             self.yielded = Some(epoch);
         }
     }

@@ -16,12 +16,24 @@ pub struct Course {
     pub beats: bool,
     /// We have the VIP already.
     pub owns: bool,
+    /// The other node of the pair goes first: what is vacant is claimed by it, or it is asked, or both would claim.
+    pub second: bool,
 }
 
 impl Course {
     /// The peer is asked to give the VIP up before anything else.
     pub fn asks(&self) -> bool {
-        self.beats && !self.owns && matches!(self.cause, Cause::Planned | Cause::AliveElsewhere)
+        let asked = match self.cause {
+            Cause::Planned | Cause::AliveElsewhere => true,
+            Cause::Vacant => self.second,
+            Cause::Dead
+            | Cause::ServiceDead
+            | Cause::Granted
+            | Cause::ReleaseFailed
+            | Cause::Resumed
+            | Cause::Suspended => false,
+        };
+        self.beats && !self.owns && asked
     }
 
     /// The peer agrees, or says that it does not hold the VIP: it is not fenced.

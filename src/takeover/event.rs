@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::left::PortLeft;
+use super::new_mac::NewMac;
 use super::placement::{Place, Sight};
 use super::state::{Grounds, Phase};
 use super::step::Step;
@@ -71,6 +72,9 @@ pub enum Event {
     },
     /// The fence was read again.
     FenceRead(FenceRead),
+    /// Answers [`super::action::Action::ReadTie`]: true if our fence of the peer stands, and our own port has the peer's
+    /// mark.
+    Tied(bool),
     /// The ports of a fence that was left in place were read, each.
     ReadBack(Vec<PortLeft>),
     /// Where a machine hangs that answers for the VIP which we own.
@@ -79,6 +83,9 @@ pub enum Event {
         mac: MacAddr,
         /// Switch, port and LLDP name; `None`: no switch knows it.
         place: Option<String>,
+        /// True: on one of the ports of the peer's fence, and alone there; `None`: not known.
+        #[serde(default)]
+        on_fence: Option<bool>,
     },
     /// The machine at this MAC address completed an RTMP handshake on the VIP, which we own too, or did not.
     PeerServes {
@@ -237,6 +244,8 @@ pub enum Order {
     Takeover,
     /// Hand everything back.
     Release,
+    /// Hand everything back to the repaired peer, which has this MAC address now.
+    ReleaseTo(MacAddr),
     /// Operator hold: no automatic action.
     Hold(bool),
     /// The same for this node of a pair only; off: the other node's hold does not bind this one.
@@ -276,6 +285,9 @@ pub struct Recovered {
     /// The other node of the pair had said that it was told to hold.
     #[serde(default)]
     pub peer_hold: bool,
+    /// The peer's address that a person named at a release.
+    #[serde(default)]
+    pub new_mac: Option<NewMac>,
     /// We gave way to the peer twice, and no person has looked yet.
     #[serde(default)]
     pub flapping: bool,
@@ -304,6 +316,7 @@ impl Recovered {
             hold: false,
             hold_here: false,
             peer_hold: false,
+            new_mac: None,
             flapping: false,
             carrier: true,
             places: Vec::new(),

@@ -14,10 +14,12 @@ use crate::types::{BootTime, MacAddr};
 const PIN_AFTER: u32 = 3;
 /// A foreign claim of the VIP counts as a conflict for this many microseconds.
 const CONFLICT_US: u64 = 3_000_000;
+/// A heartbeat on any path counts as "alive elsewhere" for this long at least.
+const ELSEWHERE: Duration = Duration::from_millis(500);
+/// Heartbeats that may be missed before the sender counts as silent.
+const BEATS_MISSED: u32 = 3;
 /// So many missed heartbeats count as unanswered rounds.
 const MISSED_BEATS: u32 = 2;
-/// A heartbeat on any path counts as "alive elsewhere" for this many microseconds.
-const ELSEWHERE_US: u64 = 500_000;
 
 /// The evidence on one peer. Times are of `CLOCK_BOOTTIME`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +66,15 @@ pub struct Evidence {
     pub grace_from: BootTime,
     /// Silence counts from here at the earliest: start, stall, loss of ownership.
     pub window_from: BootTime,
+    /// A heartbeat counts for this long where its sender does not say how often they come: three of our own intervals.
+    #[serde(default)]
+    pub beats_last: Duration,
+    /// Since when the peer says that it does not hold the VIP, if it does.
+    #[serde(default)]
+    disclaims_from: BootTime,
+    /// When our own view of the network was last interrupted: start, stall, carrier.
+    #[serde(default)]
+    pub interrupted_at: Option<BootTime>,
     /// Carrier of our interface.
     pub carrier: bool,
     /// In a pair: heartbeats on the data path are gone, but its kernel answers.
@@ -135,6 +146,9 @@ impl Evidence {
 
     /// Notes a heartbeat. True if it is a sign of life on the data path.
     pub fn beat(&mut self, now: BootTime, beat: Beat) -> bool {
+        // Under its hold a node claims nothing; its time begins when that is over.
+        let free = self.beat.as_ref().is_some_and(|b| !b.hold);
+        let before = free && self.peer_disclaims(now);
         self.beat_at = Some(now);
         if beat.mac.is_unicast() {
             self.pinned = Some(beat.mac);
@@ -150,6 +164,9 @@ impl Evidence {
         }
         let (data, holds) = (beat.data_path, beat.holds);
         self.beat = Some(beat);
+        if !before {
+            self.disclaims_from = now;
+        }
         if data {
             if !holds {
                 // Nobody answers for what nobody holds.
@@ -202,7 +219,7 @@ impl Evidence {
         match self.beat_data_at {
             Some(beat) if policy.pair && !self.agent_silent => {
                 // A link that loses questions loses heartbeats too.
-                let timeout = policy.detect.beat_timeout * self.rounds.slower();
+                let timeout = self.beat_timeout(policy) * self.rounds.slower();
                 silent.min(beat.max(self.window_from) + timeout)
             }
             Some(_) | None => silent,
@@ -217,13 +234,38 @@ impl Evidence {
 
     /// True if a heartbeat arrived lately, on whatever path.
     pub fn beats(&self, now: BootTime) -> bool {
-        self.beat_at
-            .is_some_and(|at| now.0.saturating_sub(at.0) < ELSEWHERE_US)
+        let lasts = self.beats_last.max(ELSEWHERE).max(self.announced());
+        self.beat_at.is_some_and(|at| now.since(at) < lasts)
+    }
+
+    /// The heartbeats that the sender may miss, as it says itself how often they come; nothing if it does not say.
+    fn announced(&self) -> Duration {
+        let interval = self.beat.as_ref().and_then(|b| b.interval);
+        interval.unwrap_or_default() * BEATS_MISSED
+    }
+
+    /// Silence of heartbeats on the data path after which a peer in a pair is suspected.
+    pub fn beat_timeout(&self, policy: &Policy) -> Duration {
+        policy.detect.beat_timeout.max(self.announced())
     }
 
     /// True if the peer says that it holds the VIP, and lately.
     pub fn peer_holds(&self, now: BootTime) -> bool {
         self.beats(now) && self.beat.as_ref().is_some_and(|b| b.holds)
+    }
+
+    /// Since when the peer says so, if it does.
+    pub fn disclaims_from(&self) -> BootTime {
+        self.disclaims_from
+    }
+
+    /// When somebody last answered for the VIP, or said that it holds it.
+    pub fn answered_at(&self) -> Option<BootTime> {
+        let conflict = self.conflict.map(|(_, at)| at);
+        [self.vip_at, self.pong_at, self.said_held_at, conflict]
+            .into_iter()
+            .flatten()
+            .max()
     }
 
     /// Until when somebody had the VIP for all we know, or the start of the window.
@@ -310,6 +352,18 @@ impl Evidence {
     /// True if an automatic takeover is not too early (start-up grace).
     pub fn grown_up(&self, now: BootTime, grace: Duration) -> bool {
         self.healthy || now >= self.grace_from + grace
+    }
+
+    /// Our own view was interrupted: what the peer did meanwhile is not known.
+    pub fn interrupt(&mut self, now: BootTime) {
+        self.interrupted_at = Some(now);
+        self.restart(now);
+    }
+
+    /// True if our own view was interrupted since the peer's last heartbeat.
+    pub fn interrupted(&self) -> bool {
+        self.interrupted_at
+            .is_some_and(|at| self.beat_at.is_none_or(|beat| beat <= at))
     }
 
     /// Silence starts to count anew: what was missed before is no evidence.

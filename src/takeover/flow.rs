@@ -230,7 +230,7 @@ impl Flow {
         let hold = spec.on_failure == step::OnFailure::Hold;
         if hold || (retry && slot.2 < spec.tries) {
             slot.1 = Progress::Pausing {
-                until: now + spec.pause,
+                until: now + step::pause_after(spec, slot.2),
                 why: why.clone(),
             };
             Turn::Again(why)

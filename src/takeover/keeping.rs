@@ -232,7 +232,7 @@ impl Machine {
     /// A switch, or nobody, knows where a foreign machine hangs.
     pub(super) fn located(&mut self, mac: MacAddr, place: Option<String>) {
         if let Some(f) = self.looks.foreign.iter_mut().find(|f| f.mac == mac) {
-            f.place = place;
+            f.place = place.or_else(|| f.place.take());
             self.tell_conflict();
         }
     }

@@ -12,15 +12,19 @@ pub mod alarm;
 pub mod course;
 pub mod event;
 pub mod evidence;
+mod flags;
 pub mod flow;
 pub mod keeping;
 pub mod left;
 pub mod loss;
+pub mod new_mac;
 mod newcomer;
 pub mod notice;
 mod observed;
 mod orders;
 mod outcome;
+mod ownerless;
+mod pairing;
 mod parking;
 pub mod placement;
 mod placing;
@@ -36,9 +40,11 @@ pub mod step;
 mod stopping;
 mod taking;
 pub mod timeline;
+mod timers;
 pub mod verdict;
 mod weighing;
 
+pub use self::flags::Flags;
 use serde::{Deserialize, Serialize};
 
 use crate::types::{Attempt, BootTime, Epoch};
@@ -49,6 +55,7 @@ use policy::Policy;
 use state::{Ownership, State, Why};
 use step::Step;
 use timeline::Timeline;
+use timers::Timers;
 
 /// The takeover of one VIP, seen from one node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -103,6 +110,8 @@ pub struct Machine {
     /// What the owner looks at.
     #[serde(default)]
     looks: keeping::Looks,
+    #[serde(default)]
+    new_mac: Option<new_mac::NewMac>,
     /// Cameras: expected, back.
     cameras: (u32, u32),
     /// The `now` of the last call.
@@ -113,54 +122,17 @@ pub struct Machine {
     out: Vec<Action>,
 }
 
-/// Deadlines that do not belong to one state.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Timers {
-    probe: BootTime,
-    probes_sent: u64,
-    service: BootTime,
-    service_pending: bool,
-    poll: BootTime,
-    poll_pending: bool,
-    /// When the port was last asked for.
-    #[serde(default)]
-    polled: BootTime,
-    /// A hint came while it was being read: that answer may be older than what the hint is about.
-    #[serde(default)]
-    hinted: bool,
-    /// Port takeover: when our own port is put back to the parking VLAN.
-    #[serde(default)]
-    park: Option<BootTime>,
-    /// A person was told that it is not back.
-    #[serde(default)]
-    park_told: bool,
-}
-
-/// What our heartbeats say beside what the adapters know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Flags {
-    /// We have the VIP.
-    pub holds: bool,
-    /// The highest epoch known.
-    pub epoch: Epoch,
-    /// We ask the peer to give the VIP up for this epoch.
-    pub wants_yield: Option<Epoch>,
-    /// We gave the VIP up for this epoch.
-    pub yielded: Option<Epoch>,
-    /// The peer is to claim the VIP with this epoch.
-    pub grants: Option<Epoch>,
-    /// A person said here that nothing is to happen by itself, on either node.
-    pub hold: bool,
-}
-
 impl Machine {
     /// A machine that has not started: the first event must be [`Event::Start`].
     pub fn new(policy: Policy, now: BootTime) -> Self {
-        let evidence = Evidence::new(policy.peer_mac, now);
+        let mut evidence = Evidence::new(policy.peer_mac, now);
+        evidence.beats_last = policy.detect.beat_timeout;
         let timers = Timers {
             probe: now,
             service: now,
             poll: now,
+            owned: now,
+            tie: now,
             ..Timers::default()
         };
         Machine {
@@ -190,6 +162,7 @@ impl Machine {
             placement: placement::Placement::default(),
             left: left::Left::default(),
             looks: keeping::Looks::default(),
+            new_mac: None,
             cameras: (0, 0),
             seen: now,
             last_flow: None,
@@ -245,18 +218,6 @@ impl Machine {
         self.cameras
     }
 
-    /// What our heartbeats say.
-    pub fn flags(&self) -> Flags {
-        Flags {
-            holds: self.own.is_some(),
-            epoch: self.own.as_ref().map_or(self.epoch, |o| o.epoch),
-            wants_yield: self.wants_yield,
-            yielded: self.yielded,
-            grants: self.grants,
-            hold: self.hold && !self.bound.here_only,
-        }
-    }
-
     /// Takes one event and says what to do.
     ///
     /// `now` must not be before the `now` of an earlier call.
@@ -281,8 +242,16 @@ impl Machine {
             Event::AddressLost => self.address_lost(now),
             Event::FenceSet { attempt } => self.fence_set(now, attempt),
             Event::FenceRead(read) => self.fence_read(now, read),
+            Event::Tied(tied) => self.tie_read(now, tied),
             Event::ReadBack(ports) => self.read_back(now, ports),
-            Event::Located { mac, place } => self.located(mac, place),
+            Event::Located {
+                mac,
+                place,
+                on_fence,
+            } => {
+                self.located(mac, place);
+                self.stranger_located(now, mac, on_fence);
+            }
             Event::PeerServes { mac, ok, .. } => self.peer_asked(now, mac, ok),
             Event::StepEnded {
                 step,
@@ -333,14 +302,18 @@ impl Machine {
                         .flatten(),
                 );
                 due.extend(self.service_matters().then(|| self.service_due()));
+                due.extend(t.fence_after.filter(|at| *at > self.seen));
             }
             State::Active { .. } | State::Halted { .. } => {}
             State::Releasing(r) => {
                 due.extend(r.flow.next_deadline(self.seen));
                 due.extend([r.deadline, r.next_probe]);
+                due.extend(self.stranger_due());
             }
         }
         due.extend(self.park_due());
+        due.extend(self.ownerless_due());
+        due.extend(self.tie_due());
         due.extend(self.placement_due());
         due.extend(self.left_due());
         if let Some(own) = &self.own {
@@ -368,6 +341,7 @@ impl Machine {
             }
         }
         self.park_timers(now);
+        self.ownerless_timers(now);
         self.placement_timers(now);
         self.left_timers(now);
         self.watch(now);

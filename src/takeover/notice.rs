@@ -44,6 +44,18 @@ pub struct Notice {
     pub gap: Duration,
 }
 
+impl std::fmt::Display for Notice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "asked every {} ms; on a link without loss a death is taken for one after {} ms, and a gap of the peer alone of up to {} ms is survived",
+            self.interval.as_millis(),
+            self.time.as_millis(),
+            self.gap.as_millis()
+        )
+    }
+}
+
 impl Pace {
     /// From one probe of a peer to the next: as configured, or slower where the peers of the interface would use up
     /// more than half of its budget. All of them slow down together.

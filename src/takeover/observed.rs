@@ -54,7 +54,7 @@ impl Machine {
         if !ends {
             return;
         }
-        let timeout = self.policy.detect.beat_timeout;
+        let timeout = self.evidence.beat_timeout(&self.policy);
         let beats_gone = self
             .evidence
             .beat_data_at
@@ -94,6 +94,7 @@ impl Machine {
                 ),
             );
         }
+        self.stranger_answers(now, mac);
         self.silence_broken(now);
         self.peer_answered(Some(mac));
     }
@@ -134,7 +135,10 @@ impl Machine {
             let why = "the peer's service completes handshakes again";
             self.become_state(State::Standby, why);
         }
-        self.peer_served();
+        // While another machine answers for the VIP, nobody knows whose handshake that was.
+        if !self.evidence.in_conflict(now) {
+            self.peer_served();
+        }
     }
 
     /// Our own address, route, socket or firewall: a fault of ours, and no evidence of the peer. While the machine does not
@@ -193,6 +197,7 @@ impl Machine {
         }
         let theirs = (beat.epoch, beat.node.clone());
         let data = self.evidence.beat(now, beat);
+        self.look_at_preference();
         if let Some(epoch) = wants {
             self.asked_to_yield(now, epoch);
         }

@@ -25,7 +25,8 @@ impl Machine {
     pub(super) fn order(&mut self, now: BootTime, order: Order) {
         match order {
             Order::Takeover => self.order_takeover(now),
-            Order::Release => self.order_release(now),
+            Order::Release => self.order_release(now, None),
+            Order::ReleaseTo(mac) => self.order_release(now, Some(mac)),
             Order::Hold(on) => self.order_hold(now, on, false),
             Order::HoldHere(on) => self.order_hold(now, on, true),
         }

@@ -116,6 +116,9 @@ impl Machine {
         if step == Step::Rewire {
             return self.not_rewired(why);
         }
+        if step == Step::Claim {
+            return self.not_claimed(why);
+        }
         if step != Step::Fence || self.end_if_answered() {
             return;
         }
@@ -184,14 +187,6 @@ impl Machine {
                 format!("step {step} failed: {why}; going on"),
             ),
             OnFailure::Hold => {}
-            OnFailure::Unwind => {
-                self.alert(
-                    Level::Critical,
-                    format!("step {step} failed: {why}; undone, the fence stays"),
-                );
-                self.give_up_address();
-                self.halt(&format!("step {step} failed: {why}"));
-            }
             OnFailure::StayActive => self.release_stopped(now, step, why),
             OnFailure::Retake => self.retake(now, step, why),
         }

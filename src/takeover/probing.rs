@@ -133,12 +133,12 @@ impl Machine {
             return;
         }
         match &mut self.state {
-            State::Standby | State::Suspect(_) => self.evidence.restart(now),
+            State::Standby | State::Suspect(_) => self.evidence.interrupt(now),
             State::Confirming(c) => {
                 c.sent = 0;
                 c.since = now;
                 c.next = now;
-                self.evidence.restart(now);
+                self.evidence.interrupt(now);
             }
             State::Taking(t) => {
                 if let Some(s) = &mut t.silence {

@@ -14,11 +14,13 @@ use crate::types::{BootTime, Epoch};
 impl Machine {
     /// Replaces the policy (SIGHUP); the state stays.
     pub fn set_policy(&mut self, policy: Policy) {
+        self.evidence.beats_last = policy.detect.beat_timeout;
         self.placement.look_now(self.policy.levels != policy.levels);
-        if policy.peer_mac.is_some() && policy.peer_mac != self.policy.peer_mac {
-            self.evidence.pinned = policy.peer_mac;
-        }
+        let edited = self.policy.peer_mac != policy.peer_mac;
         self.policy = policy;
+        if edited {
+            self.choose_mac(self.new_mac, self.evidence.pinned);
+        }
     }
 
     pub(super) fn start(&mut self, now: BootTime, r: Recovered) {
@@ -31,32 +33,25 @@ impl Machine {
         self.bound.peer = r.peer_hold;
         self.looks.restore_flapping(r.flapping);
         self.planned = r.planned;
-        self.evidence.pinned = self.policy.peer_mac.or(r.pinned);
+        self.choose_mac(r.new_mac, r.pinned);
         self.evidence.healthy = r.healthy;
         self.evidence.grace_from = r.boot_started;
         self.evidence.carrier = r.carrier;
-        self.evidence.restart(now);
+        self.evidence.interrupt(now);
         self.park_soon(now);
         match r.phase {
-            Phase::Taking | Phase::Active if r.fence == FenceRead::Present || r.address_here => {
+            // Earlier versions halted where a claim failed; now it is tried again.
+            Phase::Taking | Phase::Active | Phase::Halted
+                if r.fence == FenceRead::Present || r.address_here =>
+            {
                 self.resume(now, &r)
             }
-            Phase::Taking => {
+            Phase::Taking | Phase::Halted => {
                 let why = "restarted in the middle of a takeover before anything was fenced";
                 self.look_again(now, r.same_boot, why);
             }
             Phase::Active => self.was_active(now, &r),
             Phase::Releasing => self.was_releasing(now, &r),
-            Phase::Halted => {
-                self.state = State::Halted {
-                    why: "halted before the restart".to_owned(),
-                };
-                self.alert(
-                    Level::Critical,
-                    "halted before the restart, and still: a person is needed",
-                );
-                self.drop_stray(&r);
-            }
             Phase::Standby if r.fence == FenceRead::Present => {
                 self.leave_behind();
                 self.alert(Level::Critical, "the peer's port is shut and tagged as ours, but the journal knows of no takeover: `standin takeover` or `standin unfence` decides");

@@ -9,17 +9,21 @@ use super::state::{Grounds, Releasing, State};
 use super::step::{RELEASE, Step};
 use super::timeline::Mark;
 use super::verdict::{Cause, Verified};
-use crate::types::{BootTime, Epoch};
+use crate::types::{BootTime, Epoch, MacAddr};
 
 /// Gap between two probes for the returning peer.
 const RETURN_PROBE: Duration = Duration::from_millis(20);
 
 impl Machine {
-    pub(super) fn order_release(&mut self, now: BootTime) {
+    pub(super) fn order_release(&mut self, now: BootTime, new_mac: Option<MacAddr>) {
         match &self.state {
             State::Active { verdict } => {
                 let verdict = *verdict;
+                self.forget_stranger();
                 self.release(now, verdict);
+                if let State::Releasing(r) = &mut self.state {
+                    r.new_mac = new_mac;
+                }
             }
             State::Standby
             | State::Suspect(_)
@@ -58,6 +62,8 @@ impl Machine {
             since: now,
             verdict,
             held_since: false,
+            new_mac: None,
+            stranger: None,
         };
         self.become_state(State::Releasing(releasing), "release ordered");
         self.advance(now);
@@ -133,6 +139,7 @@ impl Machine {
             }
             return self.release_stopped(now, Step::Precheck, why);
         }
+        self.stranger_timers(now);
         self.advance(now);
     }
 

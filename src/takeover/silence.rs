@@ -144,6 +144,9 @@ impl Machine {
         let State::Taking(t) = &self.state else {
             return false;
         };
+        if t.fence_after.is_some_and(|at| at > now) {
+            return false;
+        }
         let silent = matches!(
             t.cause,
             Cause::Dead | Cause::AliveElsewhere | Cause::Resumed
@@ -227,6 +230,8 @@ impl Machine {
             if *t.flow.get(Step::Fence) == Progress::Skipped {
                 self.open_silence(now);
             }
+        } else if t.cause == Cause::Vacant {
+            return self.not_granted(now);
         } else if planned {
             return self.abort("the peer did not give the VIP up when asked: nothing was changed");
         } else {

@@ -29,7 +29,7 @@ impl Machine {
 
     /// What the evidence makes us suspect now.
     fn suspicion(&self, now: BootTime) -> Option<Cause> {
-        let preferred = self.policy.pair && self.policy.preferred;
+        let preferred = self.policy.pair && !self.second();
         if preferred && self.vacant(now, Duration::ZERO) {
             return Some(Cause::Vacant);
         }
@@ -54,7 +54,12 @@ impl Machine {
     /// In a pair: nobody has the VIP, and that for some time. The peer says so itself, with a heartbeat that is fresh: a
     /// silent one may own the VIP where we cannot see it, and is fenced first.
     pub(super) fn vacant(&self, now: BootTime, longer: Duration) -> bool {
-        let quiet = now >= self.evidence.held_until() + self.policy.detect.vacant_after + longer;
+        let mut from = self.evidence.held_until();
+        if !longer.is_zero() {
+            // The other node has its time from when it was there.
+            from = from.max(self.evidence.disclaims_from());
+        }
+        let quiet = now >= from + self.policy.detect.vacant_after + longer;
         quiet && self.evidence.peer_disclaims(now)
     }
 
@@ -123,7 +128,12 @@ impl Machine {
             Cause::AliveElsewhere => {
                 "the peer itself says that its data interface has no carrier".to_owned()
             }
-            Cause::Vacant => "nobody has the VIP and this node is preferred".to_owned(),
+            Cause::Vacant if !self.second() => {
+                "nobody has the VIP and this node is preferred".to_owned()
+            }
+            Cause::Vacant => {
+                "nobody has the VIP, and the preferred node does not claim it".to_owned()
+            }
             Cause::Planned => "takeover ordered: looking at our own side first".to_owned(),
             Cause::Dead
             | Cause::Granted
@@ -162,7 +172,7 @@ impl Machine {
             Some(Why::OperatorHold)
         } else if self.looks.flapping() {
             Some(Why::Flapping)
-        } else if cause == Cause::Vacant && !self.policy.preferred {
+        } else if cause == Cause::Vacant && self.second() && !self.may_ask(now) {
             Some(Why::Vacated)
         } else if !self.policy.auto {
             Some(Why::Manual)
@@ -275,6 +285,10 @@ impl Machine {
         }
         if !self.evidence.witnessed(now, &self.policy.detect) {
             return self.stay_suspect(now, cause, Why::Isolated);
+        }
+        if cause == Cause::Vacant && !self.vacant(now, Duration::ZERO) {
+            let why = "the VIP is not vacant any more";
+            return self.become_state(State::Standby, why);
         }
         let beating = self.evidence.beat_at.is_some_and(|at| at > since);
         let cause = if cause == Cause::Dead && beating {

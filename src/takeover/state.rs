@@ -17,9 +17,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::flow::Flow;
+use super::new_mac::Stranger;
 use super::step::Step;
 use super::verdict::{Cause, Verified};
-use crate::types::{BootTime, Epoch};
+use crate::types::{BootTime, Epoch, MacAddr};
 
 /// Where the takeover of one VIP is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,6 +159,9 @@ pub struct Taking {
     /// A person was told that our own port is not moved.
     #[serde(default)]
     pub told_unmoved: bool,
+    /// In a pair: when the peer may be fenced at the earliest.
+    #[serde(default)]
+    pub fence_after: Option<BootTime>,
     /// What verification said, while another step is still under way.
     pub verdict: Option<Verified>,
     /// When it began.
@@ -195,6 +199,12 @@ pub struct Releasing {
     /// A hold was given since the release was ordered: nothing is taken back by itself.
     #[serde(default)]
     pub held_since: bool,
+    /// The peer's MAC address as a person named it.
+    #[serde(default)]
+    pub new_mac: Option<MacAddr>,
+    /// Somebody else who answers while the peer is waited for.
+    #[serde(default)]
+    pub stranger: Option<Stranger>,
 }
 
 /// On what grounds the VIP is owned.

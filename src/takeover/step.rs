@@ -82,10 +82,8 @@ impl fmt::Display for Step {
 pub enum OnFailure {
     /// Tell a person and go on with the next step.
     GoOn,
-    /// Stay here and try again for ever (a fence that cannot be proven: `hold`).
+    /// Stay here and try again for ever: a fence that cannot be proven (`hold`), an address that cannot be claimed.
     Hold,
-    /// Undo what was done, in reverse and including this step, never lifting a fence; then stop.
-    Unwind,
     /// Of a release: stay active, nothing has been given away yet.
     StayActive,
     /// Of a release: fence, prove and claim again.
@@ -136,6 +134,9 @@ const fn spec(
     }
 }
 
+/// Pauses between two tries of a claim grow up to this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
 /// Taking the VIP over, in order.
 pub const TAKEOVER: [Spec; 12] = [
     spec(Step::Watch, By::Adapter, &[], 2, 50, OnFailure::GoOn),
@@ -158,22 +159,22 @@ pub const TAKEOVER: [Spec; 12] = [
         0,
         OnFailure::Hold,
     ),
+    // Nobody serves: what keeps the address from us may pass, and so may what a guard refuses.
     spec(
         Step::Claim,
         By::Adapter,
         &[Step::Watch, Step::Gate, Step::Fence, Step::Silence],
-        3,
+        u32::MAX,
         50,
-        OnFailure::Unwind,
+        OnFailure::Hold,
     ),
-    // The peer is fenced and nobody serves: a switch that does not answer is asked for ever, a guard that refuses ends it.
     spec(
         Step::Rewire,
         By::Adapter,
         &[Step::Claim],
         u32::MAX,
         1000,
-        OnFailure::Unwind,
+        OnFailure::Hold,
     ),
     // What is announced through a port that does not forward is lost. A port that never forwards is told of by what
     // follows: no camera answers.
@@ -303,6 +304,31 @@ pub fn excludes(step: Step) -> &'static [Step] {
         | Step::Precheck
         | Step::Return
         | Step::Prove => &[],
+    }
+}
+
+/// Pause before the next try of `spec` after `tries` of them. A claim begins with short ones, which grow.
+pub fn pause_after(spec: &Spec, tries: u32) -> Duration {
+    match spec.step {
+        Step::Claim => (spec.pause * (1 << tries.saturating_sub(1).min(7))).min(LONGEST_PAUSE),
+        Step::Watch
+        | Step::Gate
+        | Step::Service
+        | Step::Yield
+        | Step::Fence
+        | Step::Silence
+        | Step::Rewire
+        | Step::Forward
+        | Step::Announce
+        | Step::Open
+        | Step::Verify
+        | Step::Precheck
+        | Step::Drop
+        | Step::Park
+        | Step::Lift
+        | Step::Return
+        | Step::Handback
+        | Step::Prove => spec.pause,
     }
 }
 

@@ -27,6 +27,7 @@ impl Machine {
             cause,
             beats: self.policy.pair && self.evidence.beats(now),
             owns: self.own.is_some(),
+            second: self.second(),
         };
         let (asks, by_consent) = (course.asks(), course.by_consent());
         let mut flow = course.flow(&self.policy);
@@ -62,6 +63,7 @@ impl Machine {
             told_unproven: false,
             told_waiting: false,
             told_unmoved: false,
+            fence_after: self.gives_way(cause).map(|wait| now + wait),
             permitted,
             fence_told: false,
             answered: false,
@@ -79,6 +81,10 @@ impl Machine {
                 "the peer is alive elsewhere, its data path is dead".to_owned()
             }
             Cause::Planned => "ordered by a person".to_owned(),
+            Cause::Vacant if asks => {
+                "nobody has the VIP, and the preferred node does not claim it: asking for it"
+                    .to_owned()
+            }
             Cause::Vacant => "nobody has the VIP and this node is preferred".to_owned(),
             Cause::Granted => "the peer hands the VIP over".to_owned(),
             Cause::ReleaseFailed => {
@@ -235,7 +241,6 @@ impl Machine {
         };
         t.cause == Cause::Vacant
             && *t.flow.get(Step::Fence) == Progress::Skipped
-            && !matches!(t.flow.get(Step::Yield), Progress::Done { .. })
             && !self.evidence.peer_disclaims(now)
     }
 
@@ -280,18 +285,6 @@ impl Machine {
         self.evidence.restart(self.seen);
         self.become_state(State::Standby, why);
         self.alert(Level::Critical, format!("takeover abandoned: {why}"));
-    }
-
-    pub(super) fn halt(&mut self, why: &str) {
-        self.leave_behind();
-        self.stop_tasks(why);
-        self.wants_yield = None;
-        self.become_state(
-            State::Halted {
-                why: why.to_owned(),
-            },
-            why,
-        );
     }
 
     pub(super) fn stop_tasks(&mut self, why: &str) {

@@ -66,14 +66,6 @@ fn every_state(pair: bool) -> Vec<(&'static str, Watched)> {
         suspect.feed(Input::Deadline);
     }
     assert!(matches!(suspect.m.state(), State::Suspect(_)));
-    let mut halted = until(standby.clone(), "taking claim");
-    for _ in 0..12 {
-        if let Some(n) = halted.tasks.iter().position(|(s, _)| *s == Step::Claim) {
-            halted.feed(Input::Ends(n, Answer::Refused));
-        }
-        halted.feed(Input::Deadline);
-    }
-    assert!(matches!(halted.m.state(), State::Halted { .. }));
     let taking = |label| until(standby.clone(), label);
     vec![
         ("confirming", taking("confirming")),
@@ -85,7 +77,6 @@ fn every_state(pair: bool) -> Vec<(&'static str, Watched)> {
         ("active", active),
         ("releasing", releasing),
         ("releasing lift", lifting),
-        ("halted", halted),
     ]
 }
 
@@ -128,10 +119,10 @@ fn documented(from: &str, input: Input) -> &'static [&'static str] {
             _ => any_watching,
         },
         Input::Order(Order::Takeover) => match word {
-            "standby" | "suspect" | "confirming" | "halted" => &["confirming"],
+            "standby" | "suspect" | "confirming" => &["confirming"],
             _ => &[""],
         },
-        Input::Order(Order::Release) => match word {
+        Input::Order(Order::Release | Order::ReleaseTo(_)) => match word {
             "active" => &["releasing"],
             _ => &[""],
         },
@@ -144,12 +135,13 @@ fn documented(from: &str, input: Input) -> &'static [&'static str] {
         | Input::SwitchSilent
         | Input::SwitchRebooted
         | Input::Service(_)
+        | Input::ServiceNotAsked
         | Input::Witnesses
         | Input::Ghost(_)
         | Input::FenceSet
         | Input::Left(_)
         | Input::Fence(_) => &["", "standby", "taking"],
-        Input::Ends(..) => &["", "taking", "active", "releasing", "halted", "standby"],
+        Input::Ends(..) => &["", "taking", "active", "releasing", "standby"],
         Input::Grants => &["", "standby", "taking"],
         Input::AsksForIt => &["", "standby"],
         Input::Deadline
@@ -180,6 +172,7 @@ fn every_event_in_every_state_leads_where_the_table_says() {
         Input::Pong,
         Input::Service(true),
         Input::Service(false),
+        Input::ServiceNotAsked,
         Input::Port(true),
         Input::Port(false),
         Input::Hint,

@@ -29,6 +29,7 @@ enum Input {
     ThirdAnswers,
     Pong,
     Service(bool),
+    ServiceNotAsked,
     Port(bool),
     Hint,
     SwitchSilent,

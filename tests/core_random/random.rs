@@ -50,6 +50,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         1 => Just(Input::ThirdAnswers),
         1 => Just(Input::Pong),
         2 => any::<bool>().prop_map(Input::Service),
+        1 => Just(Input::ServiceNotAsked),
         2 => any::<bool>().prop_map(Input::Port),
         1 => Just(Input::Hint),
         1 => Just(Input::SwitchSilent),

@@ -87,6 +87,9 @@ impl Watched {
                 ok,
                 fault: "fault".to_owned(),
             }),
+            Input::ServiceNotAsked => self.tell(Event::ServiceNotAsked {
+                why: "no address".to_owned(),
+            }),
             Input::Port(up) => self.tell(Event::PeerPort { up }),
             Input::Hint => self.tell(Event::PortHint),
             Input::SwitchSilent => self.tell(Event::SwitchSilent),
@@ -157,7 +160,7 @@ impl Watched {
             }),
             Input::Cameras(back) => self.tell(Event::Cameras { expected: 4, back }),
             Input::Order(order) => {
-                self.released |= order == Order::Release;
+                self.released |= matches!(order, Order::Release | Order::ReleaseTo(_));
                 self.tell(Event::Order(order));
             }
         }

@@ -113,18 +113,21 @@ fn the_vip_was_edited_while_active() {
 
 #[test]
 fn the_vip_is_here_in_another_form() {
-    for place in ["dev s0", "dev lo"] {
+    for place in ["/32 dev s0", "/32 dev lo", "/24 dev s0 noprefixroute"] {
         let Some(mut site) = Site::new("", "") else {
             return;
         };
         site.start();
         site.healthy();
-        site.standby(&format!("ip addr add 10.99.0.101/32 {place}"));
+        site.standby(&format!("ip addr add 10.99.0.101{place}"));
         let status = site.until("the conflict is said", |s| alarm(s, "conflict-here"));
         assert!(
             status["alarms"].to_string().contains("it is here"),
             "{status:#}"
         );
+        // It is not ours to remove.
+        std::thread::sleep(Duration::from_millis(1500));
+        site.until_says("ip -4 addr", "10.99.0.101/");
         site.take_over();
         site.until("and is over", |s| !alarm(s, "conflict-here"));
     }

@@ -7,9 +7,6 @@ use nix::sys::signal::Signal;
 use crate::lab::nft_is_there;
 use crate::site::Site;
 
-const SET: &str = "nft list set ip standin_cctv closed 2>&1 || :";
-const ELEMENT: &str = "10.99.0.101 . 1935";
-
 /// A takeover that has claimed, with the gate closed because the service does not serve.
 fn gate_closed(service: &str, prepare: impl FnOnce(&mut Site)) -> Option<Site> {
     if !nft_is_there() {
@@ -20,7 +17,7 @@ fn gate_closed(service: &str, prepare: impl FnOnce(&mut Site)) -> Option<Site> {
     site.start();
     site.healthy();
     site.take_over();
-    site.until_says(SET, ELEMENT);
+    until_dropped(&site, Duration::from_secs(8));
     Some(site)
 }
 
@@ -29,6 +26,14 @@ fn dialled(site: &Site) -> String {
     site.lab.camera.sh(
         "timeout 1 bash -c '</dev/tcp/10.99.0.101/1935' 2>/dev/null && code=0 || code=$?; case $code in 124) echo dropped;; 0) echo open;; *) echo refused;; esac",
     )
+}
+
+fn until_dropped(site: &Site, within: Duration) {
+    let begun = Instant::now();
+    while !dialled(site).contains("dropped") {
+        assert!(begun.elapsed() < within, "not closed");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 fn until_not_dropped(site: &Site, within: Duration) {
@@ -103,7 +108,7 @@ fn it_is_closed_again_when_the_rules_are_flushed() {
     };
     site.standby("nft flush ruleset");
     let begun = Instant::now();
-    site.until_says(SET, ELEMENT);
+    until_dropped(&site, Duration::from_secs(4));
     assert!(
         begun.elapsed() < Duration::from_secs(4),
         "{:?}",

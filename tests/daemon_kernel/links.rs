@@ -91,6 +91,24 @@ fn a_carrier_that_comes_late_is_noticed() {
     site.healthy();
 }
 
+/// The switch answers late, so that the start takes its time; the carrier comes in the middle of it.
+#[test]
+fn a_carrier_that_comes_while_we_start_is_noticed() {
+    let Some(mut site) = Site::new("", "") else {
+        return;
+    };
+    site.lab.camera.sh("ip link set c0 down");
+    site.fake
+        .with(|s| s.faults.get_delay = Duration::from_secs(4));
+    site.launch();
+    std::thread::sleep(Duration::from_millis(1200));
+    site.lab.camera.sh("ip link set c0 up");
+    site.until("the daemon answers", |s| s.is_object());
+    site.fake.with(|s| s.faults.get_delay = Duration::ZERO);
+    site.until("carrier", |s| s["carrier"] == true);
+    site.healthy();
+}
+
 #[test]
 fn our_new_mac_is_used_in_standby() {
     let Some(mut site) = Site::new("", "") else {

@@ -56,8 +56,8 @@ fn our_route_leads_elsewhere() {
         let Some(site) = watched() else { return };
         site.standby("ip link add d0 type veth peer name d1; ip link set d0 up; ip link set d1 up");
         site.standby(&format!("ip route add {route}"));
-        site.until(route, |s| alarm(s, "cannot-ask"));
         untaken(&site);
+        site.until(route, |s| alarm(s, "cannot-ask"));
         site.standby(&format!("ip route del {route}"));
         site.until("it is over", |s| !alarm(s, "cannot-ask"));
     }
@@ -73,8 +73,8 @@ fn our_firewall_drops_or_refuses_what_we_send() {
         site.standby(&format!(
             "nft add table ip own; nft add chain ip own o '{{ type filter hook output priority 0; }}'; nft add rule ip own o ip daddr 10.99.0.101 tcp dport 1935 {verdict}"
         ));
-        site.until(verdict, |s| alarm(s, "cannot-ask"));
         untaken(&site);
+        site.until(verdict, |s| alarm(s, "cannot-ask"));
     }
 }
 

@@ -109,7 +109,13 @@ impl Site {
         command
     }
 
+    /// Starts the daemon and waits until it answers.
     pub fn start(&mut self) {
+        self.launch();
+        self.until("the daemon answers", |s| s.is_object());
+    }
+
+    pub fn launch(&mut self) {
         let log = self.dir.path().join("log");
         let log = std::fs::OpenOptions::new()
             .create(true)
@@ -122,7 +128,6 @@ impl Site {
             .stdout(Stdio::null())
             .stderr(log);
         self.daemon = Some(self.lab.standby.run(|| command.spawn().unwrap()));
-        self.until("the daemon answers", |s| s.is_object());
     }
 
     /// From the next start on the daemon finds this script where it looks for `nft`.

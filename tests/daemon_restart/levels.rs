@@ -53,7 +53,7 @@ impl Two {
     async fn set(&self) -> Outcome {
         let known = BTreeMap::new();
         self.fencing
-            .set(Epoch(3), Some(mac(1)), &known, || {})
+            .set(Epoch(3), Some(mac(1)), &known, (&[], &[]), || {})
             .await
     }
 

@@ -22,6 +22,8 @@ import run as labrun
 import scenarios_addresses
 import scenarios_faults
 import scenarios_input
+import scenarios_kernel
+import scenarios_owner
 import scenarios_pair
 import scenarios_parked
 import scenarios_peers
@@ -35,8 +37,8 @@ import trial
 from scenarios_site import Failed, Site
 
 MODULES = (scenarios_takeover, scenarios_faults, scenarios_addresses, scenarios_input, scenarios_peers, scenarios_pair,
-           scenarios_switch, scenarios_ways, scenarios_parked, scenarios_ports, scenarios_served,
-           scenarios_places)
+           scenarios_switch, scenarios_ways, scenarios_parked, scenarios_ports, scenarios_served, scenarios_places,
+           scenarios_kernel, scenarios_owner)
 BUGS = os.path.join(labrun.BASE, "BUGS.md")
 
 

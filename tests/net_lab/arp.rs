@@ -31,9 +31,16 @@ fn a_question_from_our_own_address_is_answered() {
         arp.send(&ArpFrame::request(mac, OWN, CAMERA, Some(reply.sha)))
             .unwrap();
         assert_eq!(arp.recv().await.unwrap().spa, CAMERA, "unicast too");
+        // A thread that was late, and gives the runtime no turn, still reads what lies in the socket.
+        arp.send(&ArpFrame::request(mac, OWN, CAMERA, None))
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(arp.try_recv().map(|f| f.spa), Some(CAMERA));
+        assert_eq!(arp.try_recv(), None);
         assert_eq!(arp.drops().unwrap(), 0);
     });
-    assert_eq!(lab.camera.sh("ip neigh show").trim(), "");
+    // Linux learns who asked: the peer's kernel may answer us without asking first.
+    assert!(lab.camera.sh("ip neigh show").contains(&OWN.to_string()));
 }
 
 #[test]

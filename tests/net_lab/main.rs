@@ -2,6 +2,7 @@
 //! itself (unnamed: they vanish with the test, also when it is killed). Needs root.
 
 mod arp;
+mod keeping;
 mod lab;
 mod tcp;
 

@@ -100,7 +100,7 @@ impl Expect {
 pub fn shown(w: &World) -> Vec<String> {
     let dull = |said: &Said| {
         matches!(said, Said::Action(a)
-            if ["arp-probe", "ping", "probe-service", "poll-port", "ask-witnesses", "read-fence", "renew", "ask-vip"]
+            if ["arp-probe", "ping", "probe-service", "poll-port", "ask-witnesses", "read-fence", "read-tie", "renew", "ask-vip"]
                 .contains(&a.as_str()))
     };
     let mut lines: Vec<(u64, String)> = w

@@ -42,6 +42,7 @@ fn the_plan_is_what_a_takeover_does() {
             cause: Cause::Dead,
             beats: pair,
             owns: false,
+            second: false,
         };
         let planned: Vec<Step> = course
             .rounds(&policy)

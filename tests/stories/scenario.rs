@@ -7,6 +7,7 @@ use serde::Deserialize;
 use standin::takeover::event::Order;
 use standin::takeover::policy::{React, Unproven};
 use standin::takeover::step::Step;
+use standin::types::MacAddr;
 
 use crate::expect::{Expect, shown};
 use crate::policies::policy;
@@ -46,6 +47,10 @@ struct Site {
     warm: bool,
     fence: bool,
     rewire: bool,
+    /// Heartbeats come this often on both machines.
+    beat_every_ms: Option<u64>,
+    /// This host's kernel refuses the VIP.
+    cannot_claim: Option<Who>,
     /// What leaves `b` is lost, and what comes to it; at `a`'s own leg, each way: in per cent.
     loss_out: u32,
     loss_back: u32,
@@ -76,6 +81,8 @@ impl Default for Site {
             warm: true,
             fence: true,
             rewire: false,
+            beat_every_ms: None,
+            cannot_claim: None,
             loss_out: 0,
             loss_back: 0,
             loss_leg: 0,
@@ -164,10 +171,16 @@ enum What {
     /// A notification that nothing is behind, `n` of them a millisecond apart.
     ForgedTraps,
     UnfencedByHand,
+    /// It gets a new network card.
+    NewCard,
+    /// With the MAC address that it has now.
+    OrderReleaseNewMac,
     /// A technician plugs it into a port that no fence names.
     PluggedElsewhere,
     ThirdAppears,
     ThirdGoes,
+    /// Its port is shut with the mark of the other one.
+    Shut,
     /// The two machines do not hear each other any more; everybody else hears both.
     Parted,
     Joined,
@@ -246,6 +259,9 @@ impl Scenario {
             let mut p = policy(i, self.pair);
             p.service_dead = site.service_dead;
             p.alive_elsewhere = site.alive_elsewhere;
+            if let Some(ms) = site.beat_every_ms {
+                p.detect.beat_timeout = Duration::from_millis(3 * ms);
+            }
             p.auto = site.auto;
             p.warm = site.warm;
             p.fence = site.fence;
@@ -271,6 +287,10 @@ impl Scenario {
         };
         let mut world = World::new([self.pair.then(|| of(0)), Some(of(1))], site.cameras);
         world.traps = site.traps;
+        if let Some(ms) = site.beat_every_ms {
+            world.beat_every = ms * MS;
+        }
+        world.cannot_claim = site.cannot_claim.map(|w| w as usize);
         world.place = site.place;
         world.seed(phase + 1);
         world.losses = Losses {
@@ -354,9 +374,15 @@ impl Do {
             What::SwitchReboots => w.switch_reboots(ms()),
             What::ForgedTraps => w.forged_traps(i, n()),
             What::UnfencedByHand => w.unfence(i),
+            What::NewCard => w.hosts[i].mac = MacAddr([2, 0xde, 0xad, 0, 0, 0x77]),
+            What::OrderReleaseNewMac => {
+                let mac = w.hosts[1 - i].mac;
+                w.order(i, Order::ReleaseTo(mac));
+            }
             What::PluggedElsewhere => w.plug_elsewhere(i),
             What::ThirdAppears => w.third = true,
             What::ThirdGoes => w.third = false,
+            What::Shut => w.shut(i),
             What::Place => w.place = self.place.expect("place is set"),
             What::Renumbered => w.identity = "ge7 (ifIndex 8)".to_owned(),
             What::NewCard => w.hosts[i].mac = standin::types::MacAddr([2, 0, 0, 0, 0, 0x77]),

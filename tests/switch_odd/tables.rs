@@ -5,7 +5,11 @@ use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 use standin::switch::guard::Guard;
-use standin::switch::{ChangeError, ChangeRequest, Credentials, Operation, auto, change};
+use standin::switch::{
+    ChangeError, ChangeRequest, Credentials, FencePort, FenceRequest, FenceTag, Operation, auto,
+    change, fence,
+};
+use standin::types::Epoch;
 
 use crate::agent::{Agent, Bulk, int};
 use crate::{BASE, FDB_1D, Rows, VTP, interfaces, mac, one_view, plain, row, sorted, switch, with};
@@ -160,4 +164,33 @@ async fn silence_names_the_keys_that_may_help() {
         text.contains("timeout") && !text.contains("version ="),
         "{text}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fence_does_not_need_the_tables_of_vlans_that_nobody_may_read() {
+    let agent = catalyst();
+    agent.with(|m| m.views.retain(|community, _| community == "private"));
+    let switch = switch(&agent, "cisco-ios");
+    let e = switch.where_is(mac(1), None).await.unwrap_err();
+    assert!(e.is_silence(), "nowhere is not what it said: {e}");
+    let request = FenceRequest {
+        ports: vec![FencePort {
+            port: "Gi1/0/1".into(),
+            expected_identity: None,
+            expected_alias: None,
+        }],
+        peer_mac: Some(mac(1)),
+        vlan: None,
+        own_macs: vec![mac(66)],
+        aggregates: Vec::new(),
+        tag: FenceTag {
+            node: "b".into(),
+            epoch: Epoch(1),
+        },
+        within: Duration::from_secs(4),
+        progress: None,
+    };
+    let proof = fence(&switch, request).await.unwrap();
+    assert_eq!(proof.ports[0].port, "Gi1/0/1");
+    assert!(proof.proven_after < Duration::from_secs(3), "{proof:?}");
 }

@@ -29,6 +29,7 @@ pub(super) fn order(policy: &Policy) -> Vec<Planned> {
         cause: Cause::Dead,
         beats: policy.pair,
         owns: false,
+        second: false,
     };
     let ordered = Course {
         cause: Cause::Planned,

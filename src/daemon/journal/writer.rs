@@ -13,7 +13,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::file::{numbered, sync_dir};
-use super::{Entry, Job, LOST, Limits, Record, STATE, clock, line, opening};
+use super::{
+    Entry, Job, LOST, Limits, Record, STATE, carried_as, clock, is_carried, line, opening,
+};
 
 /// Lines that share one `fdatasync` at most.
 const GROUP: usize = 256;
@@ -164,8 +166,8 @@ impl Writer {
             let line = line::encode(record);
             text.push_str(&line);
             text.push('\n');
-            if record.kind == STATE {
-                states.push((record.peer.clone(), line));
+            if is_carried(&record.kind) {
+                states.push((carried_as(record), line));
             }
         }
         let Some(file) = &mut self.file else {

@@ -82,10 +82,8 @@ pub fn unread_macs<'a>(show: &Show, text: &'a str) -> Vec<&'a str> {
     let Layout::Row(row) = &show.layout else {
         return Vec::new();
     };
-    let has_mac = |line: &&str| {
-        line.split_whitespace()
-            .any(|word| parse_mac(word).is_some())
-    };
+    let bare = |word: &str| parse_mac(word.trim_matches(|c: char| !c.is_ascii_alphanumeric()));
+    let has_mac = |line: &&str| line.split_whitespace().any(|word| bare(word).is_some());
     let unread = |line: &&str| has_mac(line) && !row.is_match(line);
     text.lines().filter(unread).collect()
 }

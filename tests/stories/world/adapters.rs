@@ -56,6 +56,7 @@ impl World {
             }
             Action::DropAddress => self.hosts[i].vip = None,
             Action::ReadFence => self.after(5 * MS, What::FenceAsk(i, life)),
+            Action::ReadTie => self.after(5 * MS, What::TieAsk(i, life)),
             Action::AskVip { to } => {
                 self.arp_probe(i, None);
                 if to.is_some() {
@@ -77,7 +78,18 @@ impl World {
                 let place = self
                     .switch_answers()
                     .then(|| "sw:p7, LLDP name nvr".to_owned());
-                self.to(i, 5 * MS, Event::Located { mac, place });
+                let peer = &self.hosts[1 - i];
+                let there = mac == peer.mac && !peer.elsewhere;
+                let on_fence = self.switch_answers().then_some(there);
+                self.to(
+                    i,
+                    5 * MS,
+                    Event::Located {
+                        mac,
+                        place,
+                        on_fence,
+                    },
+                );
             }
             Action::ReadBack => {
                 let delay = if self.switch_answers() { 5 } else { 3000 };
@@ -134,6 +146,12 @@ impl World {
                 Step::Yield | Step::Silence | Step::Return => 0,
             });
         let (step, attempt) = (run.step, run.attempt);
+        // Our own port is read first; the SET follows, and the peer's may fall between the two.
+        if step == Step::Fence && self.hosts[i].fenced && self.switch_answers() {
+            let why = "our own port is shut by the peer".to_owned();
+            let answer = What::Answer(i, life, step, attempt, Outcome::Failed(why));
+            return self.after(MS, answer);
+        }
         self.after(delay, What::Effect(i, life, step, attempt, run));
     }
 
@@ -185,6 +203,9 @@ impl World {
                 }
                 let until = self.now + 1000 * MS;
                 return self.after(20 * MS, What::Proof(i, life, step, attempt, until));
+            }
+            Step::Claim if self.cannot_claim == Some(i) => {
+                (MS, failed("the kernel refuses the address"))
             }
             Step::Claim => {
                 self.put_address(i, run.lifetime);
@@ -242,6 +263,11 @@ impl World {
             Step::Fence if self.place == Place::Elsewhere => true,
             _ => self.hosts[1 - i].fenced == (step == Step::Fence),
         };
+        // After the proof our own port is read: the peer may have shut it meanwhile.
+        if step == Step::Fence && self.hosts[i].fenced {
+            let why = "our own port is shut by the peer".to_owned();
+            return self.answer(i, life, step, attempt, Outcome::Failed(why));
+        }
         let is = set && self.switch_answers();
         let outcome = match is {
             true => Outcome::Done("read back".to_owned()),
@@ -292,6 +318,7 @@ fn name_of(action: &Action) -> String {
         Action::Restore { .. } => "restore".to_owned(),
         Action::DropAddress => "drop-address".to_owned(),
         Action::ReadFence => "read-fence".to_owned(),
+        Action::ReadTie => "read-tie".to_owned(),
         Action::AskVip { .. } => "ask-vip".to_owned(),
         Action::AskServes { .. } => "ask-serves".to_owned(),
         Action::Locate { .. } => "locate".to_owned(),

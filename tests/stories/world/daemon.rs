@@ -3,6 +3,7 @@
 use standin::takeover::Machine;
 use standin::takeover::action::Action;
 use standin::takeover::event::{Event, Order, Recovered};
+use standin::takeover::new_mac::NewMac;
 use standin::takeover::placement::Place;
 use standin::takeover::state::{Grounds, Phase};
 use standin::takeover::step::Step;
@@ -25,6 +26,8 @@ pub struct Journal {
     places: Vec<Place>,
     hold_here: bool,
     peer_hold: bool,
+    flapping: bool,
+    new_mac: Option<NewMac>,
     boot: u32,
 }
 
@@ -63,6 +66,8 @@ impl World {
                 places: j.places.clone(),
                 hold_here: j.hold_here,
                 peer_hold: j.peer_hold,
+                flapping: j.flapping,
+                new_mac: j.new_mac,
                 carrier,
                 ..fresh
             },
@@ -95,16 +100,23 @@ impl World {
             event
         };
         let before = machine.label();
+        let flags = machine.flags();
         let actions = machine.handle(now, event.clone());
         let mut twice = machine.clone();
         let more = twice.handle(now, Event::Tick);
         let after = machine.label();
         let same = twice == *machine && more.is_empty();
         let due = machine.next_deadline();
+        let said = machine.flags() != flags;
         h.journal = Some(journal_of(h.journal.as_ref(), machine, &actions, h.boot));
         if tick {
             *h.ticks.entry(self.now / 1_000_000).or_default() += 1;
         }
+        if said {
+            // What changes is said at once, as the daemon does.
+            self.after(0, What::BeatNow(i));
+        }
+        let h = &mut self.hosts[i];
         let ticks = h.ticks.get(&(self.now / 1_000_000)).copied().unwrap_or(0);
         let name = h.name;
         if !same {
@@ -176,6 +188,8 @@ fn journal_of(old: Option<&Journal>, m: &Machine, actions: &[Action], boot: u32)
         places: m.placement().places().cloned().collect(),
         hold_here: m.hold() && !m.flags().hold,
         peer_hold: m.held_by_peer(),
+        flapping: m.looks().flapping(),
+        new_mac: m.new_mac(),
         boot,
     }
 }

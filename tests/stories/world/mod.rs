@@ -28,7 +28,8 @@ pub use placing::{LEVEL, Place};
 pub use switch::SwitchMode;
 
 pub const MS: u64 = 1000;
-const BEAT_EVERY: u64 = 50 * MS;
+/// Heartbeats of the shipped configuration come this often.
+pub const BEAT_EVERY: u64 = 50 * MS;
 const HOLDER_SPEAKS: u64 = 500 * MS;
 
 #[derive(Clone, Debug)]
@@ -84,8 +85,10 @@ enum What {
     Proof(usize, u32, Step, Attempt, u64),
     Poll(usize, u32),
     FenceAsk(usize, u32),
+    TieAsk(usize, u32),
     ReadBack(usize, u32),
     Beats,
+    BeatNow(usize),
     HoldersSpeak,
     Chores,
     Expire(usize, u64),
@@ -115,6 +118,10 @@ pub struct World {
     pub third: bool,
     /// The two machines do not hear each other, on whatever path; each hears everybody else.
     pub parted: bool,
+    /// From one heartbeat to the next.
+    pub beat_every: u64,
+    /// The kernel of this host refuses the VIP.
+    pub cannot_claim: Option<usize>,
     pub cameras_back: u32,
     pub service_start: u64,
     pub latency: BTreeMap<Step, u64>,
@@ -177,6 +184,8 @@ impl World {
             cameras,
             third: false,
             parted: false,
+            beat_every: BEAT_EVERY,
+            cannot_claim: None,
             cameras_back: u32::from(cameras),
             service_start: 300 * MS,
             latency: BTreeMap::new(),
@@ -272,14 +281,19 @@ impl World {
                 let read = self.fence_of(1 - i);
                 self.deliver(i, life, Event::FenceRead(read));
             }
+            What::TieAsk(i, life) => {
+                let tied = self.hosts[0].fenced && self.hosts[1].fenced;
+                self.deliver(i, life, Event::Tied(tied && self.switch_answers()));
+            }
             What::ReadBack(i, life) => {
                 let ports = vec![self.left_of(1 - i)];
                 self.deliver(i, life, Event::ReadBack(ports));
             }
             What::Beats => {
                 self.beats();
-                self.after(BEAT_EVERY, What::Beats);
+                self.after(self.beat_every, What::Beats);
             }
+            What::BeatNow(i) => self.beat_of(i),
             What::HoldersSpeak => {
                 self.holders_speak();
                 self.after(HOLDER_SPEAKS, What::HoldersSpeak);

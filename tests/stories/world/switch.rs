@@ -80,6 +80,11 @@ impl World {
         self.after(ms * MS, What::SwitchUp);
     }
 
+    pub fn shut(&mut self, i: usize) {
+        self.hosts[i].fenced = true;
+        self.carriers();
+    }
+
     /// The cable is moved to a port that no fence names.
     pub fn plug_elsewhere(&mut self, i: usize) {
         self.hosts[i].elsewhere = true;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use standin::takeover::event::{Beat, Event};
 use standin::types::MacAddr;
 
-use super::{BEAT_EVERY, MS, World};
+use super::{MS, World};
 
 const A_THIRD_MACHINE: MacAddr = MacAddr([2, 0, 0, 0, 0, 0x99]);
 
@@ -61,39 +61,44 @@ impl World {
 
     pub(super) fn beats(&mut self) {
         for i in 0..2 {
-            let h = &self.hosts[i];
-            let (Some(m), true) = (&h.machine, h.up && h.stalled_until <= self.now) else {
-                continue;
-            };
-            if !m.policy().pair {
-                continue;
-            }
-            let flags = m.flags();
-            let beat = Beat {
-                data_path: true,
-                node: h.name.to_owned(),
-                holds: flags.holds,
-                epoch: flags.epoch,
-                carrier: self.has_carrier(i),
-                service_ok: h.service,
-                wants_yield: flags.wants_yield,
-                yielded: flags.yielded,
-                grants: flags.grants,
-                mac: h.mac,
-                hold: flags.hold,
-                preferred: m.policy().preferred,
-                confirmed: None,
-                interval: Some(Duration::from_micros(BEAT_EVERY)),
-                fence_timeout: Some(m.policy().fence_timeout),
-            };
-            if self.hears(i, 1 - i) && self.one_way() {
-                self.to(1 - i, MS, Event::Beat(beat.clone()));
-            }
-            let mgmt = self.hosts[i].mgmt && self.hosts[1 - i].mgmt && !self.parted;
-            if mgmt && self.hosts[1 - i].up {
-                let data_path = false;
-                self.to(1 - i, MS, Event::Beat(Beat { data_path, ..beat }));
-            }
+            self.beat_of(i);
+        }
+    }
+
+    /// One heartbeat of host `i`, on each path.
+    pub(super) fn beat_of(&mut self, i: usize) {
+        let h = &self.hosts[i];
+        let (Some(m), true) = (&h.machine, h.up && h.stalled_until <= self.now) else {
+            return;
+        };
+        if !m.policy().pair {
+            return;
+        }
+        let flags = m.flags();
+        let beat = Beat {
+            data_path: true,
+            node: h.name.to_owned(),
+            holds: flags.holds,
+            epoch: flags.epoch,
+            carrier: self.has_carrier(i),
+            service_ok: h.service,
+            wants_yield: flags.wants_yield,
+            yielded: flags.yielded,
+            grants: flags.grants,
+            mac: h.mac,
+            hold: flags.hold,
+            preferred: m.policy().preferred,
+            confirmed: None,
+            interval: Some(Duration::from_micros(self.beat_every)),
+            fence_timeout: Some(m.policy().fence_timeout),
+        };
+        if self.hears(i, 1 - i) && self.one_way() {
+            self.to(1 - i, MS, Event::Beat(beat.clone()));
+        }
+        let mgmt = self.hosts[i].mgmt && self.hosts[1 - i].mgmt && !self.parted;
+        if mgmt && self.hosts[1 - i].up {
+            let data_path = false;
+            self.to(1 - i, MS, Event::Beat(Beat { data_path, ..beat }));
         }
     }
 
