@@ -119,7 +119,6 @@ mod tests {
                     })
                     .collect(),
             ),
-            macs_unread: None,
         }
     }
 
