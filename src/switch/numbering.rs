@@ -112,7 +112,6 @@ mod tests {
             pvid: None,
             untagged: None,
             tagged: None,
-            macs_unread: None,
             macs: Some(
                 macs.iter()
                     .map(|m| LearnedMac {
