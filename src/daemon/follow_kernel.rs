@@ -278,8 +278,7 @@ impl Loop {
         // One that died with its interface, or could not be opened while that was away.
         if moved || watch.is_some_and(super::watch::Watch::failed) {
             p.hands.adopt = true;
-            if let Outcome::Failed(e) =
-                p.hands.begin_watch(serving, &self.shared)
+            if let Outcome::Failed(e) = p.hands.begin_watch(serving, &self.shared)
                 && moved
             {
                 tracing::error!(peer = %p.hands.name, "the capture could not be opened again: {e}");

@@ -112,7 +112,6 @@ mod tests {
             pvid: None,
             untagged: None,
             tagged: None,
-            macs_unread: None,
             macs: Some(
                 macs.iter()
                     .map(|m| LearnedMac {
@@ -121,7 +120,6 @@ mod tests {
                     })
                     .collect(),
             ),
-            macs_unread: None,
         }
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::left::PortLeft;
-use super::placement::{Place, Sight};
 use super::new_mac::NewMac;
+use super::placement::{Place, Sight};
 use super::state::{Grounds, Phase};
 use super::step::Step;
 use super::verdict::Verified;

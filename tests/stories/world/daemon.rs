@@ -3,8 +3,8 @@
 use standin::takeover::Machine;
 use standin::takeover::action::Action;
 use standin::takeover::event::{Event, Order, Recovered};
-use standin::takeover::placement::Place;
 use standin::takeover::new_mac::NewMac;
+use standin::takeover::placement::Place;
 use standin::takeover::state::{Grounds, Phase};
 use standin::takeover::step::Step;
 use standin::takeover::verdict::Verified;
