@@ -111,6 +111,7 @@ mod tests {
             pvid: None,
             untagged: None,
             tagged: None,
+            macs_unread: None,
             macs: Some(
                 macs.iter()
                     .map(|m| LearnedMac {
