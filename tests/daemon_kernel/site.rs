@@ -252,7 +252,11 @@ impl Site {
 
     pub fn healthy(&self) {
         self.until("the peer is healthy", |s| {
-            s["peer"]["healthy_since_boot"] == true && s["state"] == "standby"
+            // An old binary confirms no port.
+            let place = &s["placement"][0]["state"];
+            s["peer"]["healthy_since_boot"] == true
+                && s["state"] == "standby"
+                && (place.is_null() || *place == "confirmed")
         });
     }
 }

@@ -127,7 +127,7 @@ pub async fn settled(arp: &ArpSocket, mac: MacAddr) {
         .unwrap();
     loop {
         let frame = arp.recv().await.unwrap();
-        if frame.op == ArpOp::Reply && frame.tpa.is_unspecified() {
+        if frame.op == ArpOp::Reply && frame.tpa == OWN {
             return;
         }
     }
