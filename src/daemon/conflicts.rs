@@ -92,48 +92,46 @@ impl Hands {
         let (fencing, tx, me) = (self.fencing.clone(), shared.tx.clone(), self.me);
         shared.slow.spawn(async move {
             // Where it is decides a release within 2 s; who it calls itself may take longer to read.
-            let on_fence = tokio::time::timeout(ON_FENCE, fencing.alone_on_fence(mac)).await;
-            let on_fence = on_fence.ok().flatten();
-            let place = None;
-            let first = Event::Located {
+            let where_now = tokio::time::timeout(ON_FENCE, fencing.on_fence(mac)).await;
+            let (on_fence, others) = match where_now.ok().flatten() {
+                Some((on_fence, others)) => (Some(on_fence), others),
+                None => (None, Vec::new()),
+            };
+            let located = |place| Event::Located {
                 mac,
                 place,
                 on_fence,
+                others: others.clone(),
             };
             if on_fence.is_some() {
-                let _ = tx.send(Input::Event(me, first));
+                let _ = tx.send(Input::Event(me, located(None)));
             }
             let place = tokio::time::timeout(LOCATE, fencing.place_of(mac)).await;
-            let place = place.ok().flatten();
-            let _ = tx.send(Input::Event(
-                me,
-                Event::Located {
-                    mac,
-                    place,
-                    on_fence,
-                },
-            ));
+            let _ = tx.send(Input::Event(me, located(place.ok().flatten())));
         });
     }
 }
 
 impl super::fencing::Fencing {
-    /// True if this address, and no other, is learned on one of the fence's ports; false if it is learned elsewhere, or not
-    /// alone; `None` if no switch says where it is.
-    pub async fn alone_on_fence(&self, mac: MacAddr) -> Option<bool> {
+    /// True if this address is learned on one of the fence's ports, with who else is there; false if it is learned
+    /// elsewhere; `None` if no switch says where it is.
+    pub async fn on_fence(&self, mac: MacAddr) -> Option<(bool, Vec<MacAddr>)> {
         let mut elsewhere = None;
         for level in &self.levels {
             for port in &level.fence.ports {
-                let Ok(macs) = level.switch.macs_on(port).await else {
+                let Ok(mut macs) = level.switch.macs_on(port).await else {
                     continue;
                 };
                 if macs.contains(&mac) {
-                    return Some(macs.len() == 1);
+                    macs.retain(|m| *m != mac);
+                    return Some((true, macs));
                 }
             }
             let there = level.switch.where_is(mac, None).await.unwrap_or_default();
-            if !there.is_empty() {
-                elsewhere = Some(false);
+            // A table that is read a moment later may have it on the fence's port by now: asked again, that is seen.
+            let other = |name: &String| !level.fence.ports.contains(name);
+            if there.iter().filter_map(|e| e.if_name.as_ref()).any(other) {
+                elsewhere = Some((false, Vec::new()));
             }
         }
         elsewhere

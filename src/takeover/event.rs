@@ -83,9 +83,12 @@ pub enum Event {
         mac: MacAddr,
         /// Switch, port and LLDP name; `None`: no switch knows it.
         place: Option<String>,
-        /// True: on one of the ports of the peer's fence, and alone there; `None`: not known.
+        /// True: on one of the ports of the peer's fence; false: on another; `None`: not known.
         #[serde(default)]
         on_fence: Option<bool>,
+        /// Who else is learned on that port.
+        #[serde(default)]
+        others: Vec<MacAddr>,
     },
     /// The machine at this MAC address completed an RTMP handshake on the VIP, which we own too, or did not.
     PeerServes {

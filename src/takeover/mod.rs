@@ -248,9 +248,10 @@ impl Machine {
                 mac,
                 place,
                 on_fence,
+                others,
             } => {
                 self.located(mac, place);
-                self.stranger_located(now, mac, on_fence);
+                self.stranger_located(now, mac, (on_fence, &others));
             }
             Event::PeerServes { mac, ok, .. } => self.peer_asked(now, mac, ok),
             Event::StepEnded {

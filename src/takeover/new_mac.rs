@@ -132,8 +132,16 @@ impl Machine {
         }
     }
 
-    /// The switch has said where somebody is. `on_fence`: alone on one of the ports that were opened.
-    pub(super) fn stranger_located(&mut self, now: BootTime, mac: MacAddr, on_fence: Option<bool>) {
+    /// The switch has said where somebody is. `on_fence`: on one of the ports that were opened, and
+    /// who else is learned there; what is left there of the peer's old card is nobody else.
+    pub(super) fn stranger_located(
+        &mut self,
+        now: BootTime,
+        mac: MacAddr,
+        (on_fence, others): (Option<bool>, &[MacAddr]),
+    ) {
+        let pinned = self.evidence.pinned;
+        let alone = others.iter().all(|other| Some(*other) == pinned);
         let State::Releasing(r) = &mut self.state else {
             return;
         };
@@ -142,7 +150,7 @@ impl Machine {
         };
         let named = r.new_mac == Some(mac);
         match on_fence {
-            Some(true) if named => {
+            Some(true) if named && alone => {
                 r.flow.done(
                     Step::Return,
                     now,
@@ -157,17 +165,17 @@ impl Machine {
                 self.tell_outranked();
                 self.advance(now);
             }
-            Some(true) => {
+            Some(true) if !named => {
                 self.stranger_refused(now, mac, "it hangs on the port that was opened");
             }
-            Some(false) if named => {
+            Some(true | false) if named => {
                 self.stranger_refused(
                     now,
                     mac,
                     "it does not hang alone on the port that was opened",
                 );
             }
-            Some(false) => s.elsewhere = true,
+            Some(true | false) => s.elsewhere = true,
             None => {}
         }
     }

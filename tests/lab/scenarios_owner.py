@@ -48,7 +48,7 @@ def opened_while_silent(site, _quick):
             f"given up after {(gone - opened) / 1000:.0f} ms: {text[0][:120]}")
 
 
-@scenario(owners="P*S[SP]*")
+@scenario(owners="P*")
 def held_with_the_switch_silent(site, _quick):
     """A planned takeover of a living primary, the switch silent, then the hold: nothing is shut when the switch is back."""
     site.sabotage("switch", "snmp", "stop", undo=("switch", "snmp", "start"))

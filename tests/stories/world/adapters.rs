@@ -5,9 +5,12 @@ use std::time::Duration;
 use standin::takeover::action::{Action, Run};
 use standin::takeover::event::{Event, Outcome};
 use standin::takeover::step::Step;
-use standin::types::Attempt;
+use standin::types::{Attempt, MacAddr};
 
 use super::switch::SwitchMode;
+/// What the switch has still learned of the card that is no more.
+const OLD_CARD: MacAddr = MacAddr([2, 0, 0, 0, 0, 0x0a]);
+
 use super::{MS, Place, Said, What, World};
 
 impl World {
@@ -88,6 +91,7 @@ impl World {
                         mac,
                         place,
                         on_fence,
+                        others: vec![OLD_CARD],
                     },
                 );
             }
