@@ -68,7 +68,7 @@ pub fn status(l: &Loop) -> Value {
             // The port is polled while the peer is watched; what was read before it was fenced is no news.
             let port_up = e.port_up.and_then(|(up, at)| match now.since(at) < STALE {
                 true => Some(up),
-                false => m.fence_words().filter(|w| *w == "proven").map(|_| false),
+                false => m.fence_words().filter(|w| ["proven", "shut, unconfirmed"].contains(w)).map(|_| false),
             });
             json!({
                 "name": p.hands.name,

@@ -3,7 +3,7 @@
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::site::{Site, alarm, alone, sh};
+use crate::site::{Site, alarm, alone, fenced, sh};
 
 /// Mounts a small file system of its own as the state folder, with what an earlier start left there.
 fn small_disk(site: &Site) {
@@ -145,7 +145,7 @@ fn a_journal_that_is_lost_adopts_what_is_tagged_as_ours() {
             }
             let status = site
                 .status_where("it owns it still", |s| {
-                    s["peers"][0]["owner"] == true && s["peers"][0]["fence"] == "proven"
+                    s["peers"][0]["owner"] == true && fenced(s)
                 })
                 .await;
             assert!(status["peers"][0]["epoch"].as_u64() > Some(0), "{status}");

