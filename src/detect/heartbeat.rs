@@ -20,6 +20,7 @@
 //! | 56 | 32 | name of the sender, filled up with zeros |
 //! | 88 | 32 | HMAC-SHA-256 (RFC 2104) of the 88 bytes before, under the shared key |
 
+mod flags;
 pub mod v2;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ use std::time::Duration;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+pub use self::flags::Flags;
 use crate::types::{Epoch, MacAddr, Vip};
 
 /// Length of a frame in bytes.
@@ -61,23 +63,6 @@ pub struct Beat {
     pub mac: MacAddr,
     /// Witnesses that answered in the sender's last check.
     pub witnesses: u16,
-}
-
-/// What is true at the sender.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flags {
-    /// Bit 0: the address is on its interface.
-    pub holds_vip: bool,
-    /// Bit 1: its data interface has carrier.
-    pub carrier: bool,
-    /// Bit 2: its service completes a handshake.
-    pub service_healthy: bool,
-    /// Bit 3: it asks the receiver to give the address up.
-    pub wants_yield: bool,
-    /// Bit 4: it has given the address up, and proven that it is gone.
-    pub yielded: bool,
-    /// Bit 5: it has released the address to the receiver, who is to claim it.
-    pub released: bool,
 }
 
 /// What one machine says, in whatever version.
@@ -293,34 +278,6 @@ pub fn decode_any(frame: &[u8], key: &[u8]) -> Result<Message, BeatError> {
             fence_timeout: None,
         }],
     })
-}
-
-impl Flags {
-    fn to_bits(self) -> u8 {
-        let all = [
-            self.holds_vip,
-            self.carrier,
-            self.service_healthy,
-            self.wants_yield,
-            self.yielded,
-            self.released,
-        ];
-        all.iter()
-            .enumerate()
-            .fold(0, |bits, (i, set)| bits | (u8::from(*set) << i))
-    }
-
-    fn from_bits(bits: u8) -> Option<Flags> {
-        let bit = |i: u8| bits & (1 << i) != 0;
-        (bits < 1 << 6).then(|| Flags {
-            holds_vip: bit(0),
-            carrier: bit(1),
-            service_healthy: bit(2),
-            wants_yield: bit(3),
-            yielded: bit(4),
-            released: bit(5),
-        })
-    }
 }
 
 fn mac(key: &[u8], body: &[u8]) -> Hmac<Sha256> {

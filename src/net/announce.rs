@@ -471,7 +471,7 @@ mod tests {
             let end = at(30_000 + 8_000 * u64::from(count) / u64::from(rate));
             let sent = run(&mut announcer, &mut Budget::per_second(rate), end, answer);
 
-            let burst = (rate / 10).max(1);
+            let burst = (rate / if rate < 50 { 10 } else { 5 }).max(1);
             for (i, from) in sent.iter().enumerate() {
                 for (j, to) in sent.iter().enumerate().skip(i) {
                     let window = to.0.since(from.0).as_secs_f64();

@@ -55,7 +55,7 @@ use policy::Policy;
 use state::{Ownership, State, Why};
 use step::Step;
 use timeline::Timeline;
-use timers::Timers;
+use self::timers::Timers;
 
 /// The takeover of one VIP, seen from one node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

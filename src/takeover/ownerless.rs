@@ -71,7 +71,15 @@ impl Machine {
 
     fn ownerless_text(&self) -> String {
         let why = match &self.state {
-            _ if !self.evidence.carrier => {
+            State::Standby
+            | State::Suspect(_)
+            | State::Confirming(_)
+            | State::Taking(_)
+            | State::Active { .. }
+            | State::Releasing(_)
+            | State::Halted { .. }
+                if !self.evidence.carrier =>
+            {
                 "our own interface has no carrier, so whether the peer serves cannot be seen from here".to_owned()
             }
             State::Standby if self.held() => "the operator's hold is on".to_owned(),

@@ -17,7 +17,9 @@ pub(super) fn notice(peers: &BTreeMap<String, Peer>, check: &mut Check<'_>) {
         let notice = pace.notice();
         let slow = pace.interval() > peer.detect.probe_interval;
         // What the file itself asks for is nobody's surprise.
-        if !slow && notice.time <= LATEST.max(peer.detect.suspect_after) {
+        // Nothing a second is out of range, and said there.
+        let none = peer.announce.arp_per_second == 0;
+        if none || !slow && notice.time <= LATEST.max(peer.detect.suspect_after) {
             continue;
         }
         let key = format!("peer.{name}.announce.arp-per-second");
