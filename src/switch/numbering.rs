@@ -102,7 +102,6 @@ mod tests {
 
     fn row(n: u32, bridge_port: u32, oper: Oper, macs: &[u8]) -> PortRow {
         PortRow {
-            macs_unread: None,
             if_name: format!("Eth1/{n}"),
             if_index: n,
             bridge_port: Some(bridge_port),
@@ -112,6 +111,7 @@ mod tests {
             pvid: None,
             untagged: None,
             tagged: None,
+            macs_unread: None,
             macs: Some(
                 macs.iter()
                     .map(|m| LearnedMac {

@@ -110,19 +110,7 @@ impl Switch {
             Err(e) if e.is_silence() => return None,
             Err(_) => Vec::new(),
         };
-        let mut out = Vec::new();
-        let mut last = None;
-        for record in &records {
-            // A line that goes on has members only.
-            last = record.get("aggregate").cloned().or(last);
-            let members = record
-                .get("members")
-                .map(String::as_str)
-                .unwrap_or_default();
-            let names = member_names(members).into_iter();
-            out.extend(names.filter_map(|name| Some((last.clone()?, name))));
-        }
-        Some(out)
+        Some(members(&records))
     }
 }
 

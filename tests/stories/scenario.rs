@@ -189,8 +189,6 @@ enum What {
     Place,
     /// The port has another number from now on.
     Renumbered,
-    /// Its network card is another, with another MAC address.
-    NewCard,
     /// A person says that the fence's port is the peer's.
     ConfirmFence,
     /// The named step takes `ms` until it does something.
@@ -385,7 +383,6 @@ impl Do {
             What::Shut => w.shut(i),
             What::Place => w.place = self.place.expect("place is set"),
             What::Renumbered => w.identity = "ge7 (ifIndex 8)".to_owned(),
-            What::NewCard => w.hosts[i].mac = standin::types::MacAddr([2, 0, 0, 0, 0, 0x77]),
             What::ConfirmFence => w.person_confirms(i),
             What::Parted => w.parted = true,
             What::Joined => w.parted = false,

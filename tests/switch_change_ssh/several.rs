@@ -98,6 +98,8 @@ async fn with_an_armed_change(
     asked: Asked,
     done_already: bool,
 ) -> Result<ChangeProof, ChangeError> {
+    // To compile the profiles takes seconds in a debug build: not while the change is armed.
+    crate::profile(Family::IosArmed);
     let model = Model::start(Family::IosArmed, Faults::default()).await;
     model.with(|s| {
         s.truth.arm(2);
