@@ -114,6 +114,8 @@ impl Evidence {
                 true
             }
             Some(_) => {
+                // The question arrived; that another machine answers it is no loss of the link.
+                self.rounds.excuse();
                 self.conflict = Some((mac, now));
                 false
             }
