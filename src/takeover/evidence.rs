@@ -114,6 +114,8 @@ impl Evidence {
                 true
             }
             Some(_) => {
+                // The question arrived; that another machine answers it is no loss of the link.
+                self.rounds.excuse();
                 self.conflict = Some((mac, now));
                 false
             }
@@ -346,7 +348,12 @@ impl Evidence {
         let detect = &policy.detect;
         let time = questions::answer_time(detect);
         let rounds = self.rounds.unanswered(now, time) + self.missed_beats(now, policy);
-        (rounds, loss::silence(self.loss(now, detect), rounds))
+        // A suspicion begins hundreds of times a day on a lossy link: with the link's own loss, measured, the rounds that
+        // only began it do not count.
+        let own = self.rounds.loss(self.life());
+        let since = rounds.saturating_sub(self.rounds.needed());
+        let whole = loss::silence(self.loss(now, detect), rounds);
+        (rounds, whole.max(loss::silence(own, since)))
     }
 
     /// True if an automatic takeover is not too early (start-up grace).

@@ -22,6 +22,8 @@ const SUSPICION: f64 = 1e-3;
 const LEAST_ROUNDS: u32 = 2;
 /// However bad the link: after so many rounds it is one.
 const MOST_ROUNDS: u32 = 400;
+/// So many lost rounds one after the other are an outage that is over, and no measure of what the link loses.
+const OUTAGE: u32 = 60;
 /// Never.
 const NEVER: BootTime = BootTime(u64::MAX);
 
@@ -68,9 +70,10 @@ impl Rounds {
 
     /// The peer answered, or spoke unasked on a path that is asked.
     pub fn answered(&mut self, now: BootTime) {
-        if self.open > 0 {
-            let lost = self.open - 1;
-            self.note(now, self.open, lost);
+        match self.open {
+            0 => {}
+            n if n > OUTAGE => self.note(now, 1, 0),
+            n => self.note(now, n, n - 1),
         }
         self.open = 0;
         self.spoke(now);
@@ -87,6 +90,11 @@ impl Rounds {
         self.unanswered = 0;
         self.enough = None;
         self.weigh(now);
+    }
+
+    /// The rounds that are open were lost by our own side: that is no loss of the peer's link.
+    pub fn excuse(&mut self) {
+        self.open = 0;
     }
 
     /// Silence so far is no evidence.
@@ -268,6 +276,18 @@ mod tests {
         assert_eq!(r.history(at(60_100)).1, 0);
         r.answered(at(60_101));
         assert_eq!(r.history(at(60_101)).1, 1);
+    }
+
+    #[test]
+    fn an_outage_that_is_over_is_no_loss_of_the_link() {
+        let mut r = Rounds::default();
+        for i in 0..600 {
+            r.left(at(i * 100));
+            if !(100..400).contains(&i) {
+                r.answered(at(i * 100 + 1));
+            }
+        }
+        assert_eq!(r.history(at(60_000)), (300, 0));
     }
 
     #[test]

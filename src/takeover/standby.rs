@@ -195,6 +195,9 @@ impl Machine {
             );
             return self.alert(Level::Critical, text);
         }
+        if why == Why::Isolated {
+            self.evidence.rounds.excuse();
+        }
         let again = matches!(&self.state, State::Suspect(s) if s.why == why);
         let next = State::Suspect(Suspect {
             why,

@@ -144,7 +144,7 @@ impl Machine {
                     lost * 100 / asked.max(1)
                 ),
             );
-        } else if stands && asked > 0 && !lossy {
+        } else if stands && asked > 0 && !lossy && matches!(self.state, State::Standby) {
             self.settle(
                 LOSSY_LINK,
                 "the link to the peer loses next to nothing any more",
