@@ -46,10 +46,8 @@ pub fn status(l: &Loop) -> Value {
                 State::Suspect(s) => Some(m.words_of(s.why)),
                 State::Halted { why } => Some(why.clone()),
                 State::Taking(t) => held_up(&t.flow, now),
-                State::Standby
-                | State::Confirming(_)
-                | State::Active { .. }
-                | State::Releasing(_) => None,
+                State::Confirming(_) => Some(m.words_of_confirming()),
+                State::Standby | State::Active { .. } | State::Releasing(_) => None,
             };
             let verdict = match m.state() {
                 State::Active { verdict } => Some(*verdict),

@@ -47,6 +47,7 @@ mod weighing;
 pub use self::flags::Flags;
 use serde::{Deserialize, Serialize};
 
+use self::timers::Timers;
 use crate::types::{Attempt, BootTime, Epoch};
 use action::Action;
 use event::Event;
@@ -55,7 +56,6 @@ use policy::Policy;
 use state::{Ownership, State, Why};
 use step::Step;
 use timeline::Timeline;
-use self::timers::Timers;
 
 /// The takeover of one VIP, seen from one node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -236,6 +236,16 @@ impl Machine {
             ),
         );
     }
+    /// What a suspicion that is being confirmed waits for, in words.
+    pub fn words_of_confirming(&self) -> String {
+        let before = self
+            .told
+            .map(|why| format!(" (before: {})", self.words_of(why)));
+        format!(
+            "the peer is silent: it and the witnesses are asked{}",
+            before.unwrap_or_default()
+        )
+    }
 
     /// Why nothing is done, with what a person needs to know beside it.
     pub fn words_of(&self, why: Why) -> String {
