@@ -245,8 +245,10 @@ class Trial:
 
     def is_healthy(self):
         s = self.status()
+        # Whose port the fence's is has been looked at: nothing is fenced before that.
         return bool(s and s["state"] == "standby" and s["peer"]["healthy_since_boot"] and not s["owner"]
-                    and s["peer"]["port_up"] and s["peer"]["service_ok_ms_ago"] is not None)
+                    and s["peer"]["port_up"] and s["peer"]["service_ok_ms_ago"] is not None
+                    and all(p["state"] != "unknown" for p in s.get("placement") or []))
 
     def healthy(self, seconds=20):
         """The standby stands by and has seen the peer healthy; every camera publishes."""
