@@ -296,3 +296,6 @@ fn machines(peers: &[BeatPeer]) -> Vec<Other> {
     }
     others
 }
+
+#[cfg(test)]
+mod tests;
