@@ -21,7 +21,6 @@ pub mod daemon;
 pub mod detect;
 pub mod net;
 pub mod report;
-pub mod rt;
 pub mod service;
 pub mod switch;
 pub mod sys;
