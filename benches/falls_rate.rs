@@ -113,7 +113,7 @@ impl World {
         let gap = phase < c.gaps.1 * 1000 || (peer && phase < c.gaps.0 * 1000);
         let near = (self.roll() < c.out) | (self.roll() < c.back);
         let far = peer && ((self.roll() < c.leg) | (self.roll() < c.leg));
-        !gap && !near && !far && !(peer && self.dead)
+        !(gap || near || far || peer && self.dead)
     }
 
     fn tell(&mut self, event: Event) {
@@ -130,10 +130,8 @@ impl World {
                             .push_back((self.now + 1000, Event::VipSeen { mac: PEER }));
                     }
                 }
-                Action::Ping => {
-                    if self.cell.pings && self.round(true) {
-                        self.queue.push_back((self.now + 1000, Event::Pong));
-                    }
+                Action::Ping if self.cell.pings && self.round(true) => {
+                    self.queue.push_back((self.now + 1000, Event::Pong));
                 }
                 Action::AskWitnesses => self.ask_witnesses(asked.get_or_insert_default()),
                 Action::Run(run) => self.fenced |= run.step == Step::Fence,

@@ -101,7 +101,7 @@ impl Hands {
                     fault: String::new(),
                 },
                 Asked::Fails(fault) => Event::Service { ok: false, fault },
-                Asked::NotAsked(why) => Event::ServiceNotAsked { why },
+                Asked::Prevented(why) => Event::ServiceNotAsked { why },
             };
             let _ = tx.send(Input::Event(me, event));
         });

@@ -227,8 +227,9 @@ mod tests {
     use super::*;
 
     /// A reader that has stopped until it is told to go on.
+    type Held = (Mutex<(bool, Vec<u8>)>, Condvar);
     #[derive(Clone, Default)]
-    struct Stopped(Arc<(Mutex<(bool, Vec<u8>)>, Condvar)>);
+    struct Stopped(Arc<Held>);
 
     impl Write for Stopped {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -249,7 +250,7 @@ mod tests {
         let queue = LogQueue::start(reader.clone()).unwrap();
         let began = Instant::now();
         for n in 0..3 * QUEUE {
-            write!(queue.make_writer(), "line {n}\n").unwrap();
+            writeln!(queue.make_writer(), "line {n}").unwrap();
         }
         assert!(began.elapsed() < Duration::from_secs(5), "it waited");
         let dropped = queue.shared.dropped();

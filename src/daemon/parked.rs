@@ -3,6 +3,7 @@
 //! Claiming is to take the mute away, dropping is to put it back. The address itself stays where the operating system
 //! put it, and with it the routes that hang on it.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -298,7 +299,7 @@ impl Hands {
         &mut self,
         run: &Run,
         ticket: Option<Ticket>,
-        interface: &Interface,
+        (interface, listening): (&Interface, Option<Ipv4Addr>),
         shared: &Shared,
     ) {
         let (step, attempt, within) = (run.step, run.attempt, run.within);
@@ -306,14 +307,12 @@ impl Hands {
             let why = "no port takeover is configured".to_owned();
             return self.answer(run, Outcome::Refused(why), shared);
         };
-        // A frame to ourselves: the switch learns who is on the port, and nobody else is told.
-        let (mac, vip) = (interface.mac, self.vip().addr);
-        interface.send(&ArpFrame::request(
-            mac,
-            interface.own.unwrap_or(vip),
-            vip,
-            Some(mac),
-        ));
+        // A frame to ourselves: the switch learns who is on the port, and nobody else is told. Its sender is the address of
+        // our other leg: nothing with the VIP as sender leaves before the claim.
+        if let Some(own) = listening {
+            let mac = interface.mac;
+            interface.send(&ArpFrame::request(mac, own, own, Some(mac)));
+        }
         let ways = match step {
             Step::Rewire => (parked.parking, parked.production),
             _ => (parked.production, parked.parking),

@@ -230,6 +230,7 @@ impl Hands {
             Leg::Listening => self.listening,
             Leg::Serving => self.serving,
         };
+        let listening = interfaces[self.listening].own;
         let interface = &mut interfaces[from_here];
         let (step, attempt, within) = (run.step, run.attempt, run.within);
         let vip = self.vip();
@@ -258,7 +259,9 @@ impl Hands {
             Step::Claim if self.parked.is_some() => {
                 self.claim_parked(&run, ticket, interface, shared)
             }
-            Step::Rewire | Step::Park => self.move_own_port(&run, ticket, interface, shared),
+            Step::Rewire | Step::Park => {
+                self.move_own_port(&run, ticket, (interface, listening), shared)
+            }
             Step::Forward => self.await_forwarding(&run, shared),
             Step::Claim => {
                 let Some((keeper, number)) = self.order_address(run.lifetime, interface) else {

@@ -372,7 +372,7 @@ mod tests {
             let mut other = whole.clone();
             other[key] = serde_json::json!({ "of-tomorrow": true });
             let (read, unread) = Kept::read(&other).unwrap();
-            assert_eq!(unread, [key.clone()]);
+            assert_eq!(unread, std::slice::from_ref(key));
             let phase = if key == "phase" {
                 Phase::Active
             } else {

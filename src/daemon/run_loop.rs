@@ -290,10 +290,9 @@ impl Loop {
             if p.hands.announcing_on == interface
                 && frame.op == ArpOp::Reply
                 && frame.is_receipt(vip, mac)
+                && let Some(announcer) = &mut p.hands.announcer
             {
-                if let Some(announcer) = &mut p.hands.announcer {
-                    announcer.receipt(frame.spa, now);
-                }
+                announcer.receipt(frame.spa, now);
             }
             if listens
                 && let Some(own) = own

@@ -130,7 +130,7 @@ pub enum Asked {
     /// It was asked and did not; in words.
     Fails(String),
     /// It was not asked, for a reason on our own side: nothing is known of the peer.
-    NotAsked(String),
+    Prevented(String),
 }
 
 impl Way {
@@ -139,7 +139,7 @@ impl Way {
         let (at, (name, index)) = (self.at, &self.by);
         let from = match &self.from {
             Ok(from) => from,
-            Err(why) => return Asked::NotAsked(why.clone()),
+            Err(why) => return Asked::Prevented(why.clone()),
         };
         // Where it cannot be opened, an error of the socket below says so too.
         let sent = SentSyns::open(*index, at).ok();
@@ -148,13 +148,13 @@ impl Way {
             self.resolve_anew().await;
         }
         match (answer, sent.map(|s| s.any())) {
-            (Ok(_), Some(false)) => Asked::NotAsked(format!(
+            (Ok(_), Some(false)) => Asked::Prevented(format!(
                 "the handshake with {at} was with this machine itself, or by another way than {name}: is {} set here too, or a route?",
                 at.ip()
             )),
             (Ok(_), Some(true) | None) => Asked::Serves,
-            (Err(e @ RtmpFault::Local { .. }), _) => Asked::NotAsked(e.to_string()),
-            (Err(e), Some(false)) => Asked::NotAsked(format!(
+            (Err(e @ RtmpFault::Local { .. }), _) => Asked::Prevented(e.to_string()),
+            (Err(e), Some(false)) => Asked::Prevented(format!(
                 "our SYN to {at} did not leave by {name} (our address, our route, our firewall, or nobody answers ARP): {e}"
             )),
             (Err(e), Some(true) | None) => Asked::Fails(e.to_string()),
@@ -195,7 +195,7 @@ pub async fn peer_serves(way: &Way, within: Duration) -> Outcome {
                     "the peer's service completed a handshake on the VIP".to_owned(),
                 );
             }
-            Asked::Fails(why) | Asked::NotAsked(why) => why,
+            Asked::Fails(why) | Asked::Prevented(why) => why,
         };
         if begun.elapsed() + ASK_AGAIN >= within {
             return Outcome::Failed(format!(

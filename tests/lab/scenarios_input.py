@@ -24,7 +24,7 @@ def broken_reload(site, _quick):
     with open(path, "w") as f:
         f.write(good.replace("192.168.1.101/24", "192.168.1.301/24"))
     reload(site)
-    said = site.says(["old one stays in force"], since, 5, level="ERROR")
+    said = site.says(["NOT in force, the old one is"], since, 5, level="ERROR")
     raw = open(site.log_path()).read()
     expect("192.168.1.301" in raw and "standby.toml:" in raw, "the log does not name the line")
     site.untaken(1, since)

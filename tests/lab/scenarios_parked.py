@@ -175,8 +175,8 @@ def port_takeover_planned(site, _quick):
     expect(not spy.sets, f"`plan` wrote {spy.sets}")
     steps = [s["step"] for s in plan["steps"]]
     order = list(dict.fromkeys(steps))
-    expect(order == ["fence", "gate", "service", "silence", "claim", "rewire", "forward", "announce", "open", "verify",
-                     "report"], f"the order is {order}")
+    expect(order == ["watch", "gate", "service", "fence", "silence", "claim", "rewire", "open", "forward", "announce",
+                     "verify"], f"the order is {order}")
     for step, port, to in (("fence", PORT, topology.VLAN_QUARANTINE),
                            ("rewire", topology.PARKED_PORT, topology.VLAN_PRODUCTION)):
         lines = [s for s in plan["steps"] if s["step"] == step]
@@ -264,7 +264,7 @@ def spied(site, spy, moment):
     return f"{moment}{', one move finished by the next' if twice else ''}"
 
 
-@scenario("option-a")
+@scenario("option-a", slow=True)
 def port_takeover_killed(site, quick):
     """A standin that is killed at any moment of a port takeover ends it after its restart, and does nothing twice."""
     said = []

@@ -68,7 +68,8 @@ def two_peers(site, _quick):
     site.undo.callback(site.rebuild, site.sets, site.snmp)
     site.undo.callback(site.lab, "switch", "port", PORT, "up")
     site.until("both peers are seen healthy", 10, lambda: (lambda p: len(p) == 2 and all(
-        x["peer"]["healthy_since_boot"] and x["state"] == "standby" for x in p.values()))(peers(site)))
+        x["peer"]["healthy_since_boot"] and x["state"] == "standby" and all(q["state"] != "unknown" for q in x["placement"])
+        for x in p.values()))(peers(site)))
     site.on("third", "ip", "link", "set", "eth0", "down")
     site.undo.callback(site.on, "third", "ip", "link", "set", "eth0", "up")
     lobby = site.until("the lobby's takeover has its verdict", 20, lambda: (lambda p: p.get("lobby", {}).get("verdict")

@@ -53,7 +53,7 @@ def link_down(site, community):
     return snmpraw.tlv(0x30, snmpraw.integer(1) + snmpraw.tlv(4, community.encode()) + pdu)
 
 
-@scenario(sets=(TRAPS, *SLOW), owners="P*")
+@scenario(sets=(TRAPS, *SLOW), owners="P*", slow=True)
 def trap_is_forged(site, _quick):
     """A forged linkDown does nothing: from another machine it is counted and said, from the switch's own address the port is read."""
     with open(site.info["switch"]["trap_community"]) as f:
@@ -90,7 +90,7 @@ def is_found(site, seconds=15):
     return site.until("the fence's port is found", seconds, lambda: (lambda f: f["ports"] and f)(level(site)), 0.2)
 
 
-@scenario(sets=(AUTO,))
+@scenario(sets=(AUTO,), slow=True)
 def port_is_found(site, _quick):
     """ports = "auto": the port is found while the primary is healthy, shown with how it is known, fenced and lifted."""
     told = is_found(site)
@@ -114,7 +114,7 @@ def port_is_found(site, _quick):
     return f"{told['how']}; {', '.join(figures)}"
 
 
-@scenario(sets=(AUTO,))
+@scenario(sets=(AUTO,), slow=True)
 def port_is_remembered(site, _quick):
     """ports = "auto": killed before it notices and in the fence of a takeover, it goes on with the port of its journal."""
     said = []

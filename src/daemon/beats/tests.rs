@@ -145,7 +145,11 @@ fn a_recorded_heartbeat_counts_for_nothing_after_our_restart() {
             .beats
             .is_empty()
     );
-    assert_eq!(b.seen(), [heard.clone()], "what was known is kept");
+    assert_eq!(
+        b.seen(),
+        std::slice::from_ref(&heard),
+        "what was known is kept"
+    );
     assert_eq!(come(&mut b, 1, &frame(102, Some(OUR_BOOT))).beats.len(), 1);
     assert_eq!(come(&mut b, 1, &frame(103, None)).beats.len(), 1);
     // One that does not hear us cannot name it: far beyond what may have been recorded it counts.

@@ -29,7 +29,6 @@ pub(super) fn open_again(
 }
 
 /// What can be read where nothing can be written; the lock too, where there is anything to lock.
-#[expect(clippy::type_complexity, reason = "once")]
 pub(super) fn look(path: &Path) -> (Result<Option<File>, JournalError>, Replay) {
     let dir = path.parent().unwrap_or(Path::new("."));
     let lock = match lock(dir) {
