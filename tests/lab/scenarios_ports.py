@@ -53,7 +53,7 @@ def link_down(site, community):
     return snmpraw.tlv(0x30, snmpraw.integer(1) + snmpraw.tlv(4, community.encode()) + pdu)
 
 
-@scenario(sets=(TRAPS, *SLOW), owners="P*", slow=True)
+@scenario(sets=(TRAPS, *SLOW), owners="P*")
 def trap_is_forged(site, _quick):
     """A forged linkDown does nothing: from another machine it is counted and said, from the switch's own address the port is read."""
     with open(site.info["switch"]["trap_community"]) as f:
@@ -90,7 +90,7 @@ def is_found(site, seconds=15):
     return site.until("the fence's port is found", seconds, lambda: (lambda f: f["ports"] and f)(level(site)), 0.2)
 
 
-@scenario(sets=(AUTO,), slow=True)
+@scenario(sets=(AUTO,))
 def port_is_found(site, _quick):
     """ports = "auto": the port is found while the primary is healthy, shown with how it is known, fenced and lifted."""
     told = is_found(site)
