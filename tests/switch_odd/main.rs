@@ -117,38 +117,3 @@ pub fn with(agent: &Agent, profile: &str, change: impl FnOnce(&mut SwitchTarget)
     change(&mut target);
     Switch::new(target)
 }
-
-/// For another program under test: `ODD=per-vlan|torn|turned|slow|row-by-row cargo nextest run --run-ignored only -E
-/// 'binary(switch_odd) & test(serve)' --no-capture` prints an address, and answers there for two minutes.
-#[test]
-#[ignore = "serves an odd switch to a person"]
-fn serve() {
-    let rows = || sorted(plain(), None);
-    let agent = match std::env::var("ODD").unwrap_or_default().as_str() {
-        "per-vlan" => tables::catalyst(),
-        "torn" => {
-            let mut torn = plain();
-            torn.retain(|(o, _)| *o != [&BASE[..], &[8]].concat());
-            Agent::start(one_view(sorted(torn, None)))
-        }
-        "turned" => {
-            let mut turned = plain();
-            turned.retain(|(o, _)| !o.starts_with(&BASE));
-            turned.extend([6, 7, 1, 2, 3, 4, 5, 8].map(|n| row(&BASE, &[n], int(200 + n))));
-            Agent::start(one_view(sorted(turned, Some(&BASE))))
-        }
-        "slow" => {
-            let agent = Agent::start(one_view(rows()));
-            agent.with(|m| m.takes = Duration::from_millis(200));
-            agent
-        }
-        "row-by-row" => {
-            let agent = Agent::start(one_view(rows()));
-            agent.with(|m| m.bulk = agent::Bulk::Silent);
-            agent
-        }
-        _ => Agent::start(one_view(rows())),
-    };
-    println!("{}", agent.address);
-    std::thread::sleep(Duration::from_secs(120));
-}
