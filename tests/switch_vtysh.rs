@@ -103,14 +103,24 @@ fn is_up(site: &Site) -> bool {
 fn a_port_is_shut_and_opened_through_the_modes_of_a_real_command_line() {
     let Some(site) = site() else { return };
     assert!(is_up(&site));
-    let change_port = |operation| {
-        let target = target(&site);
+    let change_as = |operation, unread: Option<&str>| {
+        let (target, unread) = (target(&site), unread.map(str::to_owned));
         site.management.block_on(|| async move {
             let within = Duration::from_secs(30);
-            let request = ChangeRequest::new(operation, Some("q1"), within);
+            let mut request = ChangeRequest::new(operation, Some("q1"), within);
+            request.overrides.extend(unread);
             change(&Switch::new(target), request).await
         })
     };
+    // FRR has no table of learned addresses: who is behind the port cannot be read, and that is no "nobody".
+    let refused = change_as(Operation::PortOff, None).unwrap_err();
+    assert!(refused.is_untouched(), "{refused}");
+    assert!(
+        refused.to_string().contains("`macs-unread`"),
+        "{refused}"
+    );
+    assert!(is_up(&site), "refused, and the port is down");
+    let change_port = |operation| change_as(operation, Some("macs-unread"));
     let off = change_port(Operation::PortOff).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!((off.transport, off.already), (Transport::Ssh, false));
     assert!(!is_up(&site), "it is proven shut, and the kernel has it up");

@@ -55,7 +55,7 @@ impl Whim {
             2 => Some(SnmpError::Unreachable {
                 at,
                 waited: Duration::ZERO,
-                hint: "",
+                hint: String::new(),
             }),
             _ => None,
         }
