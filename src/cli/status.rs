@@ -221,6 +221,9 @@ fn advice(p: &Value) -> String {
         "standby" if fence_missing(p) => format!(
             "without its port there is no fence, and no takeover: name the ports of peer.{name}.fence"
         ),
+        "suspect" if fence_missing(p) => format!(
+            "without its port there is no fence: name the ports of peer.{name}.fence and reload (SIGHUP), then `standin takeover {name}` takes over"
+        ),
         "standby" | "suspect" if misplaced(p) => format!(
             "the fence would shut the wrong port, so nothing is taken over: correct the ports of peer.{name}.fence or the cable, or, if they are right, `standin fence confirm {name}`"
         ),

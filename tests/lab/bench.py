@@ -5,6 +5,7 @@ kills       SIGKILL of the agent at random moments of a takeover
 isolations  a standby that is itself cut off
 fence       from the order to the proof that a port is down, beside snmpset, fence_ifmib and netmiko
 chaos       faults at random moments; who serves is asked, not only listened for
+falls       a living primary behind a bad network is left alone, and its death is noticed; keepalived beside it
 preflight   `standin switch preflight` of 10 to 200 simulated switches: time, memory, CPU time
 """
 import argparse
@@ -23,6 +24,7 @@ import time
 sys.dont_write_bytecode = True
 import bench_against
 import bench_chaos
+import bench_falls
 import bench_fence
 import bench_preflight
 import run as labrun
@@ -70,6 +72,18 @@ def arguments():
     c.add_argument("--only", type=int, metavar="N", help="play this run again")
     c.add_argument("--results", metavar="FILE", help="JSON lines (chaos-SEED.jsonl in the lab's folder)")
     c.add_argument("--prefix", default="b", help=argparse.SUPPRESS)
+    f = subs.add_parser("falls", help="false takeovers on a bad network, and the time to a true one")
+    f.add_argument("--minutes", type=float, default=3, help="that the primary lives in each cell (3)")
+    f.add_argument("--deaths", type=int, default=3, help="after that, each behind the same impairment (3)")
+    f.add_argument("--mode", choices=["agentless", "pair", "both"], default="both")
+    f.add_argument("--settings", choices=[*bench_falls.SETTINGS, "both"], default="both")
+    f.add_argument("--cell", default="", metavar="TEXT", help="only impairments whose name contains this")
+    f.add_argument("--keepalived", action="store_true", help="keepalived at 1 s, 0.1 s and 0.01 s too")
+    f.add_argument("--cameras", type=int, default=100)
+    f.add_argument("--seed", type=int, default=1, help="of the gaps (1)")
+    f.add_argument("--results", metavar="FILE", default=os.path.join(labrun.BASE, "falls.jsonl"),
+                   help="JSON lines, a cell each: what stands there is not measured again (falls.jsonl in the lab's folder)")
+    f.add_argument("--prefix", default="b", help=argparse.SUPPRESS)
     for name, runs in (("kills", 30), ("isolations", 20)):
         s = subs.add_parser(name)
         s.add_argument("--runs", type=int, default=runs)
@@ -272,7 +286,11 @@ def chaos(args, failures):
     return bench_chaos.bench(args, binary(), say, failures)
 
 
-BENCHES = {"chaos": chaos, "takeover": bench_takeover, "kills": bench_kills, "isolations": bench_isolations, "fence": fences,
+def falls(args, failures):
+    return bench_falls.bench(args, say, failures)
+
+
+BENCHES = {"chaos": chaos, "falls": falls, "takeover": bench_takeover, "kills": bench_kills, "isolations": bench_isolations, "fence": fences,
            "preflight": preflights}
 
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """What standin must show in the lab, one sentence a scenario; exit 0 only if all of it holds.
 
-    scenarios.py [--quick] [--only TEXT] [--mode agentless|pair] [--list] [--stop]
+    scenarios.py [--quick] [--only TEXT] [--mode agentless|pair] [--list] [--stop] [--jobs N]
 
 `--quick` is what CI runs: the same scenarios with fewer repetitions, and without the slow ones. One lab per mode is
-reused; before each scenario everything in it is as it was at first. Beside what each scenario checks, the wire must
+reused, and with `--jobs` so many labs are at work side by side; before each scenario everything in it is as it was at first. Beside what each scenario checks, the wire must
 never show two owners of the VIP: each scenario says who may speak for it, in order (P primary, S standby, T the third
 machine), and the observer's record is held against that.
 """
@@ -43,7 +43,7 @@ BUGS = os.path.join(labrun.BASE, "BUGS.md")
 
 
 def arguments():
-    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     p.add_argument("--quick", action="store_true", help="fewer repetitions, and not the slow ones")
     p.add_argument("--only", default="", metavar="TEXT", help="those whose sentence or function name contains this")
     p.add_argument("--mode", choices=["agentless", "pair", "option-a"], help="only those of one mode")
@@ -53,17 +53,51 @@ def arguments():
     p.add_argument("--stop", action="store_true", help="stop at the first failure, and keep the lab up")
     p.add_argument("--verbose", action="store_true", help="show each takeover as it happens")
     p.add_argument("--seed", type=int, default=None, help="of the random moments")
-    return p.parse_args()
+    p.add_argument("--jobs", type=int, default=1, metavar="N", help="labs side by side (1): a scenario mostly waits")
+    p.add_argument("--part", metavar="K/N", type=part, default=(1, 1), help="only the K-th of N parts of the list")
+    args = p.parse_args()
+    if args.jobs < 1 or (args.jobs > 1 and args.part != (1, 1)):
+        p.error("--jobs is 1 or more, and not together with --part, which it gives to each of its own")
+    return args
+
+
+def part(text):
+    """K/N as two numbers."""
+    match = re.fullmatch(r"([1-9]\d?)/([1-9]\d?)", text)
+    if not match or int(match[1]) > int(match[2]):
+        raise argparse.ArgumentTypeError(f"'{text}' is not K/N with K up to N, such as 1/2")
+    return int(match[1]), int(match[2])
 
 
 def wanted(args):
+    """What was asked for, mode by mode, and of that the part that is to be played here."""
     text = args.only.lower()
-    for module in MODULES:
-        for s in module.SCENARIOS:
-            if (args.quick and s.slow) or (args.mode and s.mode != args.mode):
-                continue
-            if text in s.name.lower() or text in s.check.__name__:
-                yield s
+    chosen = [s for module in MODULES for s in module.SCENARIOS
+              if not (args.quick and s.slow) and args.mode in (None, s.mode)
+              and (text in s.name.lower() or text in s.check.__name__)]
+    modes = list(dict.fromkeys(s.mode for s in chosen))
+    chosen.sort(key=lambda s: modes.index(s.mode))
+    k, n = args.part
+    return chosen[len(chosen) * (k - 1) // n:len(chosen) * k // n]
+
+
+def side_by_side(args):
+    """Plays the list in so many processes, each with labs of its own; exits as they do."""
+    own = [a for a in sys.argv[1:]]
+    at = next(i for i, a in enumerate(own) if a.startswith("--jobs"))
+    del own[at:at + (1 if "=" in own[at] else 2)]
+    argv = [sys.executable, "-B", os.path.abspath(__file__), *own]
+    parts = [subprocess.Popen([*argv, "--part", f"{k}/{args.jobs}"], stdin=subprocess.DEVNULL)
+             for k in range(1, args.jobs + 1)]
+    try:
+        codes = [p.wait() for p in parts]
+    except KeyboardInterrupt as e:
+        for p in parts:
+            p.terminate()
+        for p in parts:
+            p.wait()
+        sys.exit(f"interrupted by {e}")
+    sys.exit(max(abs(c) for c in codes))
 
 
 def note(s, site, since, error):
@@ -100,14 +134,18 @@ def play(s, site, args):
 
 def main():
     args = arguments()
-    chosen = list(wanted(args))
+    chosen = wanted(args)
+    if args.jobs > 1 and not args.list:
+        trial.interruptible()
+        side_by_side(args)
     if args.list:
         for s in chosen:
             print(f"{s.mode:9} {s.check.__name__:34} {s.name}{' (slow)' if s.slow else ''}")
         return
     seed = args.seed if args.seed is not None else random.randrange(1 << 16)
     random.seed(seed)
-    print(f"{len(chosen)} scenarios, seed {seed}", flush=True)
+    of = f" (part {args.part[0]} of {args.part[1]})" if args.part[1] > 1 else ""
+    print(f"{len(chosen)} scenarios{of}, seed {seed}", flush=True)
     trial.interruptible()
     say = (lambda text: print(f"      {text}", file=sys.stderr, flush=True)) if args.verbose else None
     failed, held, begun = [], set(), time.monotonic()
@@ -137,7 +175,7 @@ def main():
                 site.down()
             raise
         site.down()
-    print(f"{len(chosen) - len(failed)} of {len(chosen)} scenarios hold, in {time.monotonic() - begun:.0f} s"
+    print(f"{len(chosen) - len(failed)} of {len(chosen)} scenarios{of} hold, in {time.monotonic() - begun:.0f} s"
           + "".join(f"\n  FAILED: {name}" for name in failed), flush=True)
     sys.exit(1 if failed else 0)
 

@@ -264,7 +264,7 @@ def spied(site, spy, moment):
     return f"{moment}{', one move finished by the next' if twice else ''}"
 
 
-@scenario("option-a", slow=True)
+@scenario("option-a")
 def port_takeover_killed(site, quick):
     """A standin that is killed at any moment of a port takeover ends it after its restart, and does nothing twice."""
     said = []
