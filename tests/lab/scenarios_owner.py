@@ -58,7 +58,7 @@ def held_with_the_switch_silent(site, _quick):
     code, answer, err = site.standin("hold", trial.PEER, "on")
     expect(code == 0, err)
     expect(answer["state"] == "held", f"the answer says {answer}")
-    site.lab("switch", "snmp", "start")
+    site.undo.close()
     time.sleep(15)
     expect(site.port()["admin"] == "up", "the primary's port was shut under hold")
     expect(not site.vip_here(), "the VIP is here")
