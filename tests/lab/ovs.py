@@ -205,13 +205,13 @@ def start(run, netns):
                   f"--unixctl={d}/ovsdb-server.ctl", "-vconsole:off", f"-vfile:warn", f"--log-file={d}/ovsdb.log"],
                  run.path("sw", "ovsdb.out"), netns, env)
     run.record("ovsdb-server", p.pid)
-    labrun.wait_for("ovsdb-server's socket", 5, lambda: os.path.exists(sock))
+    labrun.wait_for("ovsdb-server's socket", 20, lambda: labrun.listens(sock))
     subprocess.run(["ovs-vsctl", f"--db=unix:{sock}", "--no-wait", "init"], check=True, env=dict(os.environ, **env))
     p = ns.spawn(["ovs-vswitchd", f"unix:{sock}", "--disable-system", f"--pidfile={d}/ovs-vswitchd.pid",
                   "-vconsole:off", "-vfile:warn", f"--log-file={d}/vswitchd.log"],
                  run.path("sw", "vswitchd.out"), netns, env)
     run.record("ovs-vswitchd", p.pid)
-    labrun.wait_for("ovs-vswitchd's pid file", 5, lambda: os.path.exists(f"{d}/ovs-vswitchd.pid"))
+    labrun.wait_for("ovs-vswitchd's pid file", 20, lambda: os.path.exists(f"{d}/ovs-vswitchd.pid"))
 
 
 def make_bridge(run, legs, switch_mac):

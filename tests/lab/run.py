@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import shutil
+import socket
 import sys
 import time
 
@@ -43,6 +44,17 @@ def wait_for(what, seconds, check, every=0.01):
     if not got:
         raise LabError(f"{what}: not after {seconds} s")
     return got
+
+
+def listens(path):
+    """True if somebody accepts at this unix socket: its file is there before that."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+        s.settimeout(1.0)
+        try:
+            s.connect(path)
+        except OSError:
+            return False
+    return True
 
 
 def random_id():

@@ -171,5 +171,5 @@ def port_is_not_guessed(site, _quick):
     expect(site.port()["admin"] == "up", "a port was shut that nothing had confirmed")
     code, answer, _ = site.standin("takeover", trial.PEER, "--no-wait")
     expect(code == 0, f"takeover: exit {code}: {answer}")
-    site.ends_verified(cut, 30)
+    site.ends_verified(cut, 30, fence="shut, unconfirmed")
     return said[:200]

@@ -193,11 +193,11 @@ class Site(Trial):
     def cut(self, carrier_stays=False):
         return self.lab("cut", "primary", *(["--carrier-stays"] if carrier_stays else []))
 
-    def ends_verified(self, cut, within=30):
-        """Follows a takeover that is under way to its end, by status, and judges it."""
+    def ends_verified(self, cut, within=30, fence="proven"):
+        """Follows a takeover that is under way to its end, by status, and judges it; `fence` as a report says it."""
         s = self.until("the takeover ends", within, lambda: (lambda s: s and (
             s["state"] == "halted" or s["state"] == "active" and s["verdict"]) and s)(self.status()), 0.2)
-        return fine(self.collect(cut, s["state"]))
+        return fine(self.collect(cut, s["state"], fence))
 
     @contextlib.contextmanager
     def socket_at(self, host, kind=socket.SOCK_DGRAM):

@@ -94,6 +94,6 @@ def start(run):
     def listening():
         if p.poll() is not None:
             raise LabError(f"switchd ended at once (log: {run.path('switchd.log')})")
-        return os.path.exists(run.path("switch.ctl"))
-    wait_for("switchd's socket", 5, listening)
+        return labrun.listens(run.path("switch.ctl"))
+    wait_for("switchd's socket", 20, listening)
     start_snmpd(run)

@@ -309,8 +309,8 @@ class Trial:
                 ms[name] = round((r["boot_us"] - cut["boottime_us"]) / 1000, 1)
         return ms
 
-    def collect(self, cut, ended):
-        """Everything that is known of the takeover since `cut`."""
+    def collect(self, cut, ended, fence="proven"):
+        """Everything that is known of the takeover since `cut`, whose fence must end so."""
         since = cut["t_us"]
         code, report, err = self.standin("report")
         ms = self.marks(cut)
@@ -334,8 +334,8 @@ class Trial:
             problems.append(f"it ended {ended}, not active")
         if result["verdict"] != "verified":
             problems.append(f"the verdict is {result['verdict']}, not verified; missing: {missing(cameras)}")
-        if result["fence"] != "proven":
-            problems.append(f"the fence is {result['fence']}, not proven")
+        if result["fence"] != fence:
+            problems.append(f"the fence is {result['fence']}, not {fence}")
         if ms["fence_proven"] is None:
             problems.append("the journal does not say that the fence was proven")
         if result["cameras"] != {"expected": self.count, "back": self.count}:

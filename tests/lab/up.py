@@ -93,7 +93,7 @@ def build(run, count, ffmpegs):
     daemon(run, "observer")
     daemon(run, "cameras")
     import ctl
-    wait_for("the cameras' process", 10, lambda: os.path.exists(run.path("cameras.ctl")))
+    wait_for("the cameras' process", 20, lambda: labrun.listens(run.path("cameras.ctl")))
     if run.mode != "pair":  # in pair mode nobody has the VIP until standin runs
         def publishing():
             return ctl.ask(run.path("cameras.ctl"), "status")["publishing"] == count
