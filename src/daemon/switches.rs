@@ -1,6 +1,7 @@
 //! From the configuration to switches that can be talked to, and one peer's fence on them.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -43,11 +44,21 @@ pub fn build(
     config: &Config,
     secrets: &Secrets,
 ) -> Result<BTreeMap<String, Switch>, SwitchesError> {
-    config
-        .switches
-        .iter()
-        .map(|(name, s)| Ok((name.clone(), one(s, secrets)?)))
-        .collect()
+    // A profile is compiled for a good while, and most sites have one family of switches.
+    let mut profiles: BTreeMap<&str, Arc<Profile>> = BTreeMap::new();
+    let mut switches = BTreeMap::new();
+    for (name, s) in &config.switches {
+        let profile = match profiles.entry(&s.profile) {
+            Entry::Occupied(known) => Arc::clone(known.get()),
+            Entry::Vacant(new) => Arc::clone(new.insert(found(&s.profile)?)),
+        };
+        switches.insert(name.clone(), of_profile(s, secrets, profile)?);
+    }
+    Ok(switches)
+}
+
+fn found(profile: &str) -> Result<Arc<Profile>, SwitchesError> {
+    Ok(Arc::new(Profile::find(profile, Some(Path::new(PROFILES)))?))
 }
 
 /// One switch of the configuration.
@@ -56,6 +67,14 @@ pub fn build(
 ///
 /// As [`build`].
 pub fn one(s: &config::Switch, secrets: &Secrets) -> Result<Switch, SwitchesError> {
+    of_profile(s, secrets, found(&s.profile)?)
+}
+
+fn of_profile(
+    s: &config::Switch,
+    secrets: &Secrets,
+    profile: Arc<Profile>,
+) -> Result<Switch, SwitchesError> {
     let name = &s.name;
     let missing = || SwitchesError::NoSecret(name.clone());
     let snmp_credentials = match &s.snmp {
@@ -75,7 +94,7 @@ pub fn one(s: &config::Switch, secrets: &Secrets) -> Result<Switch, SwitchesErro
         name: name.clone(),
         address: SocketAddr::V4(s.address),
         local: None,
-        profile: Arc::new(Profile::find(&s.profile, Some(Path::new(PROFILES)))?),
+        profile,
         credentials: snmp_credentials,
         timeout: snmp.map_or(NO_SNMP, |s| s.timeout),
         retries: snmp.map_or(0, |s| s.retries),

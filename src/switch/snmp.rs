@@ -336,7 +336,9 @@ impl Snmp for UdpSnmp {
         let made = kept.entry(vlan).or_insert_with(|| {
             let mut target = self.target.clone();
             target.credentials = target.credentials.of_vlan(rule, vlan);
-            Arc::new(UdpSnmp::new(target))
+            let of_vlan = UdpSnmp::new(target);
+            of_vlan.habits().learn(&self.habits());
+            Arc::new(of_vlan)
         });
         Some(Arc::<UdpSnmp>::clone(made))
     }

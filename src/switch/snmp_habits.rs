@@ -42,6 +42,11 @@ impl Habits {
         }
     }
 
+    /// What is known of the same agent, asked by another community: whether it answers that one is not.
+    pub fn learn(&mut self, other: &Habits) {
+        self.rows = other.rows;
+    }
+
     /// How often a request is sent.
     pub fn tries(&self) -> u32 {
         self.tries

@@ -104,10 +104,12 @@ impl UdpSnmp {
         let mut anew = false;
         loop {
             let client = self.client(request).await?;
-            let rows = if client.version() == Version::V1 {
-                1
-            } else {
-                self.habits().rows
+            let rows = match client.version() {
+                Version::V1 => 1,
+                // What knows no GETBULK is asked for one row when it does not answer; where nothing was ever answered
+                // that would only be waited for twice.
+                _ if !self.has_answered() => 1,
+                _ => self.habits().rows,
             };
             let since = Instant::now();
             let got = next(&client, &from, rows).await;

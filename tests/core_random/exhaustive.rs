@@ -87,7 +87,8 @@ fn every_short_sequence_from_every_state_keeps_what_must_hold() {
             let mut layer = vec![from];
             for depth in 0..3 {
                 let mut next = Vec::new();
-                for w in &layer {
+                for w in &mut layer {
+                    w.read_back();
                     for input in ALPHABET {
                         let mut w = w.clone();
                         w.log.clear();

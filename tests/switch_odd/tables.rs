@@ -137,6 +137,33 @@ async fn an_agent_without_getbulk_is_walked_row_by_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_never_answered_is_given_up_after_the_time_that_is_stated() {
+    let agent = Agent::start(BTreeMap::new());
+    let silent = switch(&agent, "generic-qbridge");
+    for _ in 0..2 {
+        let e = silent.port_table().await.unwrap_err();
+        assert!(e.is_silence(), "{e}");
+        // Three times 300 ms, and nothing is asked in another way after that.
+        assert_eq!(agent.with(|m| std::mem::take(&mut m.asked)).len(), 3);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vlans_table_is_walked_as_the_agent_is_known_to_be_walked() {
+    let agent = catalyst();
+    agent.with(|m| m.bulk = Bulk::Silent);
+    let switch = switch(&agent, "cisco-ios");
+    let places = switch.where_is(mac(3), None).await.unwrap();
+    assert_eq!(places[0].if_name.as_deref(), Some("Gi1/0/3"));
+    let bulks = |m: &mut crate::agent::Memory| {
+        let bulk = m.asked.iter().filter(|(_, pdu)| *pdu == 0xa5);
+        bulk.map(|(community, _)| community.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(agent.with(bulks), ["private"; 3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn silence_names_the_keys_that_may_help() {
     let agent = Agent::start(one_view(sorted(plain(), None)));
     agent.with(|m| m.takes = Duration::from_secs(3));

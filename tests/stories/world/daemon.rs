@@ -92,13 +92,7 @@ impl World {
         let Some(machine) = h.machine.as_mut() else {
             return;
         };
-        self.handled += 1;
-        let event = if self.handled.is_multiple_of(5) {
-            *machine = again(machine);
-            again(&event)
-        } else {
-            event
-        };
+        let event = self.kept.keep(i, machine, event);
         let before = machine.label();
         let flags = machine.flags();
         let actions = machine.handle(now, event.clone());
@@ -160,11 +154,6 @@ impl World {
     pub fn order(&mut self, i: usize, order: Order) {
         self.to(i, 0, Event::Order(order));
     }
-}
-
-fn again<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) -> T {
-    let text = serde_json::to_string(value).expect("serializes");
-    serde_json::from_str(&text).expect("what was written can be read")
 }
 
 fn journal_of(old: Option<&Journal>, m: &Machine, actions: &[Action], boot: u32) -> Journal {

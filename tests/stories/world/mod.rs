@@ -5,6 +5,7 @@
 mod adapters;
 mod checks;
 mod daemon;
+mod kept;
 mod link;
 mod machines;
 mod placing;
@@ -132,7 +133,7 @@ pub struct World {
     /// Two live owners are what this story is about; for at most this long.
     pub two_owners_allowed: u64,
     two_since: Option<u64>,
-    handled: u64,
+    kept: kept::Kept,
     pub losses: Losses,
     /// It answers pings.
     pub pings: bool,
@@ -195,7 +196,7 @@ impl World {
             owners: Vec::new(),
             two_owners_allowed: 0,
             two_since: None,
-            handled: 0,
+            kept: kept::Kept::default(),
             losses: Losses::default(),
             pings: true,
             chatter: true,
