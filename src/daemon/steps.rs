@@ -1,11 +1,8 @@
 //! What the steps do off the fast path, as plain functions: service, gate, handshakes.
 
 use std::net::SocketAddrV4;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
-
-use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::time::{Instant, sleep, timeout};
 
 use super::gate_keeper::{GateKeeper, OpensAtLast};
 use crate::config;
@@ -14,6 +11,7 @@ use crate::net::neighbour;
 use crate::net::netlink::Netlink;
 use crate::net::sent_syns::SentSyns;
 use crate::net::sockets::Connection;
+use crate::rt::{Instant, Lane, OwnLane, sleep, timeout};
 use crate::service;
 use crate::takeover::event::Outcome;
 use crate::types::IfIndex;
@@ -38,15 +36,9 @@ pub fn fed(before: &[Connection], now: &Connection) -> bool {
 
 /// Where programs are started: to start one waits until it was read from the disk, which may hang, and then nothing else of
 /// ours may wait with it. `otherwise` where no thread is to be had.
-pub fn starter(otherwise: &Handle) -> Handle {
-    static STARTER: OnceLock<Option<Runtime>> = OnceLock::new();
-    let runtime = STARTER.get_or_init(|| {
-        let mut runtime = Builder::new_multi_thread();
-        let runtime = runtime.worker_threads(1).thread_name("starter");
-        runtime.enable_all().build().ok()
-    });
-    let own = runtime.as_ref().map(|r| r.handle().clone());
-    own.unwrap_or_else(|| otherwise.clone())
+pub fn starter(otherwise: &Lane) -> Lane {
+    static STARTER: OwnLane = OwnLane::new("starter");
+    STARTER.or(otherwise)
 }
 
 /// Starts the service, where the configuration says how.

@@ -19,8 +19,8 @@ use pnet::packet::ipv4::{self, Ipv4Flags, Ipv4Packet, MutableIpv4Packet};
 use pnet::packet::tcp::{self, MutableTcpPacket, TcpFlags, TcpPacket};
 use socket2::{SockFilter, Socket};
 use tokio::io::unix::AsyncFd;
-use tokio::time::{Instant, timeout_at};
 
+use crate::rt::{Instant, timeout_at};
 use crate::sys;
 use crate::types::{IfIndex, MacAddr};
 

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::OnceLock;
 use std::task::{Context, Poll};
 
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, EnterGuard, Handle, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -44,6 +44,14 @@ impl Lane {
         Lane(Kind::Simulated(place))
     }
 
+    /// What [`spawn`] starts is started here, until that is dropped.
+    pub fn enter(&self) -> Entered<'_> {
+        Entered(match &self.0 {
+            Kind::Tokio(handle) => EnteredKind::Tokio(handle.enter()),
+            Kind::Simulated(place) => EnteredKind::Simulated(sim::enter(*place)),
+        })
+    }
+
     /// Starts a task.
     pub fn spawn<F>(&self, work: F) -> Join<F::Output>
     where
@@ -66,6 +74,18 @@ impl Lane {
             Kind::Simulated(place) => Join(JoinKind::simulated(*place, async move { work() })),
         }
     }
+}
+
+/// The lane that was entered is left when this is dropped.
+#[must_use = "the lane is left at once"]
+#[derive(Debug)]
+pub struct Entered<'a>(#[expect(dead_code, reason = "it is there to be dropped")] EnteredKind<'a>);
+
+#[derive(Debug)]
+#[expect(dead_code, reason = "they are there to be dropped")]
+enum EnteredKind<'a> {
+    Tokio(EnterGuard<'a>),
+    Simulated(sim::Entered),
 }
 
 /// A thread with a runtime that is there from its first use until the process ends.

@@ -37,6 +37,22 @@ pub fn place() -> Option<Place> {
     with(|s| s.place.get())
 }
 
+/// Back where it was when this is dropped.
+#[derive(Debug)]
+pub(in crate::rt) struct Entered(Option<Place>);
+
+pub(in crate::rt) fn enter(place: Place) -> Entered {
+    Entered(with(|s| s.place.replace(place)))
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        if let Some(before) = self.0 {
+            with(|s| s.place.set(before));
+        }
+    }
+}
+
 /// The calling lane is busy for so many microseconds: what follows in this poll happens later, and so does all else on it.
 pub fn block(us: u64) {
     with(|s| {

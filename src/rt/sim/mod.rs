@@ -12,8 +12,8 @@ mod timer;
 
 use std::rc::Rc;
 
+pub(super) use ambient::{Entered, abort, boot_us, enter, mono_us, random, start, wall_us};
 pub use ambient::{block, dice, place, running};
-pub(super) use ambient::{abort, boot_us, mono_us, random, start, wall_us};
 use executor::{Inner, What};
 pub use timer::Timer;
 
@@ -36,12 +36,7 @@ pub enum Thread {
 }
 
 impl Thread {
-    const ALL: [Thread; 4] = [
-        Thread::Fast,
-        Thread::Slow,
-        Thread::Journal,
-        Thread::Verify,
-    ];
+    const ALL: [Thread; 4] = [Thread::Fast, Thread::Slow, Thread::Journal, Thread::Verify];
 }
 
 /// A thread of a machine.

@@ -122,9 +122,7 @@ fn a_timeout_a_panic_and_an_abort_end_as_they_do_with_tokio() {
     let inner = lane.clone();
     lane.spawn(async move {
         let never = std::future::pending::<()>();
-        let late = rt::timeout(Duration::from_millis(3), never)
-            .await
-            .is_err();
+        let late = rt::timeout(Duration::from_millis(3), never).await.is_err();
         let panicked = inner.spawn(async { panic!("as planned") }).await.is_err();
         let endless = inner.spawn(std::future::pending::<()>());
         endless.abort();
@@ -193,7 +191,9 @@ fn two_machines_have_two_clocks_and_the_dice_of_one_do_not_move_the_others() {
                 rt::sleep(Duration::from_secs(1)).await;
                 let times = (rt::boot().0, rt::wall_us());
                 let dice = rt::random();
-                (0..others * u64::from(n == 2)).for_each(|_| drop(rt::random()));
+                for _ in 0..others * u64::from(n == 2) {
+                    rt::random();
+                }
                 seen.lock().unwrap().push((n, times, dice, rt::random()));
             });
         }

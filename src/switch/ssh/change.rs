@@ -4,14 +4,13 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
-
 use super::cli::{Cli, Command, Open};
 use super::error::CliError;
 use super::rules::{Line, Transaction, When};
 use super::shell::Output;
 use super::text::Judgement;
 use super::vars::Vars;
+use crate::rt::{Instant, sleep};
 
 /// Shortest and longest pause before a locked configuration is tried again, in milliseconds.
 const JITTER: (u64, u64) = (150, 600);
