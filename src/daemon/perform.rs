@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fencing::Fencing;
-use super::gate_keeper::GateKeeper;
+use super::gate_keeper::{GateKeeper, OpensAtLast};
 use super::hub::{Input, Tx};
 use super::interfaces::{Interface, Reader};
 use super::journal::Ticket;
@@ -283,9 +283,9 @@ impl Hands {
                 self.answer(&run, outcome, shared);
             }
             Step::Open => {
-                let (gate, at) = (self.gate.clone(), self.service_at(vip.addr));
+                let (opens, at) = (OpensAtLast(self.gate.clone()), self.service_at(vip.addr));
                 self.tasks
-                    .spawn(slow, step, attempt, steps::open_gate(gate, at, within));
+                    .spawn(slow, step, attempt, steps::open_gate(opens, at, within));
             }
             Step::Verify => match &self.watch {
                 Some(watch) => self

@@ -1,7 +1,6 @@
 //! What the steps do off the fast path, as plain functions: service, gate, handshakes.
 
 use std::net::SocketAddrV4;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::gate_keeper::{GateKeeper, OpensAtLast};
@@ -67,10 +66,10 @@ pub async fn close_gate(gate: &GateKeeper) -> Outcome {
 }
 
 /// Waits until the service completes a handshake on the VIP, then opens the gate. The gate is opened in any case, also
-/// when this is told to stop: a service that never answers must not leave a rule behind.
-pub async fn open_gate(gate: Arc<GateKeeper>, at: SocketAddrV4, within: Duration) -> Outcome {
+/// when this is told to stop, be it before it began: a service that never answers must not leave a rule behind.
+pub async fn open_gate(opens: OpensAtLast, at: SocketAddrV4, within: Duration) -> Outcome {
     let begun = Instant::now();
-    let opens = OpensAtLast(gate.clone());
+    let gate = opens.0.clone();
     let answered = timeout(within, async {
         loop {
             match rtmp::handshake(at, &From::Anywhere, OWN_HANDSHAKE).await {
