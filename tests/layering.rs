@@ -197,9 +197,8 @@ fn a_catch_all_arm_is_caught() {
 }
 
 /// Where time and tasks are tokio's or the system's own: below `rt`; a command that measures for a person who waits. And
-/// by file and word: `nft` is started on a thread of its own; the kernel
-/// stamps frames by its own clocks; no simulation has the control socket
-/// or the file of known hosts.
+/// by file and word: `nft` is started on a thread of its own, the kernel stamps frames by its own clocks, and no simulation
+/// has the control socket or the file of known hosts.
 const BELOW_RT: [&str; 2] = ["src/rt/", "src/cli/"];
 const BESIDE_RT: [(&str, &str); 4] = [
     ("src/net/capture.rs", "clock_gettime"),
