@@ -223,6 +223,8 @@ fn past_rt(text: &str) -> Vec<(usize, &'static str)> {
             "SystemTime",
             "clock_gettime",
             "process::id",
+            "RandomState",
+            "urandom",
         ] {
             if line.contains(word) {
                 found.push((n, word));

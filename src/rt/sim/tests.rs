@@ -256,3 +256,21 @@ async fn the_same_calls_are_tokios_without_a_simulation() {
     rt::yield_now().await;
     assert!(begun.elapsed() >= Duration::from_millis(9));
 }
+
+#[test]
+fn a_simulated_task_that_comes_to_tokios_clock_or_io_panics_instead_of_waiting_for_real() {
+    let sim = Sim::new(Order::Fifo);
+    let lane = Lane::simulated(place(1, Thread::Fast));
+    lane.spawn(async { tokio::time::sleep(Duration::from_millis(1)).await });
+    lane.spawn(async {
+        let _ = tokio::net::UdpSocket::bind("127.0.0.1:0").await;
+    });
+    lane.spawn(async { drop(crate::net::netlink::Netlink::open()) });
+    sim.run(sim.now() + 1_000_000, |_| {});
+    let words: Vec<String> = sim.panics().into_iter().map(|p| p.2).collect();
+    assert_eq!(words.len(), 3, "{words:?}");
+    assert!(
+        words.iter().all(|w| w.contains("no reactor running")),
+        "{words:?}"
+    );
+}
