@@ -9,6 +9,7 @@
 //! - [`daemon`]: the one loop that turns observations into events and actions into calls of adapters, the journal,
 //!   the control socket.
 //! - [`config`]: the TOML file and what can be wrong with it.
+//! - [`rt`]: time and tasks; the only place that knows whose they are.
 //! - [`report`]: what happened, for people and scripts.
 //! - [`cli`]: one file per subcommand.
 
@@ -21,6 +22,7 @@ pub mod daemon;
 pub mod detect;
 pub mod net;
 pub mod report;
+pub mod rt;
 pub mod service;
 pub mod switch;
 pub mod sys;

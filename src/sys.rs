@@ -15,6 +15,12 @@ pub const ETHERTYPE_ALL: u16 = 0x0003;
 /// Ethertype of ARP (RFC 826).
 pub const ETHERTYPE_ARP: u16 = 0x0806;
 
+/// The kernel's random identity of this boot (`/proc/sys/kernel/random/boot_id`).
+pub fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .map_or_else(|_| "unknown".to_owned(), |s| s.trim().to_owned())
+}
+
 /// Opens a non-blocking `AF_PACKET` raw socket that sees only what `filter` passes on one interface.
 ///
 /// The socket is created with protocol 0, so that not one unfiltered frame can be queued before the

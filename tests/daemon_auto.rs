@@ -13,9 +13,9 @@ use std::time::Duration;
 use async_snmp::{Value, oid};
 use standin::config;
 use standin::daemon::auto::Kept;
-use standin::daemon::clock;
 use standin::daemon::fencing::{Fencing, Unread};
 use standin::daemon::standing::{self, carry_over};
+use standin::rt;
 use standin::switch::{Switch, SwitchTarget};
 use standin::takeover::event::{FenceRead, Outcome};
 use standin::types::{BootTime, Epoch, MacAddr, PortRef, VlanId};
@@ -42,7 +42,7 @@ fn fencing(fake: &Fake) -> Fencing {
 
 async fn look(f: &mut Fencing) {
     for answer in f.look(PEER()).await {
-        f.adopt(answer, &[], clock::now());
+        f.adopt(answer, &[], rt::boot());
     }
 }
 
@@ -68,7 +68,7 @@ async fn after_a_restart(fake: &Fake, kept: &[Kept], same_boot: bool) -> Fencing
     let mut f = fencing(fake);
     f.recall(&kept, same_boot);
     for answer in f.confirm_kept().await {
-        f.adopt(answer, &[], clock::now());
+        f.adopt(answer, &[], rt::boot());
     }
     f
 }
@@ -175,7 +175,7 @@ async fn what_points_to_no_single_host_makes_the_port_unknown_and_silence_does_n
     fake.with(|s| s.fdb.clear());
     look(&mut f).await;
     assert_eq!(ports(&f), ["core1:ge1"]);
-    let minutes = |n: u64| BootTime(clock::now().0 + n * 60_000_000);
+    let minutes = |n: u64| BootTime(rt::boot().0 + n * 60_000_000);
     assert!(!f.expire(minutes(9)));
     assert!(f.expire(minutes(11)));
     assert!(
@@ -219,7 +219,7 @@ async fn another_peers_port_is_not_taken() {
         port: "ge1".into(),
     }];
     for answer in f.look(PEER()).await {
-        f.adopt(answer, &taken, clock::now());
+        f.adopt(answer, &taken, rt::boot());
     }
     assert!(
         ports(&f).is_empty() && why(&f).contains("another peer"),
@@ -279,7 +279,7 @@ async fn what_is_too_old_or_of_another_boot_is_not_even_asked_about() {
         "{}",
         why(&f)
     );
-    let now = clock::now().0;
+    let now = rt::boot().0;
     kept[0].confirmed = BootTime(now.saturating_sub(11 * 60_000_000));
     if now > 11 * 60_000_000 {
         let f = after_a_restart(&fake, &kept, true).await;
@@ -313,7 +313,7 @@ async fn an_answer_for_the_configuration_before_a_reload_is_not_taken() {
     let mut new = fencing(&fake);
     new.inherit(&old);
     for answer in answers {
-        assert!(!new.adopt(answer, &[], clock::now()));
+        assert!(!new.adopt(answer, &[], rt::boot()));
     }
     assert!(ports(&new).is_empty());
     look(&mut new).await;

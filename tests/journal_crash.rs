@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use standin::daemon::boot_counter;
-use standin::daemon::journal::{self, Entry, Journal, JournalError, LOST, Limits, Replay, STATE};
+use standin::daemon::journal::{
+    self, Entry, Journal, JournalError, LOST, Limits, Replay, STATE, Ticket,
+};
 use standin::types::BootTime;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -21,10 +23,18 @@ fn write(dir: &Path, count: u64) -> Replay {
     for n in 0..count {
         let ticket = journal.append(entry("event", json!(n)));
         if n + 1 == count {
-            assert!(ticket.durable_blocking(SOON));
+            assert!(durable(ticket));
         }
     }
     replay
+}
+
+/// Waits for the disk.
+fn durable(ticket: Ticket) -> bool {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build();
+    runtime.unwrap().block_on(ticket.durable(SOON))
 }
 
 /// The lock is given back by the thread that writes, a moment after the last handle is gone.
@@ -143,7 +153,7 @@ fn rotation_carries_the_last_state_of_each_peer_and_keeps_so_many_files() {
     for n in 0..200 {
         let last = journal.append(entry("event", json!(n)));
         // One at a time, so that each rotation has its own group.
-        assert!(last.durable_blocking(SOON));
+        assert!(durable(last));
     }
     let files = journal::files(dir.path());
     assert_eq!(files.len(), 4, "{files:?}");
@@ -176,16 +186,12 @@ fn a_full_queue_loses_entries_without_blocking_and_says_how_many() {
         .collect();
     let written = tickets
         .into_iter()
-        .map(|t| u64::from(t.durable_blocking(SOON)))
+        .map(|t| u64::from(durable(t)))
         .sum::<u64>();
     let lost = journal.health().lost;
     assert_eq!(written + lost, 2000);
     assert!(lost > 0, "the queue of two never filled up");
-    assert!(
-        journal
-            .append(entry("event", json!("last")))
-            .durable_blocking(SOON)
-    );
+    assert!(durable(journal.append(entry("event", json!("last")))));
     let replay = journal::read(&dir.path().join(journal::FILE)).unwrap();
     assert!(replay.damage.is_none());
     let said: u64 = replay

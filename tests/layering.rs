@@ -196,6 +196,97 @@ fn a_catch_all_arm_is_caught() {
     assert!(catch_alls(good).is_empty());
 }
 
+/// Where time and tasks are tokio's or the system's own: below `rt`; a command that measures for a person who waits. And
+/// by file and word: `nft` is started on a thread of its own, the kernel stamps frames by its own clocks, and no simulation
+/// has the control socket or the file of known hosts.
+const BELOW_RT: [&str; 2] = ["src/rt/", "src/cli/"];
+const BESIDE_RT: [(&str, &str); 4] = [
+    ("src/net/capture.rs", "clock_gettime"),
+    ("src/net/gate.rs", "tokio::runtime"),
+    ("src/daemon/control/server.rs", "tokio::task"),
+    ("src/switch/ssh/known_hosts.rs", "process::id"),
+];
+
+/// What goes past `rt`, by line: somebody else's clock, runtime or order of what is ready.
+fn past_rt(text: &str) -> Vec<(usize, &'static str)> {
+    let mut found = Vec::new();
+    let mut lines = code(text).filter(|(_, l)| !l.trim().is_empty()).peekable();
+    while let Some((n, line)) = lines.next() {
+        for word in [
+            "tokio::time",
+            "tokio::spawn",
+            "tokio::runtime",
+            "tokio::task",
+            "tokio::{",
+            "tokio as",
+            "std::time::Instant",
+            "SystemTime",
+            "clock_gettime",
+            "process::id",
+            "RandomState",
+            "urandom",
+        ] {
+            if line.contains(word) {
+                found.push((n, word));
+            }
+        }
+        let grouped = line.contains("std::time::{") && line.contains("Instant");
+        if grouped || line.contains("std::time::*") {
+            found.push((n, "std::time::Instant"));
+        }
+        let biased =
+            |next: Option<&(usize, &str)>| next.is_some_and(|(_, l)| l.trim() == "biased;");
+        if line.contains("select!") && !biased(lines.peek()) {
+            found.push((n, "select! without biased"));
+        }
+    }
+    found
+}
+
+#[test]
+fn time_and_tasks_are_asked_of_rt_alone() {
+    for (name, text) in files("src") {
+        // The modules of tests that have a file of their own.
+        if BELOW_RT.iter().any(|d| name.starts_with(d)) || name.ends_with("/tests.rs") {
+            continue;
+        }
+        let mut past = past_rt(&text);
+        past.retain(|(_, word)| !BESIDE_RT.contains(&(name.as_str(), *word)));
+        assert_eq!(past, [], "{name}: see src/rt/mod.rs");
+    }
+    for (name, word) in BESIDE_RT {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name));
+        let needed = past_rt(&text.expect("it is there"))
+            .iter()
+            .any(|p| p.1 == word);
+        assert!(needed, "{name} needs no exception for {word} any more");
+    }
+}
+
+#[test]
+fn every_select_of_a_command_is_in_order_too() {
+    for (name, text) in files("src/cli") {
+        let without = past_rt(&text)
+            .into_iter()
+            .filter(|p| p.1.starts_with("select!"));
+        assert_eq!(without.collect::<Vec<_>>(), [], "{name}");
+    }
+}
+
+#[test]
+fn what_goes_past_rt_is_found() {
+    let bad = "use std::time::{Duration, Instant};\nuse tokio::time::sleep;\n\nfn f() {\n    let x = tokio::select! {\n        () = a => 1,\n    };\n    SystemTime::now();\n}\n";
+    let expected = [
+        (1, "std::time::Instant"),
+        (2, "tokio::time"),
+        (5, "select! without biased"),
+        (8, "SystemTime"),
+    ];
+    assert_eq!(past_rt(bad), expected);
+    let good = "use std::time::Duration;\n\nfn f() {\n    tokio::select! {\n        biased;\n        // In words.\n        () = a => 1,\n    }\n}\n#[cfg(test)]\nuse std::time::Instant;\n";
+    assert_eq!(past_rt(good), []);
+}
+
 #[test]
 fn no_file_is_longer_than_400_lines_before_its_tests() {
     for (name, text) in ["src", "tests"].into_iter().flat_map(files) {

@@ -21,6 +21,7 @@ use crate::daemon::reload::New;
 use crate::daemon::start::{self, Parts};
 use crate::daemon::{around, boot_counter, notify, privilege, switches};
 use crate::net::{address, gate};
+use crate::rt::Lane;
 use crate::sys;
 use crate::verify::Inventory;
 
@@ -120,7 +121,7 @@ pub fn run(path: &Path) -> ExitCode {
                 Err(e) => return fail(ExitCode::Internal, &format!("cannot start: {e}")),
             };
             runtime.block_on(async move {
-                match start::build(parts, tx, handle).await {
+                match start::build(parts, tx, Lane::tokio(handle)).await {
                     Ok(l) => {
                         notify::ready("watching");
                         tracing::info!("standin runs");
@@ -309,6 +310,7 @@ async fn signals(path: PathBuf, tx: Tx) {
     };
     loop {
         tokio::select! {
+            biased;
             _ = term.recv() => break,
             _ = int.recv() => break,
             _ = hup.recv() => {

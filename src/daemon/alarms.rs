@@ -7,6 +7,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use serde_json::{Value, json};
 
 use super::run_loop::Loop;
+use crate::rt;
 use crate::takeover::action::{Alert, Level};
 use crate::takeover::alarm::{Alarms, REMIND};
 use crate::types::BootTime;
@@ -96,7 +97,7 @@ impl Loop {
         level: Level,
         text: impl Into<String>,
     ) {
-        let now = super::clock::now();
+        let now = rt::boot();
         let (alarms, name) = self.alarms_of(peer);
         if let Some(alert) = alarms.tell(now, key, level, text) {
             log(&name, &alert);

@@ -10,6 +10,7 @@ use super::perform::{Hands, Shared};
 use super::steps::{Asked, Way};
 use crate::detect::icmp::IcmpError;
 use crate::detect::rtmp::From;
+use crate::rt;
 use crate::takeover::action::Level;
 use crate::takeover::event::{Event, FenceRead};
 use crate::types::IfIndex;
@@ -167,7 +168,7 @@ impl Hands {
         if self.parked.is_some() {
             let (netlink, index, vip) = (shared.netlink.clone(), interface.index, self.vip());
             let name = interface.name.clone();
-            tokio::spawn(async move {
+            rt::spawn(async move {
                 if let Err(e) = parked::ensure(&netlink, (&name, index), vip).await {
                     tracing::error!(%vip, error = %e, "the VIP could not be put back");
                 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::clock;
 use super::fencing::Fencing;
+use crate::rt;
 use crate::switch::Switch;
 use crate::switch::auto::{self, AutoError, FoundPort, Wanted};
 use crate::types::{BootTime, MacAddr, PortRef};
@@ -88,7 +88,7 @@ impl Fencing {
     /// Takes over what the journal has: to be confirmed first. A fence that is in place is carried over as it is
     /// (`standing::carry_over`).
     pub fn recall(&mut self, kept: &[Kept], same_boot: bool) {
-        let now = clock::now();
+        let now = rt::boot();
         for level in &mut self.levels {
             let Auto::Unknown {
                 why,

@@ -3,8 +3,8 @@
 use std::net::SocketAddrV4;
 
 use super::beats::Saying;
-use super::clock;
 use super::run_loop::Loop;
+use crate::rt;
 use crate::takeover::action::Level;
 use crate::takeover::event::Event;
 use crate::types::BootTime;
@@ -37,7 +37,7 @@ impl Loop {
     /// A datagram arrived on a heartbeat socket.
     pub(super) fn beat_came(&mut self, socket: usize, from: SocketAddrV4, bytes: &[u8]) {
         let Some(beats) = &mut self.beats else { return };
-        let came = beats.heard(clock::now(), socket, from, bytes);
+        let came = beats.heard(rt::boot(), socket, from, bytes);
         for peer in came.over {
             self.settle(
                 Some(peer),

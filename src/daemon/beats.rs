@@ -13,11 +13,11 @@ use secrecy::{ExposeSecret, SecretSlice};
 use serde::{Deserialize, Serialize};
 
 pub use self::saying::Saying;
-use super::clock;
 use super::hub::{Input, Tx};
 use super::interfaces::Reader;
 use crate::detect::beat_socket::{HeartbeatError, HeartbeatSocket};
 use crate::detect::heartbeat::ReplayWindow;
+use crate::rt;
 use crate::types::{BootTime, Vip};
 
 /// A peer that sends and hears heartbeats.
@@ -108,7 +108,7 @@ impl Beats {
             key,
             boot,
             // Higher than those of every run before, even where the boot counter could not be kept.
-            sequence: clock::wall_us(),
+            sequence: rt::wall_us(),
             due: now,
             readers: Vec::new(),
             sockets: sockets.into_iter().map(Arc::new).collect(),
@@ -145,7 +145,7 @@ impl Beats {
 
     fn read(&self, i: usize, tx: &Tx) -> Reader {
         let (socket, tx) = (self.sockets[i].clone(), tx.clone());
-        let task = tokio::spawn(async move {
+        let task = rt::spawn(async move {
             loop {
                 match socket.recv().await {
                     Ok((bytes, from)) => {
@@ -160,12 +160,12 @@ impl Beats {
                     }
                     Err(e) => {
                         tracing::debug!(error = %e, "heartbeat receive");
-                        tokio::time::sleep(Duration::from_millis(20)).await;
+                        rt::sleep(Duration::from_millis(20)).await;
                     }
                 }
             }
         });
-        Reader(task.abort_handle())
+        Reader(task)
     }
 
     /// Our socket on the VIP's interface, for the peer of index `index`.

@@ -12,7 +12,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::clock;
+use crate::rt;
 
 /// Name of the file in the state folder.
 pub const FILE: &str = "boot-counter";
@@ -29,7 +29,7 @@ pub struct BootCounter {
 /// Counts this start; the new number is on the disk when it is returned, unless its trouble says otherwise.
 pub fn next(dir: &Path) -> BootCounter {
     let path = dir.join(FILE);
-    let seconds = clock::wall_us() / 1_000_000;
+    let seconds = rt::wall_us() / 1_000_000;
     let (number, lost) = match fs::read_to_string(&path) {
         Ok(text) => match text.trim().parse::<u64>() {
             Ok(last) => (last.saturating_add(1), None),

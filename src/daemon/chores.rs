@@ -2,7 +2,6 @@
 //! service is looked at.
 
 use super::beats::HEARD;
-use super::clock;
 use super::hub::Input;
 use super::journal::Entry;
 use super::notify;
@@ -10,6 +9,7 @@ use super::run_loop::Loop;
 use super::switch_news;
 use super::two_legs;
 use crate::detect::rtmp::{self, From};
+use crate::rt;
 use crate::takeover::state::State;
 
 /// All that is learned on the peer's ports is read again this often while it is healthy, in chores: it takes a walk of
@@ -29,7 +29,7 @@ impl Loop {
         {
             let heard = beats.seen();
             self.journal
-                .append(Entry::new(clock::now(), "", HEARD, heard));
+                .append(Entry::new(rt::boot(), "", HEARD, heard));
         }
         self.look_for_ports();
         self.look_for_witnesses(count);

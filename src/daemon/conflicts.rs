@@ -10,6 +10,7 @@ use super::perform::{Hands, Shared};
 use crate::detect::rtmp;
 use crate::net::arp::ArpFrame;
 use crate::net::ask_at_mac::{AtMac, first_answer};
+use crate::rt;
 use crate::switch::neighbours::neighbours;
 use crate::takeover::Machine;
 use crate::takeover::event::Event;
@@ -92,7 +93,7 @@ impl Hands {
         let (fencing, tx, me) = (self.fencing.clone(), shared.tx.clone(), self.me);
         shared.slow.spawn(async move {
             // Where it is decides a release within 2 s; who it calls itself may take longer to read.
-            let where_now = tokio::time::timeout(ON_FENCE, fencing.on_fence(mac)).await;
+            let where_now = rt::timeout(ON_FENCE, fencing.on_fence(mac)).await;
             let (on_fence, others) = match where_now.ok().flatten() {
                 Some((on_fence, others)) => (Some(on_fence), others),
                 None => (None, Vec::new()),
@@ -106,7 +107,7 @@ impl Hands {
             if on_fence.is_some() {
                 let _ = tx.send(Input::Event(me, located(None)));
             }
-            let place = tokio::time::timeout(LOCATE, fencing.place_of(mac)).await;
+            let place = rt::timeout(LOCATE, fencing.place_of(mac)).await;
             let _ = tx.send(Input::Event(me, located(place.ok().flatten())));
         });
     }

@@ -1,9 +1,9 @@
 //! What has arrived by now is read before a deadline is judged: a thread that was late finds answers in its sockets, and
 //! silence is what is left after them.
 
-use super::clock;
 use super::hub::Input;
 use super::run_loop::Loop;
+use crate::rt;
 use crate::takeover::event::Event;
 
 /// So much is read of one socket at a time: a flood must not keep the loop from its deadlines.
@@ -12,7 +12,7 @@ const AT_MOST: usize = 4096;
 impl Loop {
     /// True if a core is about to judge a silence.
     pub(super) fn is_due(&self) -> bool {
-        let now = clock::now();
+        let now = rt::boot();
         let mut deadlines = self.peers.iter().filter_map(|p| p.machine.next_deadline());
         deadlines.any(|d| d <= now)
     }

@@ -7,9 +7,9 @@ mod ports;
 mod read_each;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -21,15 +21,13 @@ use super::quarantine;
 use super::saving;
 use super::standing::{Marks, StandingLevel};
 use crate::config;
+use crate::rt::{self, Instant};
 use crate::switch::{
     FenceError, FencePort, FenceProgress, FenceRequest, FenceTag, Oper, PortIdentity, Switch,
     fence, read_fence,
 };
 use crate::takeover::event::{FenceRead, Outcome};
 use crate::types::{Epoch, MacAddr, PortRef};
-
-/// How many fences were made.
-static MADE: AtomicU64 = AtomicU64::new(0);
 
 /// The levels of one peer's fence.
 #[derive(Clone)]
@@ -106,7 +104,7 @@ impl Fencing {
             node: node.to_owned(),
             levels,
             own_macs,
-            made: MADE.fetch_add(1, Ordering::Relaxed),
+            made: rt::random(),
             never: Vec::new(),
             in_pair: false,
             urgent: Arc::default(),
@@ -120,7 +118,7 @@ impl Fencing {
     /// The same levels, of which none is in place; answers of looks that were meant for this one are not taken.
     pub(super) fn renewed(&self) -> Fencing {
         Fencing {
-            made: MADE.fetch_add(1, Ordering::Relaxed),
+            made: rt::random(),
             marks: Marks::default(),
             orphans: Vec::new(),
             ..self.clone()
@@ -233,7 +231,7 @@ impl Fencing {
             within: level.fence.timeout,
             progress: Some(tx),
         };
-        let told = tokio::spawn(async move {
+        let told = rt::spawn(async move {
             while let Some(progress) = rx.recv().await {
                 match progress {
                     FenceProgress::Sent { .. } => on_set(),

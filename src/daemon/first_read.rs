@@ -2,12 +2,8 @@
 
 use std::time::Duration;
 
-use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
-
-use super::clock;
 use super::fencing::Fencing;
+use crate::rt::{self, Join, Lane, timeout};
 use crate::takeover::event::FenceRead;
 use crate::types::Epoch;
 
@@ -27,12 +23,12 @@ pub(super) struct Read {
 /// A reading that is under way.
 pub(super) struct FirstRead {
     unread: Fencing,
-    task: JoinHandle<Read>,
+    task: Join<Read>,
 }
 
 impl FirstRead {
     /// Begins; `confirm`: ports that the journal has are confirmed first.
-    pub fn begin(fencing: Fencing, confirm: bool, slow: &Handle) -> FirstRead {
+    pub fn begin(fencing: Fencing, confirm: bool, slow: &Lane) -> FirstRead {
         let unread = fencing.clone();
         let task = slow.spawn(async move { read(fencing, confirm).await });
         FirstRead { unread, task }
@@ -51,7 +47,7 @@ impl FirstRead {
 async fn read(mut fencing: Fencing, confirm: bool) -> Read {
     if confirm && let Ok(answers) = timeout(WITHIN, fencing.confirm_kept()).await {
         for answer in answers {
-            fencing.adopt(answer, &[], clock::now());
+            fencing.adopt(answer, &[], rt::boot());
         }
     }
     let fence = timeout(WITHIN, fencing.read()).await;

@@ -11,7 +11,6 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::sync::Notify;
 
-use super::clock;
 use super::hub::{Input, Tx};
 use super::opening::open_pinger;
 use super::perform::Hands;
@@ -21,6 +20,7 @@ use crate::net::kernel_view::KernelView;
 use crate::net::link::LinkState;
 use crate::net::netlink::Netlink;
 use crate::net::watch::{NetEvent, Watch};
+use crate::rt;
 use crate::takeover::action::Level;
 use crate::takeover::event::{Event, Outcome};
 use crate::types::{BootTime, MacAddr};
@@ -45,14 +45,14 @@ impl Follower {
 /// Reads events and everything else into the loop from now on.
 pub fn follow(follower: Follower, netlink: &Netlink, tx: &Tx) {
     let changed = Arc::new(Notify::new());
-    tokio::spawn(read_events(follower.0, changed.clone(), tx.clone()));
-    tokio::spawn(read_all(netlink.clone(), changed, tx.clone()));
+    rt::spawn(read_events(follower.0, changed.clone(), tx.clone()));
+    rt::spawn(read_all(netlink.clone(), changed, tx.clone()));
 }
 
 async fn read_events(mut watch: Option<Watch>, changed: Arc<Notify>, tx: Tx) {
     loop {
         let Some(mut open) = watch.take().or_else(|| Watch::open().ok()) else {
-            tokio::time::sleep(RESUBSCRIBE).await;
+            rt::sleep(RESUBSCRIBE).await;
             continue;
         };
         // What was queued until now is older than what is read next.
@@ -77,7 +77,7 @@ async fn read_events(mut watch: Option<Watch>, changed: Arc<Notify>, tx: Tx) {
 
 async fn read_all(netlink: Netlink, changed: Arc<Notify>, tx: Tx) {
     loop {
-        let begun = clock::now();
+        let begun = rt::boot();
         match KernelView::read(&netlink).await {
             Ok(view) => {
                 if tx.send(Input::Kernel(Box::new(view), begun)).is_err() {
@@ -87,8 +87,8 @@ async fn read_all(netlink: Netlink, changed: Arc<Notify>, tx: Tx) {
             // Said by whatever else needs the kernel.
             Err(e) => tracing::debug!(error = %e, "interfaces and addresses could not be read"),
         }
-        tokio::time::sleep(TOGETHER).await;
-        let _ = tokio::time::timeout(EVERY, changed.notified()).await;
+        rt::sleep(TOGETHER).await;
+        let _ = rt::timeout(EVERY, changed.notified()).await;
     }
 }
 
@@ -105,7 +105,7 @@ impl Loop {
     pub(super) fn link_changed(&mut self, index: u32, carrier: bool) {
         for i in 0..self.interfaces.len() {
             if self.interfaces[i].index == index && self.interfaces[i].carrier != carrier {
-                self.link_changed = clock::now();
+                self.link_changed = rt::boot();
                 self.carrier(i, carrier);
             }
         }
@@ -209,7 +209,7 @@ impl Loop {
         let name = self.interfaces[i].name.clone();
         tracing::warn!("interface {name} has another MAC address: {mac} instead of {was}");
         self.old_macs.insert(was);
-        let now = clock::now();
+        let now = rt::boot();
         for p in &mut self.peers {
             let hands = &mut p.hands;
             if hands.listening != i && hands.serving != i {

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
-
 use super::perform::{Hands, Shared};
+use crate::rt::{Instant, sleep};
 use crate::switch::stp::StpState;
 use crate::switch::{Switch, SwitchError};
 use crate::takeover::action::Run;

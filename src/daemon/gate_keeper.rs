@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::hub::{Input, Tx};
 use crate::net::gate;
+use crate::rt;
 use crate::takeover::action::Level;
 
 /// The gate of one peer.
@@ -98,7 +99,7 @@ impl GateKeeper {
             return;
         }
         let (keeper, tx) = (self.clone(), tx.clone());
-        tokio::spawn(async move {
+        rt::spawn(async move {
             let said = match keeper.obey().await {
                 Ok(what) => {
                     if let Some(what) = what {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::clock;
 use super::run_loop::Loop;
 use crate::cli::exit::ExitCode;
+use crate::rt;
 use crate::takeover::event::{Event, Order};
 use crate::takeover::left::Left;
 use crate::types::BootTime;
@@ -39,7 +39,7 @@ impl Loop {
         reply: oneshot::Sender<Result<Value, (ExitCode, String)>>,
     ) {
         let m = &self.peers[peer].machine;
-        if !on && !here && m.held_by_peer() && m.evidence().beats(clock::now()) {
+        if !on && !here && m.held_by_peer() && m.evidence().beats(rt::boot()) {
             let why = "the hold was given at the other node of the pair, which is alive: end it there, or free this node alone with --this-node";
             let _ = reply.send(Err((ExitCode::TryAgain, why.to_owned())));
             return;
@@ -52,7 +52,7 @@ impl Loop {
         self.event(peer, Event::Order(order));
         self.holds.push(HoldAsked {
             peer,
-            until: clock::now() + PATIENCE,
+            until: rt::boot() + PATIENCE,
             reply,
         });
         self.answer_holds();
@@ -65,7 +65,7 @@ impl Loop {
 
     /// Answers everybody for whom there is nothing more to wait for.
     pub(super) fn answer_holds(&mut self) {
-        let now = clock::now();
+        let now = rt::boot();
         let mut waiting = Vec::new();
         for asked in std::mem::take(&mut self.holds) {
             let m = &self.peers[asked.peer].machine;

@@ -3,12 +3,11 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use tokio::task::AbortHandle;
-
 use super::hub::{Input, Tx};
 use crate::net::arp::ArpFrame;
 use crate::net::arp_socket::{ArpError, ArpSocket};
 use crate::net::budget::Budget;
+use crate::rt::{self, Join};
 use crate::types::{BootTime, MacAddr, Vip};
 
 /// An interface that carries VIPs. Everything about it may change while we run: `follow_kernel` brings it up to date.
@@ -160,7 +159,7 @@ impl Interface {
     /// Reads frames into the loop until the loop is gone or the socket is opened anew.
     pub fn listen(&mut self, me: usize, tx: Tx) {
         let socket = self.socket.clone();
-        let task = tokio::spawn(async move {
+        let task = rt::spawn(async move {
             loop {
                 match socket.recv().await {
                     Ok(frame) => {
@@ -170,17 +169,17 @@ impl Interface {
                     }
                     Err(e) => {
                         tracing::debug!(error = %e, "ARP receive");
-                        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                        rt::sleep(std::time::Duration::from_millis(20)).await;
                     }
                 }
             }
         });
-        self.reader = Some(Reader(task.abort_handle()));
+        self.reader = Some(Reader(task));
     }
 }
 
 /// A task that reads a socket, ended when this is dropped: a socket that was opened anew has one reader, not two.
-pub struct Reader(pub AbortHandle);
+pub struct Reader(pub Join<()>);
 
 impl Drop for Reader {
     fn drop(&mut self) {

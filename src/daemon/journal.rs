@@ -23,7 +23,7 @@ use tokio::sync::watch;
 
 pub use file::{Damage, Replay, files, read};
 
-use super::clock;
+use crate::rt;
 use crate::types::BootTime;
 
 /// Name of the journal in its folder; older ones have `.1`, `.2` ... behind it.
@@ -89,7 +89,7 @@ impl Entry {
     ) -> Self {
         Entry {
             at,
-            wall: clock::wall_us(),
+            wall: rt::wall_us(),
             peer: peer.to_owned(),
             kind,
             data: Box::new(move || {
@@ -241,7 +241,7 @@ impl Journal {
             length: replay.length,
             path: path.clone(),
             node: node.to_owned(),
-            boot_id: clock::boot_id(),
+            boot_id: crate::sys::boot_id(),
             next: replay.records.last().map_or(1, |r| r.seq + 1),
             carried,
             limits,
@@ -286,7 +286,7 @@ impl Journal {
             error: error.unwrap_or_else(PoisonError::into_inner).clone(),
             waits: match self.inner.busy.load(Ordering::Relaxed) {
                 0 => None,
-                since => Some(clock::now().since(BootTime(since))),
+                since => Some(rt::boot().since(BootTime(since))),
             },
         }
     }
@@ -300,18 +300,10 @@ impl Ticket {
     /// Waits until the entry is on the disk, at most `timeout`. False: not yet, or it was lost.
     pub async fn durable(mut self, timeout: Duration) -> bool {
         let known = self.0.wait_for(Option::is_some);
-        match tokio::time::timeout(timeout, known).await {
+        match rt::timeout(timeout, known).await {
             Ok(Ok(written)) => *written == Some(true),
             // The thread that writes has ended, or the time is over.
             Ok(Err(_)) | Err(_) => false,
         }
-    }
-
-    /// As [`Ticket::durable`], for a thread without a runtime: a last entry before the process ends.
-    pub fn durable_blocking(self, timeout: Duration) -> bool {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build();
-        runtime.is_ok_and(|runtime| runtime.block_on(self.durable(timeout)))
     }
 }

@@ -9,13 +9,13 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::clock;
 use super::hub::{Input, Tx};
 use super::interfaces::Interface;
 use crate::net::address::{self, AddressLife, AddressState};
 use crate::net::netlink::Netlink;
 use crate::net::route::{self, Connected};
 use crate::net::{link, sockets};
+use crate::rt;
 use crate::takeover::action::Level;
 use crate::takeover::event::Outcome;
 use crate::types::{BootTime, IfIndex, Vip};
@@ -92,7 +92,7 @@ impl Keeper {
         let order = Order {
             want: Want::Untouched,
             number: 0,
-            at: clock::now(),
+            at: rt::boot(),
             place,
             done: (0, BootTime::default()),
             queued: false,
@@ -111,7 +111,7 @@ impl Keeper {
         let mut order = locked(&self.order);
         order.number += 1;
         order.want = want;
-        order.at = clock::now();
+        order.at = rt::boot();
         order.place = place;
         let connected = Connected {
             index: order.place.index,
@@ -165,7 +165,7 @@ impl Keeper {
             return;
         }
         let (keeper, tx) = (self.clone(), tx.clone());
-        tokio::spawn(async move {
+        rt::spawn(async move {
             let said = match keeper.converge().await {
                 Ok(done) => {
                     for what in done {
@@ -215,7 +215,7 @@ impl Keeper {
             let mut order = locked(&self.order);
             order.queued = false;
             let left = match order.want {
-                Want::For(life) => life.saturating_sub(clock::now().since(order.at)),
+                Want::For(life) => life.saturating_sub(rt::boot().since(order.at)),
                 Want::Untouched | Want::Absent | Want::Forever => Duration::MAX,
             };
             let first = order.done.0 != order.number;
@@ -236,7 +236,7 @@ impl Keeper {
             }
         }
         mended.extend(self.keep_routes().await?);
-        locked(&self.order).done = (number, clock::now());
+        locked(&self.order).done = (number, rt::boot());
         Ok(if first { Vec::new() } else { mended })
     }
 

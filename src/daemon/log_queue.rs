@@ -8,12 +8,12 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::clock;
 use super::run_loop::Loop;
+use crate::rt::{self, Instant};
 use crate::takeover::action::Level;
 use crate::types::BootTime;
 
@@ -108,7 +108,7 @@ impl LogQueue {
             }
             Err(_) => {
                 self.shared.dropped.fetch_add(1, Ordering::AcqRel);
-                let now = clock::now().0.max(1);
+                let now = rt::boot().0.max(1);
                 let first = (Ordering::AcqRel, Ordering::Relaxed);
                 let _ = self.shared.since.compare_exchange(0, now, first.0, first.1);
             }
@@ -140,7 +140,7 @@ fn write_lines(mut to: impl Write, lines: &Receiver<Vec<u8>>, shared: &Shared) {
         };
         if let Some(line) = line {
             // A log that cannot be written has no log to say so in; `status` counts what does not fit.
-            shared.busy.store(clock::now().0.max(1), Ordering::Release);
+            shared.busy.store(rt::boot().0.max(1), Ordering::Release);
             let _ = to.write_all(&line).and_then(|()| to.flush());
             shared.busy.store(0, Ordering::Release);
             shared.written.fetch_add(1, Ordering::AcqRel);
@@ -148,8 +148,8 @@ fn write_lines(mut to: impl Write, lines: &Receiver<Vec<u8>>, shared: &Shared) {
         let dropped = shared.dropped.load(Ordering::Acquire);
         if dropped > told {
             let since = shared.since.swap(0, Ordering::AcqRel);
-            let ago = clock::now().since(BootTime(since)).as_secs();
-            let wall = clock::wall_text();
+            let ago = rt::boot().since(BootTime(since)).as_secs();
+            let wall = rt::wall_text();
             let said = format!(
                 "{wall}  WARN the log was not read: {} lines were dropped since {ago} s ago\n",
                 dropped - told
@@ -201,7 +201,7 @@ impl Loop {
     /// A log that nobody reads is told by `status`: it cannot tell itself.
     pub(super) fn look_at_the_log(&mut self) {
         let dropped = LogQueue::dropped();
-        let now = clock::now();
+        let now = rt::boot();
         let stuck = dropped.stuck.filter(|at| now.since(*at) > STUCK);
         match (dropped.since, stuck) {
             (None, Some(at)) => self.raise(None, "log", Level::Warning, format!(

@@ -5,6 +5,7 @@ use super::keeper::{Place, Want};
 use super::run_loop::Loop;
 use crate::net::address::{self, AddressState};
 use crate::net::kernel_view::KernelView;
+use crate::rt;
 use crate::takeover::action::Level;
 use crate::takeover::event::Event;
 use crate::takeover::state::{Grounds, Phase};
@@ -75,7 +76,7 @@ impl Loop {
         for stray in found {
             let (netlink, vip, index) = (self.shared.netlink.clone(), stray.vip, stray.ifindex);
             let name = view.name_of(index);
-            tokio::spawn(async move {
+            rt::spawn(async move {
                 match address::remove(&netlink, index, vip).await {
                     Ok(true) => tracing::warn!(
                         "{vip} was on {name}, set by an earlier run for a VIP or peer that the configuration does not have any more: removed"

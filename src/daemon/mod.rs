@@ -18,7 +18,6 @@ mod beats;
 pub mod boot_counter;
 mod chores;
 pub mod claim;
-pub mod clock;
 mod conflicts;
 pub mod control;
 mod draining;

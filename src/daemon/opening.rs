@@ -5,7 +5,6 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::beats::{BeatPeer, Beats};
-use super::clock;
 use super::hub::{Input, Tx};
 use super::interfaces::{Interface, Reader};
 use super::run_loop::PeerRun;
@@ -16,6 +15,7 @@ use crate::detect::icmp::IcmpProbe;
 use crate::net::arp_socket::ArpSocket;
 use crate::net::netlink::Netlink;
 use crate::net::{address, link};
+use crate::rt;
 use crate::takeover::event::Event;
 use crate::types::IfIndex;
 
@@ -84,12 +84,12 @@ pub(super) fn open_pinger(
     me: usize,
     tx: &Tx,
 ) -> Option<(Arc<IcmpProbe>, Reader)> {
-    let id = (std::process::id() as u16).wrapping_add(me as u16);
+    let id = rt::random() as u16;
     match IcmpProbe::open(interface, peer.vip.addr, id) {
         Ok(probe) => {
             let probe = Arc::new(probe);
             let (theirs, tx) = (probe.clone(), tx.clone());
-            let task = tokio::spawn(async move {
+            let task = rt::spawn(async move {
                 loop {
                     match theirs.recv().await {
                         Ok(_) => {
@@ -99,12 +99,12 @@ pub(super) fn open_pinger(
                         }
                         Err(e) => {
                             tracing::debug!(error = %e, "ICMP receive");
-                            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                            rt::sleep(std::time::Duration::from_millis(20)).await;
                         }
                     }
                 }
             });
-            Some((probe, Reader(task.abort_handle())))
+            Some((probe, Reader(task)))
         }
         Err(e) => {
             tracing::warn!(peer = %peer.name, error = %e, "no ICMP probes: ARP alone says whether the machine lives");
@@ -174,7 +174,7 @@ pub(super) fn open_beats(
         boot,
         sockets,
         peers,
-        clock::now(),
+        rt::boot(),
     );
     beats.listen(tx);
     Ok(Some(beats))

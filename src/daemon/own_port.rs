@@ -4,10 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tokio::time::timeout;
-
 use super::fencing::Fencing;
 use crate::config::Kind;
+use crate::rt::timeout;
 use crate::switch::{Admin, PortIdentity};
 use crate::takeover::event::{FenceRead, Outcome};
 use crate::types::{Epoch, MacAddr, PortRef};

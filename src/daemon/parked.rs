@@ -21,6 +21,7 @@ use crate::takeover::step::Step;
 use crate::net::address::{self, AddressLife};
 use crate::net::netlink::Netlink;
 use crate::net::{link, mute, sockets};
+use crate::rt;
 use crate::switch::Switch;
 use crate::takeover::event::Outcome;
 use crate::types::{IfIndex, MacAddr, Vip, VlanId};
@@ -144,7 +145,7 @@ impl Mute {
             return;
         }
         let (mute, tx) = (self.clone(), tx.clone());
-        tokio::spawn(async move {
+        rt::spawn(async move {
             let looked = mute.look().await;
             mute.queued.store(false, Ordering::SeqCst);
             let (key, vip) = ("mute", mute.vip.addr);

@@ -8,10 +8,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
-
 use super::fencing::Fencing;
-use super::gate_keeper::GateKeeper;
+use super::gate_keeper::{GateKeeper, OpensAtLast};
 use super::hub::{Input, Tx};
 use super::interfaces::{Interface, Reader};
 use super::journal::Ticket;
@@ -21,12 +19,13 @@ use super::questions::Questions;
 use super::tasks::Tasks;
 use super::watch::Watch;
 use super::witnesses::Witnesses;
-use super::{alarms, claim, clock, steps};
+use super::{alarms, claim, steps};
 use crate::config;
 use crate::detect::icmp::IcmpProbe;
 use crate::net::announce::Announcer;
 use crate::net::arp::ArpFrame;
 use crate::net::netlink::Netlink;
+use crate::rt::{self, Lane};
 use crate::switch::PortIdentity;
 use crate::switch::unfence::Lift;
 use crate::takeover::action::{Action, Run};
@@ -99,7 +98,7 @@ pub struct Shared {
     /// Into the loop.
     pub tx: Tx,
     /// The slow runtime.
-    pub slow: Handle,
+    pub slow: Lane,
     /// rtnetlink of the fast path.
     pub netlink: Netlink,
 }
@@ -241,7 +240,7 @@ impl Hands {
                 self.answer(&run, outcome, shared);
             }
             Step::Gate => {
-                self.gate_closed = Some(clock::wall_us());
+                self.gate_closed = Some(rt::wall_us());
                 self.gate.order_closed(vip.addr, self.peer.service.port);
                 let gate = self.gate.clone();
                 self.tasks.spawn(slow, step, attempt, async move {
@@ -268,7 +267,7 @@ impl Hands {
                     return;
                 };
                 self.tasks
-                    .spawn(&Handle::current(), step, attempt, async move {
+                    .spawn(&Lane::current(), step, attempt, async move {
                         durable(ticket).await;
                         claim::claim(&keeper, number).await
                     });
@@ -284,9 +283,9 @@ impl Hands {
                 self.answer(&run, outcome, shared);
             }
             Step::Open => {
-                let (gate, at) = (self.gate.clone(), self.service_at(vip.addr));
+                let (opens, at) = (OpensAtLast(self.gate.clone()), self.service_at(vip.addr));
                 self.tasks
-                    .spawn(slow, step, attempt, steps::open_gate(gate, at, within));
+                    .spawn(slow, step, attempt, steps::open_gate(opens, at, within));
             }
             Step::Verify => match &self.watch {
                 Some(watch) => self
@@ -319,7 +318,7 @@ impl Hands {
                     return;
                 };
                 self.tasks
-                    .spawn(&Handle::current(), step, attempt, async move {
+                    .spawn(&Lane::current(), step, attempt, async move {
                         claim::drop_and_prove(&keeper, number).await
                     });
             }

@@ -1,14 +1,13 @@
 //! Looks where the switches have the peer, and what a person says of it.
 
 use serde_json::{Value, json};
-use tokio::runtime::Handle;
 
-use super::clock;
 use super::hub::Input;
 use super::journal::Ticket;
 use super::perform::{Hands, Shared, durable};
 use super::run_loop::Loop;
 use crate::cli::exit::ExitCode;
+use crate::rt::{self, Lane};
 use crate::takeover::Machine;
 use crate::takeover::action::Run;
 use crate::takeover::event::Event;
@@ -16,7 +15,7 @@ use crate::takeover::placement::Standing;
 use crate::types::MacAddr;
 
 fn wall_s() -> u64 {
-    clock::wall_us() / 1_000_000
+    rt::wall_us() / 1_000_000
 }
 
 impl Hands {
@@ -35,7 +34,7 @@ impl Hands {
         &mut self,
         run: Run,
         ticket: Option<Ticket>,
-        slow: &Handle,
+        slow: &Lane,
         shared: &Shared,
     ) {
         let (fencing, known) = (self.fencing.clone(), self.identities.clone());

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
-
 use super::moving::{self, Where, Whose};
 use crate::config::{self, Quarantine};
+use crate::rt::{Instant, sleep};
 use crate::switch::{FdbEntry, PortIdentity, Switch};
 use crate::takeover::event::{FenceRead, Outcome};
 use crate::types::{MacAddr, PortRef};

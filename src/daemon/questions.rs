@@ -4,6 +4,7 @@ use super::interfaces::{Interface, Unsent};
 use super::perform::Hands;
 use super::run_loop::Loop;
 use crate::net::arp::ArpFrame;
+use crate::rt;
 use crate::takeover::action::Level;
 use crate::takeover::event::{Asked, Event, Sent};
 use crate::types::{BootTime, MacAddr};
@@ -95,7 +96,7 @@ impl Loop {
 
     /// The peers of an interface take turns in looking for witnesses: each hears the answers to all.
     pub(super) fn look_for_witnesses(&mut self, count: u64) {
-        let now = super::clock::now();
+        let now = rt::boot();
         for at in 0..self.interfaces.len() {
             let here: Vec<usize> = (0..self.peers.len())
                 .filter(|i| self.peers[*i].hands.listening == at)

@@ -5,12 +5,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::clock;
 use super::hub::Ask;
 use super::journal::Entry;
 use super::run_loop::Loop;
 use super::status;
 use crate::cli::exit::ExitCode;
+use crate::rt;
 use crate::takeover::event::{Event, Order};
 use crate::takeover::state::State;
 
@@ -66,7 +66,7 @@ impl Loop {
         reply: oneshot::Sender<Result<Value, (ExitCode, String)>>,
     ) {
         // Behind the state record in the queue: where this is on the disk, that is.
-        let order = Entry::new(clock::now(), "", ORDER, said.clone());
+        let order = Entry::new(rt::boot(), "", ORDER, said.clone());
         let ticket = self.journal.append(order);
         self.shared.slow.spawn(async move {
             said["durable"] = json!(ticket.durable(DURABLE).await);

@@ -7,10 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::{Instant, sleep_until};
 
 use super::beats::Beats;
-use super::clock;
 use super::fencing::Fencing;
 use super::holding::HoldAsked;
 use super::hub::Input;
@@ -22,6 +20,7 @@ use super::{status, traps};
 use crate::config::Config;
 use crate::net::arp::{ArpFrame, ArpOp};
 use crate::report::{self, Report};
+use crate::rt::{self, Instant, sleep_until};
 use crate::takeover::Machine;
 use crate::takeover::action::Action;
 use crate::takeover::alarm::Alarms;
@@ -59,7 +58,7 @@ pub struct PeerRun {
     /// What the file names for the fence, while another one is in place.
     pub later: Option<Fencing>,
     /// When a fence that is left although no takeover is was last read.
-    pub look_at_marks: Option<std::time::Instant>,
+    pub look_at_marks: Option<Instant>,
     /// What the daemon itself sees and a person must know; what its core tells is there.
     pub alarms: Alarms,
 }
@@ -105,11 +104,11 @@ pub struct Loop {
 impl Loop {
     /// Runs until it is told to stop.
     pub async fn run(mut self, mut inputs: UnboundedReceiver<Input>) {
-        let mut chores = clock::now() + CHORES;
+        let mut chores = rt::boot() + CHORES;
         let mut count = 0u64;
         loop {
             let due = self.due().min(chores);
-            let wait = due.since(clock::now());
+            let wait = due.since(rt::boot());
             let mut arrived = tokio::select! {
                 biased;
                 input = inputs.recv() => vec![input.unwrap_or(Input::Stop)],
@@ -126,8 +125,8 @@ impl Loop {
                 self.take(input);
             }
             self.tick();
-            if clock::now() >= chores {
-                chores = clock::now() + CHORES;
+            if rt::boot() >= chores {
+                chores = rt::boot() + CHORES;
                 self.chores(count);
                 count += 1;
             }
@@ -148,12 +147,12 @@ impl Loop {
             .min();
         // A budget that is used up would make a due announcement spin.
         first.map_or(BootTime(u64::MAX), |d| {
-            d.max(clock::now() + Duration::from_micros(200))
+            d.max(rt::boot() + Duration::from_micros(200))
         })
     }
 
     fn tick(&mut self) {
-        let now = clock::now();
+        let now = rt::boot();
         for i in 0..self.peers.len() {
             if self.peers[i]
                 .machine
@@ -229,7 +228,7 @@ impl Loop {
         let Some(p) = self.peers.get_mut(peer) else {
             return;
         };
-        let now = clock::now();
+        let now = rt::boot();
         if matches!(event, Event::FenceRead(_)) {
             p.hands.reading_fence = false;
         }
@@ -242,7 +241,7 @@ impl Loop {
         } = &event
             && let (Some(from), Some(watch)) = (p.hands.gate_closed, &p.hands.watch)
         {
-            watch.gate_closed(from, Some(clock::wall_us()));
+            watch.gate_closed(from, Some(rt::wall_us()));
         }
         let ticket = p
             .recorder
@@ -273,7 +272,7 @@ impl Loop {
         if self.interfaces.iter().any(|i| i.mac == frame.sha) {
             return;
         }
-        let now = clock::now();
+        let now = rt::boot();
         let ours = self.our_macs.contains(&frame.sha);
         for i in 0..self.peers.len() {
             let p = &mut self.peers[i];
@@ -340,7 +339,7 @@ impl Loop {
             &p.machine,
             steps,
             cameras,
-            (clock::wall_text(), clock::wall_us(), clock::now()),
+            (rt::wall_text(), rt::wall_us(), rt::boot()),
         )
     }
 }

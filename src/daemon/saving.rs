@@ -9,6 +9,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::run_loop::Loop;
+use crate::rt;
 use crate::switch::profile::Persistence;
 use crate::switch::{ChangeRequest, Operation, Switch, change};
 use crate::takeover::action::Level;
@@ -44,7 +45,7 @@ pub fn save(switch: &Switch) {
         return;
     }
     let switch = switch.beside();
-    tokio::spawn(async move {
+    rt::spawn(async move {
         let name = &switch.target().name;
         let _turn = saves.turn.lock().await;
         saves.waits.store(false, Ordering::Release);

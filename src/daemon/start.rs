@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::beats::{HEARD, Heard};
@@ -23,10 +22,11 @@ use super::run_loop::{Loop, PeerRun};
 use super::standing::{carry_over, telling::tell_dropped_peers};
 use super::status::About;
 use super::witnesses::Witnesses;
-use super::{alarms, clock, policy, traps, two_legs};
+use super::{alarms, policy, traps, two_legs};
 use crate::config::{Config, Peer, Secrets};
 use crate::net::address;
 use crate::net::netlink::Netlink;
+use crate::rt::{self, Lane};
 use crate::switch::Switch;
 use crate::takeover::Machine;
 use crate::takeover::action::Level;
@@ -105,7 +105,7 @@ pub(super) fn adapter(
 /// # Errors
 ///
 /// An interface, socket or address that is needed is not there.
-pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartError> {
+pub async fn build(parts: Parts, tx: Tx, slow: Lane) -> Result<Loop, StartError> {
     let Parts {
         config,
         secrets,
@@ -123,10 +123,10 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
     })?;
     // Subscribed before anything is read: what changes from here on is told.
     let follower = Follower::subscribe();
-    let now = clock::now();
+    let now = rt::boot();
     let mut interfaces: Vec<Interface> = Vec::new();
     let mut peers = Vec::new();
-    let boot_id = clock::boot_id();
+    let boot_id = crate::sys::boot_id();
     let routes = Arc::new(Routes::default());
     let mut begun = Vec::new();
     for peer in config.peers.values() {
@@ -224,7 +224,7 @@ pub async fn build(parts: Parts, tx: Tx, slow: Handle) -> Result<Loop, StartErro
         if let Some((kept, _)) = &kept {
             recorder.resume(kept);
         }
-        let recovered = record::recovered(kept, found, clock::now());
+        let recovered = record::recovered(kept, found, rt::boot());
         let _ = tx.send(Input::Event(me, Event::Start(recovered)));
         let mut alarms = Alarms::default();
         if let Some(text) = edited

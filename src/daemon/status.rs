@@ -5,13 +5,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::alarms;
-use super::clock;
 use super::conflicts;
 use super::holding;
 use super::placing;
 use super::run_loop::Loop;
 use super::traps;
 use crate::report::fence_of_flow;
+use crate::rt;
 use crate::takeover::Machine;
 use crate::takeover::flow::{Flow, Progress};
 use crate::takeover::state::State;
@@ -34,7 +34,7 @@ const STALE: Duration = Duration::from_secs(5);
 
 /// The status of everything.
 pub fn status(l: &Loop) -> Value {
-    let now = clock::now();
+    let now = rt::boot();
     let peers: Vec<Value> = l
         .peers
         .iter()

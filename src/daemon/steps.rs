@@ -1,11 +1,7 @@
 //! What the steps do off the fast path, as plain functions: service, gate, handshakes.
 
 use std::net::SocketAddrV4;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-
-use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::time::{Instant, sleep, timeout};
 
 use super::gate_keeper::{GateKeeper, OpensAtLast};
 use crate::config;
@@ -14,6 +10,7 @@ use crate::net::neighbour;
 use crate::net::netlink::Netlink;
 use crate::net::sent_syns::SentSyns;
 use crate::net::sockets::Connection;
+use crate::rt::{Instant, Lane, OwnLane, sleep, timeout};
 use crate::service;
 use crate::takeover::event::Outcome;
 use crate::types::IfIndex;
@@ -38,15 +35,9 @@ pub fn fed(before: &[Connection], now: &Connection) -> bool {
 
 /// Where programs are started: to start one waits until it was read from the disk, which may hang, and then nothing else of
 /// ours may wait with it. `otherwise` where no thread is to be had.
-pub fn starter(otherwise: &Handle) -> Handle {
-    static STARTER: OnceLock<Option<Runtime>> = OnceLock::new();
-    let runtime = STARTER.get_or_init(|| {
-        let mut runtime = Builder::new_multi_thread();
-        let runtime = runtime.worker_threads(1).thread_name("starter");
-        runtime.enable_all().build().ok()
-    });
-    let own = runtime.as_ref().map(|r| r.handle().clone());
-    own.unwrap_or_else(|| otherwise.clone())
+pub fn starter(otherwise: &Lane) -> Lane {
+    static STARTER: OwnLane = OwnLane::new("starter");
+    STARTER.or(otherwise)
 }
 
 /// Starts the service, where the configuration says how.
@@ -75,10 +66,10 @@ pub async fn close_gate(gate: &GateKeeper) -> Outcome {
 }
 
 /// Waits until the service completes a handshake on the VIP, then opens the gate. The gate is opened in any case, also
-/// when this is told to stop: a service that never answers must not leave a rule behind.
-pub async fn open_gate(gate: Arc<GateKeeper>, at: SocketAddrV4, within: Duration) -> Outcome {
+/// when this is told to stop, be it before it began: a service that never answers must not leave a rule behind.
+pub async fn open_gate(opens: OpensAtLast, at: SocketAddrV4, within: Duration) -> Outcome {
     let begun = Instant::now();
-    let opens = OpensAtLast(gate.clone());
+    let gate = opens.0.clone();
     let answered = timeout(within, async {
         loop {
             match rtmp::handshake(at, &From::Anywhere, OWN_HANDSHAKE).await {

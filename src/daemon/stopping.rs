@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
-
 use super::claim;
 use super::notify;
 use super::run_loop::{Loop, PeerRun};
+use crate::rt::{self, timeout};
 use crate::takeover::event::Outcome;
 use crate::takeover::state::Phase;
 
@@ -71,7 +70,7 @@ impl Loop {
         let opened = self.shared.slow.spawn(timeout(OPENED_WITHIN, async move {
             while let Err(e) = gate.obey().await {
                 tracing::debug!(error = %e, "the gate is not open yet");
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                rt::sleep(Duration::from_millis(100)).await;
             }
         }));
         match opened.await {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::fencing::{Fencing, Unread};
 use super::hub::{Input, Tx};
 use super::run_loop::Loop;
+use crate::rt;
 use crate::takeover::action::Level;
 use crate::takeover::event::Event;
 
@@ -27,7 +28,7 @@ pub(super) async fn tell_engines(fencing: &Fencing, peer: usize, tx: &Tx) {
         level: Level::Warning,
         text: format!("switch engine changed: {}", news.join("; ")),
     });
-    tokio::time::sleep(ENGINE_NEWS).await;
+    rt::sleep(ENGINE_NEWS).await;
     let _ = tx.send(Input::Settle {
         peer,
         key,
@@ -90,7 +91,7 @@ impl Loop {
                 // Until then the switch may show what was before.
                 let tx = self.shared.tx.clone();
                 self.shared.slow.spawn(async move {
-                    tokio::time::sleep(staleness).await;
+                    rt::sleep(staleness).await;
                     let _ = tx.send(Input::Event(peer, Event::PortHint));
                 });
             }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 
-use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::hub::{Input, Tx};
 use super::owed::Owed;
+use crate::rt::Lane;
 use crate::takeover::event::{Event, Outcome};
 use crate::takeover::step::Step;
 use crate::types::Attempt;
@@ -44,7 +44,7 @@ impl Tasks {
     /// Runs `work` on `on` and answers with its outcome, or with `Cancelled` after [`Tasks::stop`].
     pub fn spawn(
         &mut self,
-        on: &Handle,
+        on: &Lane,
         step: Step,
         attempt: Attempt,
         work: impl Future<Output = Outcome> + Send + 'static,
@@ -57,9 +57,10 @@ impl Tasks {
         let owed = Owed::new(&tx, [ended(peer, step, attempt, panicked)]);
         on.spawn(async move {
             let outcome = tokio::select! {
-                outcome = work => outcome,
+                biased;
                 // A dropped sender means that the loop is gone: nobody waits for an answer.
                 _ = stopped => Outcome::Cancelled,
+                outcome = work => outcome,
             };
             owed.paid();
             let _ = tx.send(ended(peer, step, attempt, outcome));
@@ -82,10 +83,10 @@ mod tests {
     async fn a_task_that_panics_is_a_step_that_failed() {
         let (tx, mut rx) = tokio::sync::mpsc::unbounded_channel();
         let mut tasks = Tasks::new(3, tx);
-        tasks.spawn(&Handle::current(), Step::Fence, Attempt(7), async {
+        tasks.spawn(&Lane::current(), Step::Fence, Attempt(7), async {
             panic!("as in the field")
         });
-        tasks.spawn(&Handle::current(), Step::Claim, Attempt(8), async {
+        tasks.spawn(&Lane::current(), Step::Claim, Attempt(8), async {
             Outcome::Done("well".to_owned())
         });
         let mut answers = Vec::new();

@@ -4,14 +4,10 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
-
-use super::clock;
 use super::hub::{Input, Tx};
 use super::switches::{auth_algorithm, priv_algorithm};
 use crate::config::{Config, Secrets};
+use crate::rt::{self, Instant, Join, Lane, sleep};
 use crate::switch::traps::{LinkTrap, NotTaken, TrapRules, TrapUser, Traps};
 use crate::types::BootTime;
 
@@ -79,12 +75,12 @@ pub struct Heard {
 pub struct Service {
     listen: String,
     heard: Arc<Mutex<Heard>>,
-    task: JoinHandle<()>,
+    task: Join<()>,
 }
 
 impl Service {
     /// Starts to receive on `slow`, after `before` (that of the old configuration) has let go of its socket.
-    pub fn start(setup: Setup, tx: Tx, slow: &Handle, before: Option<Service>) -> Service {
+    pub fn start(setup: Setup, tx: Tx, slow: &Lane, before: Option<Service>) -> Service {
         let heard = Arc::new(Mutex::new(Heard::default()));
         let (listen, theirs) = (setup.rules.listen.to_string(), heard.clone());
         let task = slow.spawn(async move {
@@ -129,16 +125,14 @@ async fn receive(setup: Setup, tx: &Tx, heard: &Mutex<Heard>) {
     );
     let (mut said, mut said_at) = (0, None::<Instant>);
     let mut allowed = Allowed::new(Instant::now());
-    let mut count = tokio::time::interval(COUNT);
+    let mut count = rt::interval(COUNT);
     // Kept over the ticks: a future that is dropped may take a datagram with it.
     let next = traps.next();
     tokio::pin!(next);
     loop {
         tokio::select! {
-            trap = &mut next => {
-                next.set(traps.next());
-                take(&setup, trap, &mut allowed, tx, heard);
-            }
+            biased;
+            // First: it is due once a second, and notifications may come without an end.
             _ = count.tick() => {
                 let not_taken = traps.not_taken();
                 if not_taken.count > said && said_at.is_none_or(|at| at.elapsed() >= SAY) {
@@ -146,6 +140,10 @@ async fn receive(setup: Setup, tx: &Tx, heard: &Mutex<Heard>) {
                     (said, said_at) = (not_taken.count, Some(Instant::now()));
                 }
                 locked(heard).not_taken = not_taken;
+            }
+            trap = &mut next => {
+                next.set(traps.next());
+                take(&setup, trap, &mut allowed, tx, heard);
             }
         }
         if tx.is_closed() {
@@ -184,7 +182,7 @@ fn take(setup: &Setup, trap: LinkTrap, allowed: &mut Allowed, tx: &Tx, heard: &M
         let mut heard = locked(heard);
         heard.received += 1;
         if let Some(name) = names.first() {
-            heard.last = Some(((*name).clone(), trap, clock::now()));
+            heard.last = Some(((*name).clone(), trap, rt::boot()));
         }
     }
     if !allowed.one(Instant::now()) {
@@ -297,7 +295,7 @@ mod tests {
             names: vec![(core, "core".to_owned())],
         };
         let (tx, mut rx) = tokio::sync::mpsc::unbounded_channel();
-        let service = Service::start(setup, tx, &Handle::current(), None);
+        let service = Service::start(setup, tx, &Lane::current(), None);
         let (here, elsewhere) = (
             UdpSocket::bind("127.0.0.1:0").unwrap(),
             UdpSocket::bind("127.0.0.9:0").unwrap(),

@@ -6,14 +6,14 @@
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use super::clock;
 use super::hub::{Input, Tx};
 use crate::net::capture::{Capture, CaptureError};
+use crate::rt::{self, Instant};
 use crate::takeover::event::{Event, Outcome};
 use crate::types::{IfIndex, MacAddr, Vip};
 use crate::verify::{Direction, Inventory, Rung, Source, Tracker};
@@ -135,7 +135,7 @@ impl Watch {
     pub fn adopt(&self, camera: usize, source: Source) {
         self.shared
             .tracker()
-            .adopt(camera, Rung::Media, clock::wall_us(), source);
+            .adopt(camera, Rung::Media, rt::wall_us(), source);
     }
 
     /// True as long as cameras are waited for.
@@ -166,7 +166,7 @@ impl Watch {
                     told.await;
                 }
             };
-            match tokio::time::timeout(within, verified).await {
+            match rt::timeout(within, verified).await {
                 Ok(()) => Outcome::Done("every camera's media was seen".to_owned()),
                 Err(_) => {
                     let summary = shared.tracker().summary();
@@ -216,7 +216,7 @@ fn follow(
         }
         let (verified, back, finished) = {
             let mut tracker = shared.tracker();
-            changes += tracker.tick(clock::wall_us()).len();
+            changes += tracker.tick(rt::wall_us()).len();
             let finished = tracker.finished_addresses();
             (tracker.verified(), tracker.back(), finished)
         };

@@ -9,6 +9,7 @@ use super::perform::{Hands, Shared};
 use super::watch::{Watch, Watched};
 use super::{steps, watch};
 use crate::net::sockets;
+use crate::rt;
 use crate::takeover::event::Outcome;
 use crate::types::IfIndex;
 use crate::verify::Source;
@@ -60,7 +61,7 @@ impl Hands {
                     return;
                 }
                 before = now;
-                tokio::time::sleep(STILL_FED).await;
+                rt::sleep(STILL_FED).await;
             }
         });
     }

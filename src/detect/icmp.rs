@@ -15,6 +15,7 @@ use pnet::packet::{FromPacket, Packet};
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 use tokio::io::unix::AsyncFd;
 
+use crate::rt;
 use crate::sys;
 
 /// Length of the echo message in bytes: the header, and 8 bytes of data as small as `ping` allows.
@@ -152,7 +153,7 @@ impl IcmpProbe {
                     Some(reply) => return Ok(reply),
                     None => {
                         self.malformed.fetch_add(1, Ordering::Relaxed);
-                        tokio::task::yield_now().await;
+                        rt::yield_now().await;
                     }
                 },
                 Ok(Err(e)) if e.kind() == io::ErrorKind::Interrupted => {}

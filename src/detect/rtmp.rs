@@ -3,11 +3,12 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::rt::{self, Instant, timeout, timeout_at};
 
 /// The first byte of C0 and S0.
 pub const VERSION: u8 = 3;
@@ -189,8 +190,7 @@ async fn talk(
 /// What a client says first: C0 and C1 (sections 5.2.2 and 5.2.3). The zero after the time marks the plain handshake,
 /// without digests. A server answers with S0, whose first byte is [`VERSION`].
 pub fn c0_c1() -> Vec<u8> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let mut seed = since.map_or(1, |d| d.as_nanos() as u64) | 1;
+    let mut seed = rt::random() | 1;
     let mut bytes = Vec::with_capacity(1 + PART_LEN);
     bytes.push(VERSION);
     bytes.extend([0; 8]);

@@ -7,6 +7,7 @@ use socket2::{SockFilter, Socket};
 use tokio::io::unix::AsyncFd;
 
 use super::arp::ArpFrame;
+use crate::rt;
 use crate::sys::{self, ETHERTYPE_ARP};
 
 /// Bytes of receive buffer: room for the receipts of more than a thousand cameras at once.
@@ -138,7 +139,7 @@ impl ArpSocket {
             }
             if useless >= FAIRNESS {
                 useless = 0;
-                tokio::task::yield_now().await;
+                rt::yield_now().await;
             }
         }
     }

@@ -19,8 +19,8 @@ use pnet::packet::ipv4::{self, Ipv4Flags, Ipv4Packet, MutableIpv4Packet};
 use pnet::packet::tcp::{self, MutableTcpPacket, TcpFlags, TcpPacket};
 use socket2::{SockFilter, Socket};
 use tokio::io::unix::AsyncFd;
-use tokio::time::{Instant, timeout_at};
 
+use crate::rt::{self, Instant, timeout_at};
 use crate::sys;
 use crate::types::{IfIndex, MacAddr};
 
@@ -90,9 +90,7 @@ pub enum NoAnswer {
 /// Outside of a tokio runtime.
 pub async fn first_answer(ask: AtMac, hello: &[u8], limit: Duration) -> Result<Vec<u8>, NoAnswer> {
     let local = |e: io::Error| NoAnswer::Local(ask.interface, e);
-    let mut seed = [0u8; 6];
-    getrandom(&mut seed).map_err(local)?;
-    let [p0, p1, s0, s1, s2, s3] = seed;
+    let [p0, p1, s0, s1, s2, s3, ..] = rt::random().to_be_bytes();
     // Above the kernel's default range for its own connections (ip_local_port_range ends at 60999).
     let port = 61_000 + u16::from_be_bytes([p0, p1]) % 4_500;
     let mut talk = Talk {
@@ -328,11 +326,6 @@ fn open(ask: &AtMac, port: u16) -> io::Result<AsyncFd<Socket>> {
     // Older kernels do not know the option; the filter asks for the other side's MAC address.
     let _ = sys::packet_ignore_outgoing(&socket);
     sys::async_fd(socket)
-}
-
-fn getrandom(into: &mut [u8]) -> io::Result<()> {
-    use std::io::Read;
-    std::fs::File::open("/dev/urandom")?.read_exact(into)
 }
 
 #[cfg(test)]

@@ -14,8 +14,8 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::sync::oneshot;
-use tokio::time::error::Elapsed;
-use tokio::time::timeout;
+
+use crate::rt::{Elapsed, timeout};
 
 const TABLE_PREFIX: &str = "standin_";
 const FAMILY: &str = "ip";

@@ -10,6 +10,8 @@ use rtnetlink::packet_core::NetlinkPayload;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use tokio::sync::{Mutex, MutexGuard};
 
+use crate::rt;
+
 /// A request to the kernel that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {doing}: {source}{}", hint(.source))]
@@ -69,7 +71,7 @@ impl Netlink {
                 doing: "connect to rtnetlink".to_owned(),
                 source,
             })?;
-        tokio::spawn(connection);
+        rt::spawn(connection);
         Ok(Netlink {
             handle,
             listing: Arc::default(),

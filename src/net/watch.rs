@@ -7,11 +7,11 @@ use std::time::Duration;
 use futures_util::{Stream, StreamExt};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::{Handle, MulticastGroup};
-use tokio::time::{Instant, timeout_at};
 
 use super::address::AddressState;
 use super::link::LinkState;
 use super::netlink::{NetlinkError, Notice};
+use crate::rt::{self, Instant, timeout_at};
 use crate::types::IfIndex;
 
 /// Nothing for so long after a loss means that the backlog has been read.
@@ -64,7 +64,7 @@ impl Watch {
                 doing: "subscribe to link and address events".to_owned(),
                 source,
             })?;
-        tokio::spawn(connection);
+        rt::spawn(connection);
         let notices = messages.map(|(message, _)| Notice::from(message.payload));
         Ok(Watch {
             notices: Box::pin(notices),

@@ -2,9 +2,10 @@
 //!
 //! The program must end: one that stays in the foreground is a systemd unit's job. What it leaves running stays.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{ServiceError, Started, output};
+use crate::rt::Instant;
 
 /// Runs the command (full path, then arguments) and waits for its end, at most `within`.
 ///

@@ -8,9 +8,9 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
-use tokio::task::JoinHandle;
 
 use super::{OUTPUT_LIMIT, ServiceError};
+use crate::rt::{self, Join};
 
 /// After the program's end its last output may still be in the pipe. A daemon that it left behind holds the pipe open
 /// for ever, so the wait is short.
@@ -71,7 +71,7 @@ pub(super) async fn run(
         child.stdout.take().map(|p| drain(p, output.clone())),
         child.stderr.take().map(|p| drain(p, output.clone())),
     ];
-    let waited = tokio::time::timeout(within, child.wait()).await;
+    let waited = rt::timeout(within, child.wait()).await;
     let text = |output: &Mutex<Vec<u8>>| {
         let bytes = output.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&bytes).trim_end().to_owned()
@@ -81,7 +81,7 @@ pub(super) async fn run(
             // What it left behind in its group is meant to stay.
             group.leader = None;
             let ends = readers.into_iter().flatten();
-            let _ = tokio::time::timeout(LAST_WORDS, async {
+            let _ = rt::timeout(LAST_WORDS, async {
                 for reader in ends {
                     let _ = reader.await;
                 }
@@ -112,8 +112,8 @@ pub(super) async fn run(
 fn drain<R: AsyncRead + Unpin + Send + 'static>(
     mut pipe: R,
     into: Arc<Mutex<Vec<u8>>>,
-) -> JoinHandle<()> {
-    tokio::spawn(async move {
+) -> Join<()> {
+    rt::spawn(async move {
         let mut buffer = [0; 4096];
         while let Ok(n @ 1..) = pipe.read(&mut buffer).await {
             let mut kept = into.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,8 +1,9 @@
 //! Starts a systemd unit with `systemctl`, and reads back whether it runs.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{ServiceError, Started, output};
+use crate::rt::Instant;
 
 /// Found by the search path: it is `/usr/bin` or `/bin`, and nothing else goes by this name.
 const SYSTEMCTL: &str = "systemctl";

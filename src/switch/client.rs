@@ -3,8 +3,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::credentials::{Credentials, SwitchTarget};
 use super::error::SwitchError;
 use super::learned::Learned;
@@ -15,6 +13,7 @@ use super::profile::{FdbId, FdbPort, Profile, Transport};
 use super::snmp::{Snmp, SnmpError, UdpSnmp};
 use super::ssh::Cli;
 use super::value::{Oid, Value};
+use crate::rt::Instant;
 use crate::types::{IfIndex, MacAddr, VlanId};
 
 pub(super) const SYS_UPTIME: [u32; 9] = [1, 3, 6, 1, 2, 1, 1, 3, 0];

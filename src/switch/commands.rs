@@ -3,11 +3,10 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
-
 use super::client::Switch;
 use super::profile::{CliStep, SshOp};
 use super::ssh::{Command, Commit, Report, Vars};
+use crate::rt::{Instant, sleep};
 
 /// Minutes after which an armed change undoes itself unless it is confirmed.
 pub(crate) const ARMED_MINUTES: u32 = 2;

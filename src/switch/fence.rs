@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::time::{Instant, timeout_at};
 
 use super::client::Switch;
 pub use super::confirm::{Doubt, Freshness};
@@ -25,6 +24,7 @@ use super::shut::{self, Sent};
 pub use super::state::{FenceState, FencedPort, read_fence};
 use super::tag::FenceTag;
 use super::tagging;
+use crate::rt::{self, Instant, timeout_at};
 use crate::types::{MacAddr, VlanId};
 
 /// How long the proof waits for the answer about the tags; later they are told by [`FenceProgress::Tagged`] only.
@@ -140,10 +140,7 @@ pub async fn fence(switch: &Switch, request: FenceRequest) -> Result<FenceProof,
     match result {
         Ok(proven) => {
             let tagged = match tags {
-                Some(task) => tokio::time::timeout(TAG_GRACE, task)
-                    .await
-                    .ok()
-                    .and_then(Result::ok),
+                Some(task) => rt::timeout(TAG_GRACE, task).await.ok().and_then(Result::ok),
                 None => None,
             };
             let ports = before.ports.iter().enumerate();

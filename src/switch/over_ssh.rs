@@ -3,8 +3,6 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::client::Switch;
 use super::confirm::Place;
 use super::error::SwitchError;
@@ -16,6 +14,7 @@ use super::shown_table::ShownTable;
 use super::ssh::rules::ChannelKind;
 use super::ssh::{Cli, Record, Vars, parse_mac, vlan_list};
 use super::tag;
+use crate::rt::{self, Instant};
 use crate::types::{IfIndex, MacAddr, VlanId};
 
 /// Before a row that was not there is looked for again.
@@ -94,7 +93,7 @@ impl Switch {
     async fn shown_by(&self, show: &str, port: &str) -> Result<Record, SwitchError> {
         match self.shown_once(show, port).await {
             Err(SwitchError::NotShown { .. }) => {
-                tokio::time::sleep(TORN).await;
+                rt::sleep(TORN).await;
                 self.shown_once(show, port).await
             }
             shown => shown,

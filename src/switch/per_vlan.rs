@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
-use tokio::time::Instant;
 
 use super::client::{Switch, small};
 use super::confirm::Place;
 use super::snmp::{Snmp, SnmpError};
 use super::value::{Oid, Value, mac_index, mac_of};
+use crate::rt::Instant;
 use crate::types::{MacAddr, VlanId};
 
 /// VLANs that are asked at the same time.

@@ -12,7 +12,6 @@ mod shown;
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::time::Instant;
 
 use super::client::Switch;
 use super::identify::{self, Fit, Marks};
@@ -22,6 +21,7 @@ use super::ports::PortRow;
 use super::profile::Persistence;
 use super::snmp::SnmpError;
 use super::{SwitchError, SystemInfo};
+use crate::rt::Instant;
 use crate::types::MacAddr;
 
 /// A slower switch than this is worth a word.

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until, timeout_at};
-
 use super::client::Switch;
 use super::confirm::{
     Doubt, Expect, Freshness, PeerSeen, Place, Sample, SetTimes, Verdict, judge, judge_peer,
@@ -12,6 +10,7 @@ use super::fence::{PortSeen, SetOutcome, Unproven, sample};
 use super::port::{Admin, Oper, PortState};
 use super::read::Reading;
 use super::shut::{Sent, send_apart};
+use crate::rt::{Instant, sleep_until, timeout_at};
 use crate::types::{MacAddr, VlanId};
 
 /// The first pause between two read-backs, and the longest.

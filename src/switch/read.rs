@@ -1,7 +1,5 @@
 //! One GET for everything that is asked about some ports, with the names checked in the same answer.
 
-use tokio::time::Instant;
-
 use super::client::{SYS_UPTIME, Switch, small};
 use super::confirm::Place;
 use super::error::SwitchError;
@@ -10,6 +8,7 @@ use super::port::{Admin, Oper, PortState};
 use super::profile::{Object, Transport};
 use super::snmp::SnmpError;
 use super::value::{Oid, Value};
+use crate::rt::Instant;
 use crate::types::{BridgePort, IfIndex, MacAddr, VlanId};
 
 /// One answer about several ports, taken between `started` and `ended`.

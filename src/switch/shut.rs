@@ -1,7 +1,6 @@
 //! Sends an operation's SETs: all ports in one PDU, and one PDU per port where the switch cannot do that.
 
 use serde::Serialize;
-use tokio::time::{Instant, timeout_at};
 
 use super::client::Switch;
 use super::commands;
@@ -10,6 +9,7 @@ use super::profile::Transport;
 use super::render::{RenderError, SetVar, render, render_together};
 use super::snmp::SnmpError;
 use super::ssh::{Commit, Vars};
+use crate::rt::{Instant, timeout_at};
 use crate::types::IfIndex;
 
 /// What became of a SET. None of these is a proof of anything.

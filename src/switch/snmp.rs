@@ -10,7 +10,6 @@ use async_snmp::v3::ReportStatus;
 use async_snmp::{Client, EngineCache, Error, ErrorStatus, Retry, UdpHandle, UdpTransport};
 use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
 
 use super::credentials::{Credentials, PrivAlgorithm, SwitchTarget};
 use super::render::SetVar;
@@ -19,6 +18,7 @@ use super::snmp_habits::Habits;
 use super::snmp_port::OwnPort;
 use super::snmp_wire::{auth, des_salts, theirs, value, wire};
 use super::value::{Oid, Value};
+use crate::rt::{self, Instant};
 
 /// The answer to come of one request.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, SnmpError>>;
@@ -175,7 +175,7 @@ impl UdpSnmp {
         let Ok(new) = self.made(all).await else {
             return false;
         };
-        let found = tokio::time::timeout(self.target.timeout, new.client.rediscover_engine());
+        let found = rt::timeout(self.target.timeout, new.client.rediscover_engine());
         if !matches!(found.await, Ok(Ok(()))) {
             return false;
         }

@@ -6,11 +6,11 @@
 use std::collections::BTreeSet;
 
 use async_snmp::{Client, Error, ErrorStatus, UdpHandle, Version};
-use tokio::time::Instant;
 
 use super::snmp::{SnmpError, UdpSnmp};
 use super::snmp_wire::{ours, theirs, value};
 use super::value::{Oid, Value};
+use crate::rt::{self, Instant};
 
 /// A walk that yields more rows than this is cut off with an error.
 const WALK_MAX: usize = 50_000;
@@ -133,7 +133,7 @@ impl UdpSnmp {
                 // Some agents refuse GETBULK, some do not answer it at all.
                 Error::Snmp { .. } | Error::Timeout { .. } if rows > 1 => {
                     let one = next(&client, &from, 1);
-                    if let Ok(Ok(got)) = tokio::time::timeout(self.target.timeout, one).await {
+                    if let Ok(Ok(got)) = rt::timeout(self.target.timeout, one).await {
                         self.habits().rows = 1;
                         self.answered(since).await;
                         return Ok(got);

@@ -1,6 +1,5 @@
 //! Between this program's SNMP values and credentials and those of the SNMP crate.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::OnceLock;
 
 use async_snmp::{
@@ -11,6 +10,7 @@ use secrecy::ExposeSecret;
 use super::credentials::{AuthAlgorithm, Credentials, PrivAlgorithm};
 use super::profile::Kind;
 use super::value::{Oid, Value};
+use crate::rt;
 
 pub(super) fn auth(credentials: &Credentials) -> Result<Auth, String> {
     Ok(match credentials {
@@ -68,9 +68,8 @@ pub(super) fn priv_protocol(p: PrivAlgorithm) -> PrivProtocol {
 pub(super) fn des_salts() -> Result<DesSaltState, String> {
     static SALTS: OnceLock<Result<DesSaltState, String>> = OnceLock::new();
     let salts = SALTS.get_or_init(|| {
-        let random = RandomState::new().build_hasher().finish();
         // From 1 to 2^31 - 2, as snmpEngineBoots counts (RFC 3414, 2.2.2).
-        let number = u32::try_from(random % 0x7fff_fffd).unwrap_or(0) + 1;
+        let number = u32::try_from(rt::random() % 0x7fff_fffd).unwrap_or(0) + 1;
         let state = PersistedDesSaltState::new(number).map_err(|e| e.to_string())?;
         let kept = |_: &PersistedDesSaltState| Ok::<(), std::io::Error>(());
         DesSaltState::restart(state, kept).map_err(|e| e.to_string())

@@ -4,7 +4,6 @@
 //! `stp`.
 
 use serde::Serialize;
-use tokio::time::Instant;
 
 use super::client::{Switch, small};
 use super::error::SwitchError;
@@ -13,6 +12,7 @@ use super::profile::Transport;
 use super::snmp::{Snmp, SnmpError};
 use super::ssh::{CliError, Vars};
 use super::value::Oid;
+use crate::rt::Instant;
 use crate::types::VlanId;
 
 /// dot1dStpPortState.

@@ -1,13 +1,13 @@
 //! Writes our tag into the ports' descriptions, beside the proof and never before it.
 
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::task::JoinHandle;
 
 use super::client::Switch;
 use super::fence::FenceProgress;
 use super::port::PortState;
 use super::render::render;
 use super::tag::{ALIAS_MAX, FenceTag, with_tag};
+use crate::rt::{self, Join};
 
 /// Tags the ports, one after the other, on a task of its own; the result says for each whether the tag reads back.
 pub(crate) fn start(
@@ -15,9 +15,9 @@ pub(crate) fn start(
     ports: &[PortState],
     tag: &FenceTag,
     progress: Option<UnboundedSender<FenceProgress>>,
-) -> JoinHandle<Vec<bool>> {
+) -> Join<Vec<bool>> {
     let (switch, ports, tag) = (switch.clone(), ports.to_vec(), tag.clone());
-    tokio::spawn(async move {
+    rt::spawn(async move {
         let mut out = Vec::with_capacity(ports.len());
         for port in &ports {
             let why = write(&switch, port, &tag).await.err();

@@ -17,6 +17,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::credentials::{AuthAlgorithm, PrivAlgorithm};
 use super::snmp_wire::{auth_protocol, priv_protocol};
+use crate::rt;
 
 /// What is listened for.
 #[derive(Clone, Debug)]
@@ -193,7 +194,7 @@ impl Traps {
         loop {
             let Ok(received) = self.receiver.recv().await else {
                 // A broken datagram is no reason to stop, but a broken socket must not spin.
-                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                rt::sleep(std::time::Duration::from_millis(10)).await;
                 continue;
             };
             let n = &received.notification;

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::client::Switch;
 use super::error::SwitchError;
@@ -13,6 +12,7 @@ use super::render::{RenderError, proving};
 use super::shut::{SetOutcome, send_together};
 use super::tag::{FenceTag, split};
 use super::tagging;
+use crate::rt::{Instant, sleep_until, timeout_at};
 
 /// Whose fence may be lifted.
 #[derive(Clone, Debug, PartialEq, Eq)]

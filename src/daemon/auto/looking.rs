@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::Looked;
-use crate::daemon::clock;
 use crate::daemon::hub::Input;
 use crate::daemon::owed::Owed;
 use crate::daemon::run_loop::{Loop, PeerRun};
+use crate::rt;
 use crate::takeover::state::State;
 use crate::types::{BootTime, MacAddr, PortRef};
 
@@ -20,7 +20,7 @@ const JOURNAL: Duration = Duration::from_secs(240);
 impl Loop {
     /// Once a second: looks for ports that are to be found, where it is time to.
     pub(in crate::daemon) fn look_for_ports(&mut self) {
-        let now = clock::now();
+        let now = rt::boot();
         for i in 0..self.peers.len() {
             let p = &mut self.peers[i];
             if !p.hands.fencing.is_auto() {
@@ -63,7 +63,7 @@ impl Loop {
         };
         p.hands.looking.0 = false;
         let at_rest = matches!(p.machine.state(), State::Standby);
-        let now = clock::now();
+        let now = rt::boot();
         let mut changed = false;
         for answer in looked {
             if at_rest || (answer.from_journal && p.machine.ownership().is_none()) {

@@ -12,10 +12,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 
 use super::{LONGEST_LINE, Reply, Request, VERSION};
 use crate::cli::exit::ExitCode;
+use crate::rt::{self, timeout};
 
 /// Connections that are served at the same time.
 const CONNECTIONS: usize = 16;
@@ -203,8 +203,9 @@ pub async fn serve(listener: Listener, calls: mpsc::Sender<Call>) {
     let mut tasks = JoinSet::new();
     loop {
         let accepted = tokio::select! {
-            accepted = listener.socket.accept() => accepted,
+            biased;
             () = calls.closed() => return,
+            accepted = listener.socket.accept() => accepted,
         };
         while tasks.try_join_next().is_some() {}
         let stream = match accepted {
@@ -212,7 +213,7 @@ pub async fn serve(listener: Listener, calls: mpsc::Sender<Call>) {
             Err(e) => {
                 // No descriptors left, most likely: the next connection may find some.
                 tracing::warn!("cannot accept a connection on the control socket: {e}");
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                rt::sleep(Duration::from_millis(100)).await;
                 continue;
             }
         };
@@ -257,6 +258,7 @@ async fn connection(mut stream: UnixStream, calls: mpsc::Sender<Call>) {
     let mut nothing = [0; 1];
     loop {
         let reply = tokio::select! {
+            biased;
             reply = replies.recv() => reply,
             // The client hung up, or says what nobody asked for: either way it is done.
             _ = stream.read(&mut nothing) => return,

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::time::timeout;
 
 use super::{Fencing, Level};
 use crate::daemon::moving::{self, Where};
 use crate::daemon::{quarantine, saving};
+use crate::rt::timeout;
 use crate::switch::unfence::{Lift, unfence};
 use crate::switch::{Admin, Switch};
 use crate::takeover::event::Outcome;

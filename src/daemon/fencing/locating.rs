@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Fencing;
+use crate::rt;
 use crate::switch::credentials::Listed;
 use crate::switch::neighbours::neighbours;
 use crate::switch::{Admin, Oper, PortIdentity};
@@ -62,7 +63,7 @@ impl Fencing {
             if entries.is_empty() {
                 continue;
             }
-            let told = tokio::time::timeout(LLDP_WITHIN, neighbours(&level.switch)).await;
+            let told = rt::timeout(LLDP_WITHIN, neighbours(&level.switch)).await;
             let around = told.ok().and_then(Result::ok).unwrap_or_default();
             for entry in entries {
                 let neighbour = around

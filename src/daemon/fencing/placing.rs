@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::super::auto::Auto;
 use super::{Fencing, Level};
 use crate::config;
+use crate::rt::Instant;
 use crate::switch::placing::Placing;
 use crate::takeover::placement::{Seen, Sight};
 use crate::types::MacAddr;

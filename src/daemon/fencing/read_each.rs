@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
-
 use super::super::quarantine;
 use super::{Fencing, Level};
+use crate::rt::timeout;
 use crate::switch::{Admin, read_fence};
 use crate::takeover::event::FenceRead;
 use crate::takeover::left::{PortLeft, PortState};

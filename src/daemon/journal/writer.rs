@@ -13,9 +13,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::file::{numbered, sync_dir};
-use super::{
-    Entry, Job, LOST, Limits, Record, STATE, carried_as, clock, is_carried, line, opening,
-};
+use super::{Entry, Job, LOST, Limits, Record, STATE, carried_as, is_carried, line, opening};
+use crate::rt;
 
 /// Lines that share one `fdatasync` at most.
 const GROUP: usize = 256;
@@ -66,7 +65,7 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => Vec::new(),
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            let began = clock::now();
+            let began = rt::boot();
             self.busy.store(began.0.max(1), Ordering::Relaxed);
             if let Err(e) = self.reopen() {
                 self.note(Err(e));
@@ -122,7 +121,7 @@ impl Writer {
             seq,
             boot_id: self.boot_id.clone(),
             boot_us: entry.at,
-            wall: clock::wall_text_of(entry.wall),
+            wall: rt::wall_text_of(entry.wall),
             node: self.node.clone(),
             peer: entry.peer,
             kind: entry.kind.to_owned(),

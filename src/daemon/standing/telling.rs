@@ -1,6 +1,6 @@
 //! What a person is told of fences in place, and when the file's fence comes into force.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Orphan;
 use crate::config::Config;
@@ -9,6 +9,7 @@ use crate::daemon::fencing::Fencing;
 use crate::daemon::journal::Record;
 use crate::daemon::record;
 use crate::daemon::run_loop::{Loop, PeerRun};
+use crate::rt::Instant;
 use crate::takeover::action::Level as Urgency;
 use crate::takeover::alarm::Alarms;
 use crate::takeover::state::Phase;

@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
-
 use super::super::commands::{self, ARMED_MINUTES};
 use super::super::error::SwitchError;
 use super::super::op::Operation;
@@ -13,6 +11,7 @@ use super::super::ssh::{CliError, Commit, Record, Report, random, vlan_list};
 use super::ChangeError;
 use super::cli::CliRun;
 use super::run::{PAUSE, Read};
+use crate::rt::{Instant, sleep_until};
 use crate::types::VlanId;
 
 /// Whether something on the switch takes itself back unless it is confirmed.

@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::super::client::Switch;
 use super::super::commands::{self, ARMED_MINUTES};
 use super::super::error::SwitchError;
@@ -21,6 +19,7 @@ use super::run::Read;
 use super::scene::Before;
 use super::undo::UndoRecord;
 use super::{ChangeError, ChangeProof, ChangeRequest};
+use crate::rt::Instant;
 use crate::types::VlanId;
 
 /// What was shown before, and what commands are filled in with.

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
-
 use super::super::error::SwitchError;
 use super::super::op::Operation;
 use super::super::portlist;
@@ -13,6 +11,7 @@ use super::super::render::{Expected, Proof, SetVar};
 use super::super::value::{Oid, Value};
 use super::run::{PAUSE, Read, Run};
 use super::{current, scene};
+use crate::rt::{Instant, sleep, sleep_until, timeout_at};
 
 impl Run<'_> {
     /// Reads back until all is as it must be, or the time is over.

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout_at};
-
 use super::super::client::Switch;
 use super::super::error::SwitchError;
 use super::super::learned::Learned;
@@ -16,6 +14,7 @@ use super::scene::{self, Before};
 use super::undo::{Rewrite, UndoRecord, put_back};
 use super::{ChangeError, ChangeProof, ChangeRequest};
 use super::{cli, current};
+use crate::rt::{Instant, sleep, timeout_at};
 
 /// The first pause between two read-backs, and the longest.
 pub(super) const PAUSE: (Duration, Duration) =

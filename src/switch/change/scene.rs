@@ -1,7 +1,6 @@
 //! Reads what a change rests on: the port, its VLANs, and every instance that would be written or must read back.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::super::client::{Switch, small};
 use super::super::error::SwitchError;
@@ -12,6 +11,7 @@ use super::super::profile::{Index, VlanIf};
 use super::super::render::{PortNumbers, Renderer, Scene};
 use super::super::value::{Oid, Value};
 use super::{ChangeError, ChangeRequest, current};
+use crate::rt;
 
 /// What was read before a change.
 pub(super) struct Before {
@@ -276,8 +276,5 @@ async fn find_interfaces(switch: &Switch, before: &mut Before) -> Result<(), Swi
 
 /// A row number that nobody else uses at the same time (RowStatus tables of copy jobs). Not a secret.
 fn random_row() -> u32 {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.subsec_nanos());
-    (now ^ std::process::id().wrapping_mul(2_654_435_761)) % 2_000_000_000 + 1
+    (rt::random() % 2_000_000_000) as u32 + 1
 }

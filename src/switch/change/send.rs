@@ -1,7 +1,5 @@
 //! Sends one request of a change: looks once more right before it, and judges it by what reads back.
 
-use tokio::time::{Instant, timeout_at};
-
 use super::super::error::SwitchError;
 use super::super::portlist;
 use super::super::profile::Kind;
@@ -10,6 +8,7 @@ use super::super::snmp::SnmpError;
 use super::super::value::{Oid, Value};
 use super::run::{Read, Run};
 use super::scene;
+use crate::rt::{Instant, timeout_at};
 
 impl Run<'_> {
     /// One SET. What reads back decides, not the answer: some switches refuse and do it all the same, and an answer

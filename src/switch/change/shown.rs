@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use tokio::time::{Instant, sleep_until};
-
 use super::super::error::SwitchError;
 use super::super::op::Operation;
 use super::super::portlist;
@@ -11,6 +9,7 @@ use super::super::profile::ShowRow;
 use super::super::ssh::{Record, parse_mac, vlan_list};
 use super::cli::CliRun;
 use super::run::{PAUSE, Read};
+use crate::rt::{Instant, sleep_until};
 
 impl CliRun<'_> {
     pub(super) async fn until_proven(&self, rows: &[ShowRow]) -> Read {

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, sleep};
 
 use super::super::client::Switch;
 use super::super::op::Operation;
@@ -13,6 +12,7 @@ use super::super::render::SetVar;
 use super::super::value::{Oid, Value};
 use super::current::{PutBack, Was};
 use super::{ChangeRequest, current, scene};
+use crate::rt::{Instant, sleep};
 use crate::types::VlanId;
 
 /// A change, and the values that it replaced, in the order in which they were written.

@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::super::SwitchError;
 use super::super::client::{Switch, small};
 use super::super::credentials::Credentials;
@@ -18,6 +16,7 @@ use super::super::stp::StpState;
 use super::super::value::Value;
 use super::port::Lines;
 use super::{Ask, Verdict, objects, shown};
+use crate::rt::Instant;
 use crate::types::VlanId;
 
 /// The whole time that the commands of one port may take.

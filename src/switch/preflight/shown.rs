@@ -10,6 +10,7 @@ use super::super::ssh::{Cli, CliError, Record, Vars, vlan_list};
 use super::port::Lines;
 use super::said::{Arp, Said, any_inspected};
 use super::{Verdict, objects};
+use crate::rt;
 
 /// Packets per second above which Cisco IOS err-disables an untrusted port, unless it is configured otherwise.
 const ARP_RATE: u32 = 15;
@@ -225,7 +226,7 @@ pub(super) async fn may_configure(switch: &Switch, mode: &str, lines: &mut Lines
     let writer = switch.writer().await;
     let mut done = cli.visit(mode).await;
     if matches!(done, Err(CliError::Busy { .. })) {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        rt::sleep(Duration::from_secs(1)).await;
         done = cli.visit(mode).await;
     }
     drop(writer);

@@ -7,12 +7,12 @@ use russh::keys::agent::client::AgentClient;
 use russh::keys::{PrivateKeyWithHashAlg, load_secret_key};
 use russh::{MethodKind, MethodSet};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::time::timeout;
 
 use super::error::CliError;
 use super::rules::{AuthMethod, CliRules};
 use super::session::{Guard, unreachable};
 use super::target::{RSA_HASH, SshTarget};
+use crate::rt::timeout;
 
 /// Rounds of questions that are answered: password, and what a server may say before and after it.
 const ROUNDS: usize = 4;

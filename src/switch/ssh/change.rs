@@ -1,10 +1,7 @@
 //! Commands that change something: judged one by one, retried while the configuration is locked, committed, armed,
 //! aborted.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
-
-use tokio::time::{Instant, sleep};
 
 use super::cli::{Cli, Command, Open};
 use super::error::CliError;
@@ -12,6 +9,7 @@ use super::rules::{Line, Transaction, When};
 use super::shell::Output;
 use super::text::Judgement;
 use super::vars::Vars;
+use crate::rt::{self, Instant, sleep};
 
 /// Shortest and longest pause before a locked configuration is tried again, in milliseconds.
 const JITTER: (u64, u64) = (150, 600);
@@ -376,8 +374,7 @@ pub(super) fn named(vars: &Vars) -> Vars {
 
 /// A number that no other change has: for names that must not be there already.
 pub(crate) fn random() -> u32 {
-    let random = RandomState::new().build_hasher().finish();
-    u32::try_from(random % 1_000_000_000).unwrap_or_default()
+    u32::try_from(rt::random() % 1_000_000_000).unwrap_or_default()
 }
 
 fn jitter() -> Duration {

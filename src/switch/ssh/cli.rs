@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use regex::Regex;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
 
 use super::change::named;
 use super::error::CliError;
@@ -17,6 +16,7 @@ use super::show::{self, Record};
 use super::target::SshTarget;
 use super::text::Judgement;
 use super::vars::Vars;
+use crate::rt::{self, Instant};
 
 /// One command to send.
 #[derive(Clone, Debug)]
@@ -287,8 +287,8 @@ impl Cli {
         open.used = Instant::now();
         *slot = Some(open);
         let (shared, keep) = (Arc::downgrade(&self.open), self.target.keep);
-        tokio::spawn(async move {
-            tokio::time::sleep(keep).await;
+        rt::spawn(async move {
+            rt::sleep(keep).await;
             let Some(shared) = shared.upgrade() else {
                 return;
             };

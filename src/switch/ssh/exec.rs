@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use russh::ChannelMsg;
-use tokio::time::{Instant, timeout_at};
 
 use super::error::CliError;
 use super::rules::CliRules;
@@ -13,6 +12,7 @@ use super::shell::Output;
 use super::target::SshTarget;
 use super::text::{Judgement, judge};
 use super::wire::last_lines;
+use crate::rt::{Instant, timeout_at};
 
 /// Exit statuses of shells for "cannot be executed" and "not found".
 const NOT_RUN: [u32; 2] = [126, 127];

@@ -8,13 +8,13 @@ use russh::client::{self, Handle, Msg};
 use russh::keys::{Algorithm, PublicKey, PublicKeyOrCertificate};
 use russh::{Channel, Disconnect, SshId};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::timeout;
 
 use super::auth::authenticate;
 use super::error::CliError;
 use super::known_hosts::{self, HostKeyError, ShownKey};
 use super::rules::CliRules;
 use super::target::{Legacy, SshTarget};
+use crate::rt::{self, timeout};
 
 /// Judges a host's key.
 type Check = Box<dyn Fn(&PublicKey) -> Result<(), HostKeyError> + Send + Sync>;
@@ -138,7 +138,7 @@ async fn said_before_id(stream: &TcpStream) -> Option<String> {
                 Ok(_) | Err(_) => return,
             }
             // What follows in a moment belongs to it.
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            rt::sleep(Duration::from_millis(50)).await;
         }
     };
     // Who waits for our identification first says nothing.

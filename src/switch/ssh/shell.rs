@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use russh::Pty;
 use secrecy::ExposeSecret;
-use tokio::time::timeout;
 
 use super::error::CliError;
 use super::rules::{Answer, CliRules, Mode, Move, Reply, SecretName};
@@ -16,6 +15,7 @@ use super::target::SshTarget;
 use super::text::{self, Judgement, Prompts};
 use super::vars::Vars;
 use super::wire::{Patience, Wait, Wire};
+use crate::rt::timeout;
 
 /// Terminal width: no command is so long that its echo would be wrapped.
 const COLUMNS: u32 = 511;

@@ -6,7 +6,6 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg};
-use tokio::time::{Instant, timeout, timeout_at};
 
 use super::error::CliError;
 use super::rules::{Answer, CliRules, Reply};
@@ -14,6 +13,7 @@ use super::screen::Screen;
 use super::shell::{Habits, reply};
 use super::target::SshTarget;
 use super::text::{self, End};
+use crate::rt::{Instant, timeout, timeout_at};
 
 /// How much of the end of the output is looked at, in bytes.
 const TAIL: usize = 2048;
