@@ -115,10 +115,7 @@ fn a_port_is_shut_and_opened_through_the_modes_of_a_real_command_line() {
     // FRR has no table of learned addresses: who is behind the port cannot be read, and that is no "nobody".
     let refused = change_as(Operation::PortOff, None).unwrap_err();
     assert!(refused.is_untouched(), "{refused}");
-    assert!(
-        refused.to_string().contains("`macs-unread`"),
-        "{refused}"
-    );
+    assert!(refused.to_string().contains("`macs-unread`"), "{refused}");
     assert!(is_up(&site), "refused, and the port is down");
     let change_port = |operation| change_as(operation, Some("macs-unread"));
     let off = change_port(Operation::PortOff).unwrap_or_else(|e| panic!("{e}"));
