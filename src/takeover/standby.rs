@@ -5,7 +5,7 @@ use super::action::{Action, Level};
 use super::policy::React;
 use super::state::{Confirming, State, Suspect, Why};
 use super::timeline::Mark;
-use super::verdict::{Cause, Verdict};
+use super::verdict::Cause;
 use super::weighing::Weighed;
 use crate::types::BootTime;
 use std::time::Duration;
@@ -20,7 +20,6 @@ const PREFERRED_GRACE: Duration = Duration::from_secs(30);
 
 impl Machine {
     pub(super) fn standby_timers(&mut self, now: BootTime) {
-        self.tell_service_dead();
         self.tell_flapping();
         if let Some(cause) = self.suspicion(now) {
             self.suspect(now, cause);
@@ -82,7 +81,8 @@ impl Machine {
             && self.evidence.beat.as_ref().is_some_and(|b| !b.carrier)
     }
 
-    fn service_gone(&self) -> bool {
+    /// The machine answered, and its service, which served before, failed often enough.
+    pub(super) fn service_gone(&self) -> bool {
         self.evidence.service_fails >= self.policy.detect.service_failures
             && self.evidence.service_ok.is_some()
     }
@@ -97,20 +97,6 @@ impl Machine {
         match self.suspicion(now) {
             Some(cause) => self.suspect(now, cause),
             None => self.become_state(State::Standby, "there is nothing to suspect any more"),
-        }
-    }
-
-    fn tell_service_dead(&mut self) {
-        if self.service_gone() && self.policy.service_dead == React::Alert && !self.service_told {
-            self.service_told = true;
-            let fault = self.evidence.service_fault.clone();
-            self.alert(
-                Level::Critical,
-                format!(
-                    "{} ({fault}); policy service-dead = alert: `standin takeover` moves the VIP",
-                    Verdict::ServiceDead
-                ),
-            );
         }
     }
 
@@ -213,15 +199,18 @@ impl Machine {
         if self.told.replace(why) == Some(why) {
             return;
         }
+        // It does answer, and an alarm of its own says that it does not serve.
+        if cause == Cause::ServiceDead {
+            return;
+        }
         let level = match why {
             Why::OperatorHold | Why::NoCarrier => Level::Warning,
-            // An alarm of its own says so, with the figure.
-            Why::Lossy => return,
+            // An alarm of its own says so, with the figure or with who it is.
+            Why::Lossy | Why::Conflict => return,
             Why::Grace
             | Why::Manual
             | Why::Isolated
             | Why::Unasked
-            | Why::Conflict
             | Why::AlertOnly
             | Why::Misplaced
             | Why::Unplaced

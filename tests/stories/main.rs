@@ -71,6 +71,7 @@ stories! {
     claim_anyway_on_a_confirmed_port,
     claim_anyway_wants_a_confirmed_port,
     claim_anyway_wants_the_port_down,
+    it_answers_does_not_serve_and_half_of_the_cameras_are_silent,
     nobody_owns_it_and_a_person_is_told_under_hold,
     forty_per_cent_are_lost_and_pings_are_not_answered,
     forty_per_cent_are_lost_both_ways_and_nobody_is_taken,
