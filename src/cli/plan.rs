@@ -116,10 +116,14 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
             .await;
         }
         let steps = in_order(&config, peer, &fence, &rewire);
+        let notice = config.pace(peer).notice();
         if as_json {
-            say_json(&json!({ "ok": complete, "peer": name, "vip": peer.vip, "steps": steps }));
+            say_json(
+                &json!({ "ok": complete, "peer": name, "vip": peer.vip, "detection": notice.to_string(), "steps": steps }),
+            );
         } else {
             print(name, peer, &steps);
+            say(&format!("Before it: {notice}."));
         }
         if complete {
             ExitCode::Ok
