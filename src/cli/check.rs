@@ -13,7 +13,7 @@ use super::switch::plan::own_macs;
 use super::wire;
 use crate::config::{Config, Peer};
 use crate::daemon::moving::{self, Where};
-use crate::daemon::{privilege, startable, switches, two_legs};
+use crate::daemon::{policy, privilege, startable, switches, two_legs};
 use crate::net::kernel_view::KernelView;
 use crate::net::netlink::Netlink;
 use crate::net::{address, gate, link};
@@ -123,6 +123,12 @@ fn notice(config: &Config, lines: &mut Lines) {
             &format!("detection of {}", peer.name),
             Ok(config.pace(peer).notice().to_string()),
         );
+        let what = format!("management of {}", peer.name);
+        match policy::asked_elsewhere(peer) {
+            Some(Ok(text)) => lines.add(&what, Ok(text)),
+            Some(Err(text)) => lines.warn(&what, text),
+            None => {}
+        }
     }
 }
 

@@ -238,6 +238,7 @@ impl Machine {
             Event::PortHint => self.port_hinted(now),
             Event::SwitchRebooted => self.switch_rebooted(now),
             Event::Beat(beat) => self.beat(now, beat),
+            Event::ManagementAnswers => self.evidence.elsewhere.answered = Some(now),
             Event::Witness(w) => self.evidence.witness(w),
             Event::Asked(asked) => self.asked(now, &asked),
             Event::Carrier { up } => self.carrier(now, up),

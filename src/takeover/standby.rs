@@ -2,7 +2,7 @@
 
 use super::Machine;
 use super::action::{Action, Level};
-use super::policy::React;
+use super::policy::{MANAGEMENT_ANSWERS, React};
 use super::state::{Confirming, State, Suspect, Why};
 use super::timeline::Mark;
 use super::verdict::Cause;
@@ -17,6 +17,9 @@ const PREFERRED_FIRST: Duration = Duration::from_secs(3);
 /// The preferred node fences a peer that has been silent since our boot after this: both get their power at once, and one
 /// boots faster. A fence that was too early stays until a person lifts it; nobody owns the VIP meanwhile.
 const PREFERRED_GRACE: Duration = Duration::from_secs(30);
+
+/// The peer's management address is asked so often in a burst.
+const MANAGEMENT_EVERY: Duration = Duration::from_millis(100);
 
 impl Machine {
     pub(super) fn standby_timers(&mut self, now: BootTime) {
@@ -264,17 +267,45 @@ impl Machine {
         c.next = now + self.policy.detect.confirm_interval;
         let (cause, since, sent) = (c.cause, c.since, c.sent);
         match self.weigh_silence(now, cause, since, sent) {
+            Weighed::Proven if self.waits_for_management(now, cause, since) => {
+                self.ask_on(now, cause)
+            }
             Weighed::Proven => {
                 self.loss_reckoned_with();
                 self.confirmed(now, cause, since);
             }
-            Weighed::AskOn => {
-                self.out.push(Action::AskWitnesses);
-                self.out.push(Action::ArpProbe { to: None });
-                self.out.push(Action::Ping);
-            }
+            Weighed::AskOn => self.ask_on(now, cause),
             Weighed::Stopped(why) => self.stay_suspect(now, cause, why),
         }
+    }
+
+    /// One more round.
+    fn ask_on(&mut self, now: BootTime, cause: Cause) {
+        self.out.push(Action::AskWitnesses);
+        self.out.push(Action::ArpProbe { to: None });
+        self.out.push(Action::Ping);
+        let asked = self.evidence.elsewhere.asked;
+        let due = asked.is_none_or(|at| now.since(at) >= MANAGEMENT_EVERY);
+        if self.asks_management(cause) && due {
+            self.evidence.elsewhere.asked = Some(now);
+            self.out.push(Action::AskManagement);
+        }
+    }
+
+    /// Only where its answer changes anything: an agentless peer, which sends no heartbeats there, and a policy of alert.
+    fn asks_management(&self, cause: Cause) -> bool {
+        let alert = self.policy.alive_elsewhere == React::Alert;
+        cause == Cause::Dead && alert && self.policy.management && !self.policy.pair
+    }
+
+    /// It has its time to answer, off the LAN too.
+    fn waits_for_management(&self, now: BootTime, cause: Cause, since: BootTime) -> bool {
+        let answered = self
+            .evidence
+            .elsewhere
+            .answered
+            .is_some_and(|at| at > since);
+        self.asks_management(cause) && !answered && now < since + MANAGEMENT_ANSWERS
     }
 
     /// The burst is over and nothing cancelled it.
@@ -293,7 +324,12 @@ impl Machine {
             return self.become_state(State::Standby, why);
         }
         let beating = self.evidence.beat_at.is_some_and(|at| at > since);
-        let cause = if cause == Cause::Dead && beating {
+        let managed = self
+            .evidence
+            .elsewhere
+            .answered
+            .is_some_and(|at| at > since);
+        let cause = if cause == Cause::Dead && (beating || (managed && !self.policy.pair)) {
             Cause::AliveElsewhere
         } else {
             cause

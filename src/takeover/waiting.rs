@@ -17,6 +17,8 @@ const CONFLICT: &str = "conflict-waits";
 const DOES_NOT_SERVE: &str = "answers-does-not-serve";
 /// Where it hangs is asked again after this.
 const LOCATE_EVERY: Duration = Duration::from_secs(10);
+/// So long is waited for the switches before it is told without.
+const LOCATED_WITHIN: Duration = Duration::from_secs(5);
 
 /// The machine that a takeover waits for, and where it hangs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +27,9 @@ pub(super) struct Other {
     /// Switch, port and LLDP name, where known.
     place: Option<String>,
     asked: BootTime,
+    since: BootTime,
+    /// The switches have said where it hangs, or that they do not know.
+    located: bool,
 }
 
 impl Machine {
@@ -59,13 +64,19 @@ impl Machine {
             let before = self.other.take().filter(|o| o.mac == mac);
             self.other = Some(Other {
                 mac,
+                since: before.as_ref().map_or(now, |o| o.since),
+                located: before.as_ref().is_some_and(|o| o.located),
                 place: before.and_then(|o| o.place),
                 asked: now,
             });
             self.out.push(Action::Locate { mac });
         }
-        let place = self.other.as_ref().and_then(|o| o.place.as_deref());
-        let place = place.unwrap_or("place not known");
+        let Some(other) = &self.other else { return };
+        // A person who is told wants to know where to go.
+        if !other.located && now < other.since + LOCATED_WITHIN {
+            return;
+        }
+        let place = other.place.as_deref().unwrap_or("place not known");
         let vip = self.policy.vip.addr;
         let peer = self.evidence.pinned.map(|m| format!(" ({m})"));
         let text = format!(
@@ -78,6 +89,7 @@ impl Machine {
     /// A switch, or nobody, knows where the other machine hangs.
     pub(super) fn other_located(&mut self, mac: MacAddr, place: Option<&String>) {
         if let Some(other) = self.other.as_mut().filter(|o| o.mac == mac) {
+            other.located = true;
             other.place = place.cloned().or_else(|| other.place.take());
         }
     }
