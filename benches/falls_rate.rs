@@ -204,6 +204,7 @@ fn policy(cell: &Cell) -> Policy {
         detect: detect(cell),
         service_dead: React::Alert,
         alive_elsewhere: React::Takeover,
+        management: false,
         unproven: Unproven::Hold,
         fence: true,
         levels: Vec::new(),

@@ -10,9 +10,10 @@ use super::common::{say, say_json, with_config};
 use super::exit::ExitCode;
 use super::placement::{self, Said};
 use super::switch::plan::own_macs;
+use super::wire;
 use crate::config::{Config, Peer};
 use crate::daemon::moving::{self, Where};
-use crate::daemon::{privilege, startable, switches, two_legs};
+use crate::daemon::{policy, privilege, startable, switches, two_legs};
 use crate::net::kernel_view::KernelView;
 use crate::net::netlink::Netlink;
 use crate::net::{address, gate, link};
@@ -51,6 +52,7 @@ pub fn run(path: &Path, offline: bool, as_json: bool) -> ExitCode {
         }
         match switches::build(&config, &secrets) {
             Ok(built) => {
+                who_answers(&config, &built, &mut lines).await;
                 for found in auto::fill_in(&mut config, &built).await {
                     let what = format!("fence {} of {}", found.switch, found.peer);
                     lines.add(&what, found.words());
@@ -63,11 +65,7 @@ pub fn run(path: &Path, offline: bool, as_json: bool) -> ExitCode {
                 }
                 for line in placement::look(&config, &built, &own_macs().await, None).await {
                     let what = format!("place of {} for {}", line.about, line.peer);
-                    match line.result {
-                        Said::Ok(text) => lines.add(&what, Ok(text)),
-                        Said::Warning(text) => lines.warn(&what, text),
-                        Said::Failed(text) => lines.add(&what, Err(text)),
-                    }
+                    lines.said(&what, line.result, "");
                 }
                 for (name, switch) in &built {
                     reach(&config, name, switch, &mut lines).await;
@@ -103,6 +101,21 @@ async fn vip_here(peer: &Peer, lines: &mut Lines) {
     }
 }
 
+/// Whether anybody answers on the wire who should not.
+async fn who_answers(config: &Config, built: &BTreeMap<String, Switch>, lines: &mut Lines) {
+    let looks = config.peers.values().map(|p| wire::look(config, p, built));
+    let all = futures_util::future::join_all(looks).await;
+    for (peer, found) in config.peers.values().zip(all) {
+        let what = format!("who answers for {}", peer.name);
+        match found {
+            Ok(found) => found
+                .into_iter()
+                .for_each(|l| lines.said(&what, l.said, &l.todo)),
+            Err(why) => lines.warn(&what, format!("not asked: {why}")),
+        }
+    }
+}
+
 /// How soon a death is noticed, and which gap of the peer alone is survived.
 fn notice(config: &Config, lines: &mut Lines) {
     for peer in config.peers.values() {
@@ -110,6 +123,12 @@ fn notice(config: &Config, lines: &mut Lines) {
             &format!("detection of {}", peer.name),
             Ok(config.pace(peer).notice().to_string()),
         );
+        let what = format!("management of {}", peer.name);
+        match policy::asked_elsewhere(peer) {
+            Some(Ok(text)) => lines.add(&what, Ok(text)),
+            Some(Err(text)) => lines.warn(&what, text),
+            None => {}
+        }
     }
 }
 
@@ -308,6 +327,19 @@ impl Lines {
             Err(text) => ("failed", text),
         };
         self.0.push((what.to_owned(), state, text));
+    }
+
+    /// With what to do about it, which is empty where there is nothing to do.
+    fn said(&mut self, what: &str, said: Said, todo: &str) {
+        let with = |text: String| match todo {
+            "" => text,
+            todo => format!("{text}; {todo}"),
+        };
+        match said {
+            Said::Ok(text) => self.add(what, Ok(with(text))),
+            Said::Warning(text) => self.warn(what, with(text)),
+            Said::Failed(text) => self.add(what, Err(with(text))),
+        }
     }
 
     fn warn(&mut self, what: &str, text: String) {

@@ -16,6 +16,7 @@ mod status;
 mod switch;
 mod unfence;
 pub mod verify;
+mod wire;
 
 use std::io::Write;
 

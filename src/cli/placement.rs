@@ -25,6 +25,7 @@ pub struct Line {
 }
 
 /// How it is.
+#[derive(Debug)]
 pub enum Said {
     /// As it should be.
     Ok(String),

@@ -116,10 +116,18 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
             .await;
         }
         let steps = in_order(&config, peer, &fence, &rewire);
+        let notice = config.pace(peer).notice();
+        let management = policy::asked_elsewhere(peer).map(|r| r.unwrap_or_else(|why| why));
         if as_json {
-            say_json(&json!({ "ok": complete, "peer": name, "vip": peer.vip, "steps": steps }));
+            say_json(
+                &json!({ "ok": complete, "peer": name, "vip": peer.vip, "detection": notice.to_string(), "management": management, "steps": steps }),
+            );
         } else {
             print(name, peer, &steps);
+            say(&format!("Before it: {notice}."));
+            if let Some(text) = management {
+                say(&text);
+            }
         }
         if complete {
             ExitCode::Ok

@@ -8,11 +8,12 @@ use super::owed::Owed;
 use super::parked;
 use super::perform::{Hands, Shared};
 use super::steps::{Asked, Way};
-use crate::detect::icmp::IcmpError;
+use crate::detect::icmp::{IcmpError, IcmpProbe};
 use crate::detect::rtmp::From;
 use crate::rt;
 use crate::takeover::action::Level;
 use crate::takeover::event::{Event, FenceRead};
+use crate::takeover::policy::MANAGEMENT_ANSWERS;
 use crate::types::IfIndex;
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -84,6 +85,35 @@ impl Hands {
             None => return,
         };
         let _ = shared.tx.send(said);
+    }
+
+    /// One echo request to the peer's management address, by whatever way the kernel has.
+    pub(super) fn ask_management(&self, shared: &Shared) {
+        let Some(target) = self.peer.management else {
+            return;
+        };
+        let (peer, tx) = (self.me, shared.tx.clone());
+        // Beside the probe of the VIP, which has an id of its own.
+        let id = (std::process::id() as u16)
+            .wrapping_add(peer as u16)
+            .wrapping_add(1 << 15);
+        shared.slow.spawn(async move {
+            let probe = IcmpProbe::open_anywhere(target, id).and_then(|p| p.send(0).map(|()| p));
+            let key = "cannot-ask-management";
+            let probe = match probe {
+                Ok(probe) => probe,
+                Err(e) => {
+                    let text = format!("the peer's management address cannot be asked from here, so whether it is alive there is not known: {e}");
+                    let _ = tx.send(Input::Raise { peer: Some(peer), key, level: Level::Warning, text });
+                    return;
+                }
+            };
+            let text = "the peer's management address can be asked again".to_owned();
+            let _ = tx.send(Input::Settle { peer: Some(peer), key, text });
+            if let Ok(Ok(_)) = rt::timeout(MANAGEMENT_ANSWERS, probe.recv()).await {
+                let _ = tx.send(Input::Event(peer, Event::ManagementAnswers));
+            }
+        });
     }
 
     pub(super) fn probe_service(&self, interface: &Interface, shared: &Shared) {

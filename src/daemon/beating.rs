@@ -5,11 +5,27 @@ use std::net::SocketAddrV4;
 use super::beats::Saying;
 use super::run_loop::Loop;
 use crate::rt;
+use crate::takeover::Machine;
 use crate::takeover::action::Level;
 use crate::takeover::event::Event;
-use crate::types::BootTime;
+use crate::types::{BootTime, MacAddr};
 
 const REFUSED: &str = "heartbeats-refused";
+
+/// What is said of one address: `mac` and `carrier` of our interface on its network.
+fn saying(machine: &Machine, (mac, carrier): (MacAddr, bool), service_ok: bool) -> Saying {
+    let policy = machine.policy();
+    let fence = policy.fence && !policy.levels.is_empty();
+    Saying {
+        flags: machine.flags(),
+        mac,
+        carrier,
+        service_ok,
+        preferred: policy.preferred,
+        confirmed: fence.then(|| machine.fence_confirmed()),
+        fence_timeout: policy.fence_timeout,
+    }
+}
 
 impl Loop {
     /// Sends the heartbeats that are due.
@@ -19,17 +35,8 @@ impl Loop {
         };
         let said = self.peers.iter().enumerate().map(|(i, p)| {
             let interface = &self.interfaces[p.interface];
-            let policy = p.machine.policy();
-            let saying = Saying {
-                flags: p.machine.flags(),
-                mac: interface.mac,
-                carrier: interface.carrier,
-                service_ok: p.service_ok,
-                preferred: policy.preferred,
-                confirmed: None,
-                fence_timeout: policy.fence_timeout,
-            };
-            (i, saying)
+            let here = (interface.mac, interface.carrier);
+            (i, saying(&p.machine, here, p.service_ok))
         });
         beats.send(now, &said.collect());
     }
@@ -53,5 +60,61 @@ impl Loop {
         for (peer, beat) in came.beats {
             self.event(peer, Event::Beat(beat));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::takeover::event::Recovered;
+    use crate::takeover::placement::{Confirmation, Place, Standing};
+    use serde_json::json;
+
+    /// What is said of a fence with these levels, of which the journal has that they are so.
+    fn confirmed(levels: &[&str], standing: Option<Standing>) -> Option<bool> {
+        let s = |secs: u64| json!({ "secs": secs, "nanos": 0 });
+        let policy = json!({
+            "vip": "192.168.1.101/24", "node": "b", "own_mac": "02:00:00:00:00:02", "peer_mac": null, "pair": true,
+            "auto": true, "preferred": false, "service_dead": "alert", "alive_elsewhere": "takeover",
+            "unproven": "hold", "fence": !levels.is_empty(), "levels": levels, "fence_timeout": s(10),
+            "refence_within": s(5), "lifetime": s(10), "rewire": false, "rewire_timeout": s(10), "warm": true,
+            "service_timeout": s(30), "verify_within": s(30), "release_timeout": s(20),
+            "detect": {
+                "probe_interval": s(1), "suspect_after": s(3), "beat_timeout": s(3), "confirm_probes": 4,
+                "confirm_interval": s(1), "service_interval": s(1), "service_failures": 3, "switch_poll": s(1),
+                "stall": s(1), "startup_grace": s(300), "min_cameras": 3, "vacant_after": s(1),
+            },
+        });
+        let policy = serde_json::from_value(policy).expect("a policy");
+        let mut machine = Machine::new(policy, BootTime(1));
+        let place = |standing| Place {
+            level: "core:ge1".to_owned(),
+            identity: "ge1, ifIndex 101".to_owned(),
+            standing,
+        };
+        let recovered = Recovered {
+            places: standing.into_iter().map(place).collect(),
+            ..Recovered::fresh(BootTime(2))
+        };
+        machine.handle(BootTime(2), Event::Start(recovered));
+        let here = (MacAddr([2, 0, 0, 0, 0, 2]), true);
+        saying(&machine, here, true).confirmed
+    }
+
+    #[test]
+    fn a_heartbeat_says_whether_the_port_that_we_would_fence_is_confirmed() {
+        let by_table = Confirmation {
+            how: "learned there".to_owned(),
+            wall_s: 1,
+            by: None,
+            tables: None,
+        };
+        let level = &["core:ge1"];
+        let is = Standing::Confirmed(by_table);
+        assert_eq!(confirmed(level, Some(is.clone())), Some(true));
+        assert_eq!(confirmed(level, None), Some(false));
+        assert_eq!(confirmed(level, Some(Standing::Unconfirmed)), Some(false));
+        assert_eq!(confirmed(&["core:ge1", "edge:1"], Some(is)), Some(false));
+        assert_eq!(confirmed(&[], None), None, "there is no fence");
     }
 }

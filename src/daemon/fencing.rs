@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-pub use self::locating::Located;
+pub use self::locating::{Located, locate_on};
 use self::placing::Urgent;
 pub use self::placing::level_name;
 use super::auto::{Auto, usable, with_found};

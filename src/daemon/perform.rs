@@ -168,6 +168,7 @@ impl Hands {
                 self.ask_peer(now, to, interface);
             }
             Action::Ping => self.ping(shared),
+            Action::AskManagement => self.ask_management(shared),
             Action::ProbeService => self.probe_service(interface, shared),
             Action::PollPort => self.poll_port(shared),
             Action::LookForPeer { mac } => self.look_for_peer(mac, shared),

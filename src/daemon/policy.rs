@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::fencing::level_name;
 use crate::config::{self, AliveElsewhere, Config, Kind, Peer, ServiceDead, Start};
-use crate::takeover::policy::{Detect, Policy, React, Unproven};
+use crate::takeover::policy::{Detect, MANAGEMENT_ANSWERS, Policy, React, Unproven};
 use crate::types::MacAddr;
 
 /// While we own the VIP, a lost fence that cannot be proven within this makes us give it up (DESIGN.md, step 4).
@@ -53,6 +53,7 @@ pub fn policy(config: &Config, peer: &Peer, own_mac: MacAddr) -> Policy {
             AliveElsewhere::Alert => React::Alert,
             AliveElsewhere::Takeover => React::Takeover,
         },
+        management: peer.management.is_some(),
         unproven: match peer.policy.unproven {
             config::Unproven::Hold => Unproven::Hold,
             config::Unproven::ClaimAnyway => Unproven::ClaimAnyway(peer.policy.claim_anyway_after),
@@ -76,5 +77,26 @@ pub fn policy(config: &Config, peer: &Peer, own_mac: MacAddr) -> Policy {
         verify_within: peer.verify.within,
         order_timeout: peer.policy.order_timeout,
         release_timeout: peer.release.timeout,
+    }
+}
+
+/// Whether anything asks if an agentless peer is alive off the data path, in words; an error where its policy does
+/// nothing. `None`: nobody wants to know.
+pub fn asked_elsewhere(peer: &Peer) -> Option<Result<String, String>> {
+    let alert = peer.policy.alive_elsewhere == AliveElsewhere::Alert;
+    match (peer.kind, peer.management) {
+        (Kind::Pair, _) => None,
+        (Kind::Agentless, Some(at)) if alert => Some(Ok(format!(
+            "{at} is pinged while a death is confirmed, which then takes {} ms at least; if it answers, a person is told and nothing is taken over (policy.alive-elsewhere = \"alert\")",
+            MANAGEMENT_ANSWERS.as_millis()
+        ))),
+        (Kind::Agentless, Some(at)) => Some(Ok(format!(
+            "{at} is not asked while a death is confirmed: a peer that is alive there only is fenced and taken over like a dead one (policy.alive-elsewhere = \"takeover\")"
+        ))),
+        (Kind::Agentless, None) if alert => Some(Err(
+            "policy.alive-elsewhere = \"alert\" does nothing here: the peer is agentless and has no `management` address, so nothing is asked off the data path, and it is fenced when it is silent there"
+                .to_owned(),
+        )),
+        (Kind::Agentless, None) => None,
     }
 }

@@ -160,6 +160,7 @@ impl Recorder {
                 }
                 Action::ArpProbe { .. }
                 | Action::Ping
+                | Action::AskManagement
                 | Action::ProbeService
                 | Action::PollPort
                 | Action::LookForPeer { .. }

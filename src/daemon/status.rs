@@ -96,6 +96,7 @@ pub fn status(l: &Loop) -> Value {
                     "healthy_since_boot": e.healthy,
                     "vip_answered_ms_ago": e.vip_at.map(ago),
                     "heartbeat_ms_ago": e.beat_at.map(ago),
+                    "fence_confirmed": e.beat.as_ref().and_then(|b| b.confirmed),
                     "port_up": port_up,
                     "switch_silent": p.switch_fault.is_some(),
                     "switch_fault": p.switch_fault,

@@ -92,16 +92,31 @@ impl IcmpProbe {
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn open(interface: &str, target: Ipv4Addr, id: u16) -> Result<Self, IcmpError> {
+        Self::open_by(Some(interface), target, id)
+    }
+
+    /// The same by whatever way the kernel has: for an address off the data path.
+    ///
+    /// # Errors
+    /// [`IcmpError::Open`].
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn open_anywhere(target: Ipv4Addr, id: u16) -> Result<Self, IcmpError> {
+        Self::open_by(None, target, id)
+    }
+
+    fn open_by(interface: Option<&str>, target: Ipv4Addr, id: u16) -> Result<Self, IcmpError> {
         let open = || {
             let kind = Type::RAW.nonblocking().cloexec();
             let socket = Socket::new(Domain::IPV4, kind, Some(Protocol::ICMPV4))?;
             socket.attach_filter(&filter(target, id))?;
-            socket.bind_device(Some(interface.as_bytes()))?;
+            socket.bind_device(interface.map(str::as_bytes))?;
             // Not connected: the kernel would then report each unreachable as an error of `recv`.
             sys::async_fd(socket)
         };
         let fd = open().map_err(|source| IcmpError::Open {
-            interface: interface.to_owned(),
+            interface: interface.unwrap_or("(any)").to_owned(),
             source,
         })?;
         Ok(IcmpProbe {

@@ -19,3 +19,4 @@ pub mod route;
 pub mod sent_syns;
 pub mod sockets;
 pub mod watch;
+pub mod who_answers;

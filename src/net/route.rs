@@ -133,6 +133,25 @@ pub async fn keep_connected(
     Ok(done)
 }
 
+/// The gateways to which some route leads out of the interface `index`.
+///
+/// # Errors
+/// [`NetlinkError`] when the kernel refuses the question.
+pub async fn gateways(netlink: &Netlink, index: u32) -> Result<Vec<Ipv4Addr>, NetlinkError> {
+    let routes = list(netlink).await?.into_iter();
+    let routes = routes.filter(|r| r.out == Some(index));
+    let mut found: Vec<Ipv4Addr> = routes
+        .flat_map(|r| r.message.attributes)
+        .filter_map(|a| match a {
+            RouteAttribute::Gateway(RouteAddress::Inet(to)) => Some(to),
+            _ => None,
+        })
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
 async fn list(netlink: &Netlink) -> Result<Vec<Seen>, NetlinkError> {
     let _one = netlink.listing().await;
     let question = RouteMessageBuilder::<Ipv4Addr>::new().build();

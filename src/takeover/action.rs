@@ -21,6 +21,9 @@ pub enum Action {
     },
     /// Send an ICMP echo request to the VIP.
     Ping,
+    /// Ping the peer's management address, off the data path, by whatever way the kernel has; an answer is
+    /// `Event::ManagementAnswers`.
+    AskManagement,
     /// Make one RTMP handshake with the VIP; answered by `Event::Service`. One at a time.
     ProbeService,
     /// Read the peer's switch port; answered by `PeerPort` or `SwitchSilent`. One at a time.

@@ -58,6 +58,8 @@ pub enum Event {
     Witness(Witness),
     /// What became of the questions that the last actions asked for.
     Asked(Asked),
+    /// The peer's management address answered.
+    ManagementAnswers,
     /// Carrier of our interface on the VIP's network.
     Carrier {
         /// True if there is carrier.

@@ -49,6 +49,9 @@ pub struct Evidence {
     pub service_ok: Option<BootTime>,
     /// What the last failed handshake said.
     pub service_fault: String,
+    /// What was asked of the peer off the data path.
+    #[serde(default)]
+    pub elsewhere: Elsewhere,
     /// What was asked of the peer, and how much of it was answered.
     #[serde(default)]
     pub rounds: Rounds,
@@ -79,6 +82,15 @@ pub struct Evidence {
     pub carrier: bool,
     /// In a pair: heartbeats on the data path are gone, but its kernel answers.
     pub agent_silent: bool,
+}
+
+/// The peer's management address: when it was last asked, and last answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Elsewhere {
+    /// Asked.
+    pub asked: Option<BootTime>,
+    /// Answered.
+    pub answered: Option<BootTime>,
 }
 
 impl Evidence {

@@ -42,6 +42,7 @@ mod taking;
 pub mod timeline;
 mod timers;
 pub mod verdict;
+mod waiting;
 mod weighing;
 
 pub use self::flags::Flags;
@@ -92,8 +93,6 @@ pub struct Machine {
     returned_hold: bool,
     /// The fence was read and is not there.
     fence_lost: bool,
-    /// A service-dead verdict was told already.
-    service_told: bool,
     /// Why a suspicion leads to nothing, as told last.
     told: Option<Why>,
     /// The peer asked for the VIP with this epoch, and was refused.
@@ -112,6 +111,9 @@ pub struct Machine {
     looks: keeping::Looks,
     #[serde(default)]
     new_mac: Option<new_mac::NewMac>,
+    /// Another machine that a takeover waits for.
+    #[serde(default)]
+    other: Option<waiting::Other>,
     /// Cameras: expected, back.
     cameras: (u32, u32),
     /// The `now` of the last call.
@@ -155,7 +157,6 @@ impl Machine {
             claimed_epoch: Epoch(0),
             returned_hold: false,
             fence_lost: false,
-            service_told: false,
             told: None,
             refused: None,
             alarms: alarm::Alarms::default(),
@@ -163,6 +164,7 @@ impl Machine {
             left: left::Left::default(),
             looks: keeping::Looks::default(),
             new_mac: None,
+            other: None,
             cameras: (0, 0),
             seen: now,
             last_flow: None,
@@ -236,6 +238,7 @@ impl Machine {
             Event::PortHint => self.port_hinted(now),
             Event::SwitchRebooted => self.switch_rebooted(now),
             Event::Beat(beat) => self.beat(now, beat),
+            Event::ManagementAnswers => self.evidence.elsewhere.answered = Some(now),
             Event::Witness(w) => self.evidence.witness(w),
             Event::Asked(asked) => self.asked(now, &asked),
             Event::Carrier { up } => self.carrier(now, up),
@@ -250,6 +253,7 @@ impl Machine {
                 on_fence,
                 others,
             } => {
+                self.other_located(mac, place.as_ref());
                 self.located(mac, place);
                 self.stranger_located(now, mac, (on_fence, &others));
             }
@@ -345,6 +349,7 @@ impl Machine {
         self.ownerless_timers(now);
         self.placement_timers(now);
         self.left_timers(now);
+        self.waiting_timers(now);
         self.watch(now);
     }
 

@@ -121,7 +121,6 @@ impl Machine {
             return;
         }
         self.evidence.service_completed(now);
-        self.service_told = false;
         let back = match &self.state {
             State::Confirming(c) => c.cause == Cause::ServiceDead,
             State::Suspect(s) => s.cause == Cause::ServiceDead,

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::types::{MacAddr, Vip};
 
+/// How long the peer's management address has to answer, where a death is not confirmed before.
+pub const MANAGEMENT_ANSWERS: Duration = Duration::from_millis(500);
+
 /// Everything a takeover of one VIP needs to know; built from the configuration, never changed by events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
@@ -29,6 +32,9 @@ pub struct Policy {
     pub service_dead: React,
     /// What to do when the peer answers on a management path but not on the VIP's own.
     pub alive_elsewhere: React,
+    /// The configuration has the peer's management address: it can be asked off the data path.
+    #[serde(default)]
+    pub management: bool,
     /// What to do when the fence cannot be proven.
     pub unproven: Unproven,
     /// False where no fence is configured for this peer (refused by `check` for automatic takeover).

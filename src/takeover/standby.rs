@@ -2,10 +2,10 @@
 
 use super::Machine;
 use super::action::{Action, Level};
-use super::policy::React;
+use super::policy::{MANAGEMENT_ANSWERS, React};
 use super::state::{Confirming, State, Suspect, Why};
 use super::timeline::Mark;
-use super::verdict::{Cause, Verdict};
+use super::verdict::Cause;
 use super::weighing::Weighed;
 use crate::types::BootTime;
 use std::time::Duration;
@@ -18,9 +18,11 @@ const PREFERRED_FIRST: Duration = Duration::from_secs(3);
 /// boots faster. A fence that was too early stays until a person lifts it; nobody owns the VIP meanwhile.
 const PREFERRED_GRACE: Duration = Duration::from_secs(30);
 
+/// The peer's management address is asked so often in a burst.
+const MANAGEMENT_EVERY: Duration = Duration::from_millis(100);
+
 impl Machine {
     pub(super) fn standby_timers(&mut self, now: BootTime) {
-        self.tell_service_dead();
         self.tell_flapping();
         if let Some(cause) = self.suspicion(now) {
             self.suspect(now, cause);
@@ -82,7 +84,8 @@ impl Machine {
             && self.evidence.beat.as_ref().is_some_and(|b| !b.carrier)
     }
 
-    fn service_gone(&self) -> bool {
+    /// The machine answered, and its service, which served before, failed often enough.
+    pub(super) fn service_gone(&self) -> bool {
         self.evidence.service_fails >= self.policy.detect.service_failures
             && self.evidence.service_ok.is_some()
     }
@@ -97,20 +100,6 @@ impl Machine {
         match self.suspicion(now) {
             Some(cause) => self.suspect(now, cause),
             None => self.become_state(State::Standby, "there is nothing to suspect any more"),
-        }
-    }
-
-    fn tell_service_dead(&mut self) {
-        if self.service_gone() && self.policy.service_dead == React::Alert && !self.service_told {
-            self.service_told = true;
-            let fault = self.evidence.service_fault.clone();
-            self.alert(
-                Level::Critical,
-                format!(
-                    "{} ({fault}); policy service-dead = alert: `standin takeover` moves the VIP",
-                    Verdict::ServiceDead
-                ),
-            );
         }
     }
 
@@ -213,15 +202,18 @@ impl Machine {
         if self.told.replace(why) == Some(why) {
             return;
         }
+        // It does answer, and an alarm of its own says that it does not serve.
+        if cause == Cause::ServiceDead {
+            return;
+        }
         let level = match why {
             Why::OperatorHold | Why::NoCarrier => Level::Warning,
-            // An alarm of its own says so, with the figure.
-            Why::Lossy => return,
+            // An alarm of its own says so, with the figure or with who it is.
+            Why::Lossy | Why::Conflict => return,
             Why::Grace
             | Why::Manual
             | Why::Isolated
             | Why::Unasked
-            | Why::Conflict
             | Why::AlertOnly
             | Why::Misplaced
             | Why::Unplaced
@@ -275,17 +267,45 @@ impl Machine {
         c.next = now + self.policy.detect.confirm_interval;
         let (cause, since, sent) = (c.cause, c.since, c.sent);
         match self.weigh_silence(now, cause, since, sent) {
+            Weighed::Proven if self.waits_for_management(now, cause, since) => {
+                self.ask_on(now, cause)
+            }
             Weighed::Proven => {
                 self.loss_reckoned_with();
                 self.confirmed(now, cause, since);
             }
-            Weighed::AskOn => {
-                self.out.push(Action::AskWitnesses);
-                self.out.push(Action::ArpProbe { to: None });
-                self.out.push(Action::Ping);
-            }
+            Weighed::AskOn => self.ask_on(now, cause),
             Weighed::Stopped(why) => self.stay_suspect(now, cause, why),
         }
+    }
+
+    /// One more round.
+    fn ask_on(&mut self, now: BootTime, cause: Cause) {
+        self.out.push(Action::AskWitnesses);
+        self.out.push(Action::ArpProbe { to: None });
+        self.out.push(Action::Ping);
+        let asked = self.evidence.elsewhere.asked;
+        let due = asked.is_none_or(|at| now.since(at) >= MANAGEMENT_EVERY);
+        if self.asks_management(cause) && due {
+            self.evidence.elsewhere.asked = Some(now);
+            self.out.push(Action::AskManagement);
+        }
+    }
+
+    /// Only where its answer changes anything: an agentless peer, which sends no heartbeats there, and a policy of alert.
+    fn asks_management(&self, cause: Cause) -> bool {
+        let alert = self.policy.alive_elsewhere == React::Alert;
+        cause == Cause::Dead && alert && self.policy.management && !self.policy.pair
+    }
+
+    /// It has its time to answer, off the LAN too.
+    fn waits_for_management(&self, now: BootTime, cause: Cause, since: BootTime) -> bool {
+        let answered = self
+            .evidence
+            .elsewhere
+            .answered
+            .is_some_and(|at| at > since);
+        self.asks_management(cause) && !answered && now < since + MANAGEMENT_ANSWERS
     }
 
     /// The burst is over and nothing cancelled it.
@@ -304,7 +324,12 @@ impl Machine {
             return self.become_state(State::Standby, why);
         }
         let beating = self.evidence.beat_at.is_some_and(|at| at > since);
-        let cause = if cause == Cause::Dead && beating {
+        let managed = self
+            .evidence
+            .elsewhere
+            .answered
+            .is_some_and(|at| at > since);
+        let cause = if cause == Cause::Dead && (beating || (managed && !self.policy.pair)) {
             Cause::AliveElsewhere
         } else {
             cause

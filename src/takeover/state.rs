@@ -103,7 +103,7 @@ impl fmt::Display for Why {
             Why::Unasked => "our own questions do not leave this machine, so silence proves nothing",
             Why::Conflict => "conflict: another machine answers for the VIP",
             Why::Flapping => "flapping: the VIP was given up twice within 10 minutes to a peer that could not be fenced; `standin takeover` orders it",
-            Why::AlertOnly => "the policy for this verdict is alert",
+            Why::AlertOnly => "it is alive elsewhere (heartbeats, or its management address), and the policy for this verdict is alert",
             Why::Misplaced => "the fence is not on the peer: its port is contradicted",
             Why::Unplaced => "nothing has confirmed that the fence's port is the peer's",
             Why::Vacated => "the peer is alive and does not hold the VIP: it is the preferred node's to claim, or `standin takeover` orders it",

@@ -29,7 +29,7 @@ impl fmt::Display for Verdict {
         f.write_str(match self {
             Verdict::Alive => "alive",
             Verdict::Dead => "dead",
-            Verdict::ServiceDead => "machine up, service dead",
+            Verdict::ServiceDead => "answers, does not serve (machine up, service dead)",
             Verdict::AliveElsewhere => "alive elsewhere, data path dead",
             Verdict::Isolated => "isolated (we are)",
             Verdict::Stalled => "stalled (we were)",

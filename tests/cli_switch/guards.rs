@@ -82,6 +82,53 @@ async fn an_entry_that_names_no_port_fails_check_and_preflight() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn plan_says_the_gap_that_is_survived_as_check_does() {
+    let site = Site::new().await;
+    let check = site.run(&["check", "--offline", "--json"]).await.json();
+    let checks = check["checks"].as_array().unwrap();
+    let line = checks.iter().find(|l| l["check"] == "detection of cctv");
+    let said = line.unwrap()["detail"].as_str().unwrap().to_owned();
+    assert!(said.contains("a gap of the peer alone of up to "), "{said}");
+    let plan = site.run(&["plan", "cctv", "--json"]).await.json();
+    assert_eq!(plan["detection"], *said, "{plan:#}");
+    let text = site.run(&["plan", "cctv"]).await;
+    assert!(text.out.contains(&said), "{text:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_and_plan_say_whether_management_is_asked() {
+    let site = Site::new().await;
+    let text = std::fs::read_to_string(site.path("standin.toml")).unwrap();
+    for (key, policy, state, says) in [
+        ("", "alert", "warning", "does nothing here"),
+        (
+            "management = \"192.0.2.77\"\n",
+            "alert",
+            "ok",
+            "192.0.2.77 is pinged",
+        ),
+        (
+            "management = \"192.0.2.77\"\n",
+            "takeover",
+            "ok",
+            "192.0.2.77 is not asked",
+        ),
+    ] {
+        let policy = format!("[peer.cctv.policy]\nalive-elsewhere = \"{policy}\"\n");
+        let text = text.replace("interface = ", &format!("{key}interface = ")) + &policy;
+        std::fs::write(site.path("standin.toml"), text).unwrap();
+        let check = site.run(&["check", "--offline", "--json"]).await.json();
+        let checks = check["checks"].as_array().unwrap();
+        let line = checks.iter().find(|l| l["check"] == "management of cctv");
+        let line = line.unwrap_or_else(|| panic!("{check:#}"));
+        assert_eq!(line["state"], state, "{line}");
+        assert!(line["detail"].as_str().unwrap().contains(says), "{line}");
+        let plan = site.run(&["plan", "cctv", "--json"]).await.json();
+        assert_eq!(plan["management"], line["detail"], "{plan:#}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_switch_commands_need_no_peer() {
     let site = Site::new().await;
     let text = std::fs::read_to_string(site.path("standin.toml")).unwrap();

@@ -2,6 +2,7 @@
 //! itself. Needs root. `STANDIN_BIN` names another binary than the one just built.
 
 mod addresses;
+mod elsewhere;
 mod gates;
 #[expect(dead_code, reason = "shared with net_lab, which needs all of it")]
 #[path = "../net_lab/lab.rs"]
@@ -15,3 +16,4 @@ mod site;
 )]
 #[path = "../switch_agent/mod.rs"]
 mod switch_agent;
+mod wire;

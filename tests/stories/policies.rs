@@ -38,6 +38,7 @@ pub fn policy(i: usize, pair: bool) -> Policy {
         },
         service_dead: React::Alert,
         alive_elsewhere: React::Takeover,
+        management: false,
         unproven: Unproven::Hold,
         fence: true,
         levels: Vec::new(),

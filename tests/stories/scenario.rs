@@ -38,6 +38,8 @@ struct Site {
     cameras: u8,
     service_dead: React,
     alive_elsewhere: React,
+    /// `a` has a management address, which answers while its kernel does.
+    management: bool,
     claim_anyway_ms: Option<u64>,
     suspect_after_ms: Option<u64>,
     switch_poll_ms: Option<u64>,
@@ -73,6 +75,7 @@ impl Default for Site {
             cameras: 8,
             service_dead: React::Alert,
             alive_elsewhere: React::Takeover,
+            management: false,
             claim_anyway_ms: None,
             suspect_after_ms: None,
             switch_poll_ms: None,
@@ -256,14 +259,12 @@ impl Scenario {
         let of = |i: usize| {
             let mut p = policy(i, self.pair);
             p.service_dead = site.service_dead;
-            p.alive_elsewhere = site.alive_elsewhere;
+            (p.alive_elsewhere, p.management) = (site.alive_elsewhere, site.management);
             if let Some(ms) = site.beat_every_ms {
                 p.detect.beat_timeout = Duration::from_millis(3 * ms);
             }
-            p.auto = site.auto;
-            p.warm = site.warm;
-            p.fence = site.fence;
-            p.rewire = site.rewire;
+            (p.auto, p.warm) = (site.auto, site.warm);
+            (p.fence, p.rewire) = (site.fence, site.rewire);
             if site.places {
                 p.levels = vec![LEVEL.to_owned()];
             }

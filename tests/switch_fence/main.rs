@@ -2,6 +2,7 @@
 
 mod guards;
 mod lift;
+mod own_port;
 mod proof;
 #[expect(
     dead_code,

@@ -13,7 +13,8 @@ use crate::cli::auto;
 use crate::cli::common::{load_all_switches, refuse, say, say_json, table};
 use crate::cli::exit::ExitCode;
 use crate::cli::placement::{self, Said};
-use crate::config::Config;
+use crate::cli::wire;
+use crate::config::{Config, Peer};
 use crate::daemon::switches::{self, PROFILES};
 use crate::switch::preflight::{Ask, Line, PortAsk, Verdict, preflight};
 use crate::switch::{Switch, identify};
@@ -28,6 +29,7 @@ pub async fn run(path: &Path, args: &PreflightArgs, json: bool) -> Result<ExitCo
         profiles: Arc::new(identify::all(Some(Path::new(PROFILES)))),
         ports: Vec::new(),
     };
+    let mut wire = Vec::new();
     let asked = if args.target.target.is_some() {
         if !args.no_write {
             let told = "with --target nothing may be written: say --no-write too";
@@ -37,7 +39,7 @@ pub async fn run(path: &Path, args: &PreflightArgs, json: bool) -> Result<ExitCo
         let ports = args.port.iter().map(|p| named_port(p)).collect();
         vec![(switch, Ask { ports, ..ask }, Vec::new())]
     } else {
-        configured(path, args, &ask, json).await?
+        configured(path, args, &ask, &mut wire, json).await?
     };
     let answers = futures_util::stream::iter(asked.into_iter().enumerate().map(
         |(i, (switch, ask, found))| async move {
@@ -51,7 +53,9 @@ pub async fn run(path: &Path, args: &PreflightArgs, json: bool) -> Result<ExitCo
     all.sort_by_key(|(i, _, _)| *i);
     let failed = all
         .iter()
-        .flat_map(|(_, _, lines)| lines)
+        .map(|(_, _, lines)| lines)
+        .chain(wire.iter().map(|(_, lines)| lines))
+        .flatten()
         .any(|l| l.verdict == Verdict::Failed);
     if json {
         let switches: Vec<Value> = all
@@ -61,9 +65,21 @@ pub async fn run(path: &Path, args: &PreflightArgs, json: bool) -> Result<ExitCo
                 json!({ "switch": name, "ok": ok, "lines": lines })
             })
             .collect();
-        say_json(&json!({ "ok": !failed, "switches": switches }));
+        let peers: Vec<Value> = wire
+            .iter()
+            .map(|(name, lines)| {
+                let ok = lines.iter().all(|l| l.verdict != Verdict::Failed);
+                json!({ "peer": name, "ok": ok, "lines": lines })
+            })
+            .collect();
+        say_json(&json!({ "ok": !failed, "switches": switches, "peers": peers }));
     } else {
-        all.iter().for_each(|(_, name, lines)| print(name, lines));
+        for (_, name, lines) in &all {
+            print(&format!("switch {name}"), lines);
+        }
+        for (name, lines) in &wire {
+            print(&format!("network of {name}"), lines);
+        }
     }
     Ok(if failed {
         ExitCode::NotReached
@@ -85,6 +101,7 @@ async fn configured(
     path: &Path,
     args: &PreflightArgs,
     ask: &Ask,
+    wire: &mut Vec<(String, Vec<Line>)>,
     json: bool,
 ) -> Result<Vec<(Switch, Ask, Vec<Line>)>, ExitCode> {
     let (mut config, secrets) = load_all_switches(path, json).await?;
@@ -104,6 +121,12 @@ async fn configured(
         .map_err(|e| refuse(ExitCode::BadConfig, &e.to_string(), json))?;
     let found = auto::fill_in(&mut config, &built).await;
     let places = placement::look(&config, &built, &ask.own_macs, args.peer.as_deref()).await;
+    let about = |p: &&Peer| args.peer.as_ref().is_none_or(|only| *only == p.name);
+    let looks = config.peers.values().filter(about).map(async |p| {
+        let found = wire::look(&config, p, &built).await;
+        (p.name.clone(), wire_lines(found))
+    });
+    *wire = futures_util::future::join_all(looks).await;
     let names: Vec<String> = if args.all {
         config.switches.keys().cloned().collect()
     } else {
@@ -146,6 +169,31 @@ fn place_line(line: &placement::Line) -> Line {
         verdict,
         detail: detail.clone(),
         todo: todo.to_owned(),
+    }
+}
+
+/// Who answers on the wire for the addresses of a peer's network.
+fn wire_lines(found: Result<Vec<wire::Line>, String>) -> Vec<Line> {
+    let line = |(verdict, detail), todo| Line {
+        check: "who answers",
+        port: None,
+        verdict,
+        detail,
+        todo,
+    };
+    match found {
+        Err(why) => vec![line(
+            (Verdict::NotKnown, format!("not asked: {why}")),
+            "run it on the standby, with its interface up".to_owned(),
+        )],
+        Ok(all) => all
+            .into_iter()
+            .map(|l| match l.said {
+                Said::Ok(text) => line((Verdict::Ok, text), l.todo),
+                Said::Warning(text) => line((Verdict::Warning, text), l.todo),
+                Said::Failed(text) => line((Verdict::Failed, text), l.todo),
+            })
+            .collect(),
     }
 }
 
@@ -208,8 +256,8 @@ fn ports_of(config: &Config, switch: &str, only: Option<&str>) -> Vec<PortAsk> {
     out
 }
 
-fn print(name: &str, lines: &[Line]) {
-    say(&format!("switch {name}"));
+fn print(about: &str, lines: &[Line]) {
+    say(about);
     let rows: Vec<Vec<String>> = lines
         .iter()
         .map(|l| {

@@ -8,7 +8,7 @@ use super::Fencing;
 use crate::rt;
 use crate::switch::credentials::Listed;
 use crate::switch::neighbours::neighbours;
-use crate::switch::{Admin, Oper, PortIdentity};
+use crate::switch::{Admin, Oper, PortIdentity, Switch};
 use crate::types::{MacAddr, PortRef};
 
 /// LLDP tables are waited for this long: they only add a name.
@@ -45,6 +45,40 @@ impl fmt::Display for Located {
     }
 }
 
+/// On which ports of this switch `mac` is learned now: single rows of its forwarding table; LLDP is asked only where the
+/// address is found.
+pub async fn locate_on(switch: &Switch, mac: MacAddr) -> Vec<Located> {
+    let target = switch.target();
+    let entries = switch.where_is(mac, None).await.unwrap_or_default();
+    let entries: Vec<_> = entries.into_iter().filter(|e| e.port_number != 0).collect();
+    if entries.is_empty() {
+        return Vec::new();
+    }
+    let told = rt::timeout(LLDP_WITHIN, neighbours(switch)).await;
+    let around = told.ok().and_then(Result::ok).unwrap_or_default();
+    let mut out = Vec::new();
+    for entry in entries {
+        let neighbour = around
+            .iter()
+            .find(|n| n.if_name.is_some() && n.if_name == entry.if_name);
+        let name = neighbour.map(|n| match n.sys_name.as_str() {
+            "" => n.chassis.clone(),
+            name => name.to_owned(),
+        });
+        let port = entry.if_name;
+        let uplink = port
+            .as_ref()
+            .is_some_and(|p| target.listed(p) == Some(Listed::Uplink));
+        out.push(Located {
+            switch: target.name.clone(),
+            port,
+            uplink,
+            neighbour: name,
+        });
+    }
+    out
+}
+
 impl Fencing {
     /// On which ports of the fence's switches `mac` is learned now, each with the name of its LLDP neighbour; ports that
     /// are no uplink first. Empty if it is learned nowhere, or no switch answers. Single rows of the forwarding tables;
@@ -58,31 +92,7 @@ impl Fencing {
                 continue;
             }
             asked.push(&target.name);
-            let entries = level.switch.where_is(mac, None).await.unwrap_or_default();
-            let entries: Vec<_> = entries.into_iter().filter(|e| e.port_number != 0).collect();
-            if entries.is_empty() {
-                continue;
-            }
-            let told = rt::timeout(LLDP_WITHIN, neighbours(&level.switch)).await;
-            let around = told.ok().and_then(Result::ok).unwrap_or_default();
-            for entry in entries {
-                let neighbour = around
-                    .iter()
-                    .find(|n| n.if_name.is_some() && n.if_name == entry.if_name);
-                let name = neighbour.map(|n| match n.sys_name.as_str() {
-                    "" => n.chassis.clone(),
-                    name => name.to_owned(),
-                });
-                let port = entry.if_name;
-                let uplink = port
-                    .as_ref()
-                    .is_some_and(|p| target.listed(p) == Some(Listed::Uplink));
-                let here = Located {
-                    switch: target.name.clone(),
-                    port,
-                    uplink,
-                    neighbour: name,
-                };
+            for here in locate_on(&level.switch, mac).await {
                 if !out.contains(&here) {
                     out.push(here);
                 }

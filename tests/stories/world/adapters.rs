@@ -27,6 +27,11 @@ impl World {
                     self.to(i, MS, Event::Pong);
                 }
             }
+            Action::AskManagement => {
+                if self.hosts[1 - i].up {
+                    self.to(i, 30 * MS, Event::ManagementAnswers);
+                }
+            }
             Action::ProbeService => {
                 let reached = self.hears(i, 1 - i) && self.answers(1 - i);
                 let ok = reached && self.hosts[1 - i].service;
@@ -312,6 +317,7 @@ fn name_of(action: &Action) -> String {
     match action {
         Action::ArpProbe { .. } => "arp-probe".to_owned(),
         Action::Ping => "ping".to_owned(),
+        Action::AskManagement => "ask-management".to_owned(),
         Action::ProbeService => "probe-service".to_owned(),
         Action::PollPort => "poll-port".to_owned(),
         Action::LookForPeer { .. } => "look-for-peer".to_owned(),
