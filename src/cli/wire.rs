@@ -109,11 +109,13 @@ async fn ask(config: &Config, peer: &Peer) -> Result<Asked, String> {
     let cameras: Vec<Ipv4Addr> = cameras.into_iter().take(CAMERAS).collect();
     let mut targets = vec![vip.addr];
     targets.extend(gateways.iter().chain(&unused).chain(&cameras));
+    let pace = config.pace(peer);
     let from = From {
         interface: name,
         mac: state.mac,
         own,
-        per_second: peer.announce.arp_per_second,
+        // All peers of an interface are asked at the same time, of one budget.
+        per_second: (pace.per_second / pace.peers.max(1)).max(1),
     };
     let answers = who_answers::ask(from, &targets).await;
     let mut answers = answers.map_err(|e| e.to_string())?;

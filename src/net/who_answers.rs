@@ -34,7 +34,7 @@ pub struct From<'a> {
     pub mac: MacAddr,
     /// Our own address there; not the VIP.
     pub own: Ipv4Addr,
-    /// ARP frames in a second that may leave it.
+    /// ARP frames in a second that may leave it for this.
     pub per_second: u32,
 }
 
