@@ -274,3 +274,48 @@ fn a_simulated_task_that_comes_to_tokios_clock_or_io_panics_instead_of_waiting_f
         "{words:?}"
     );
 }
+
+#[test]
+fn a_suspended_machines_monotonic_clock_stands_and_its_boot_time_goes_on() {
+    let sim = Sim::new(Order::Fifo);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    for n in [1, 2] {
+        let seen = seen.clone();
+        Lane::simulated(place(n, Thread::Fast)).spawn(async move {
+            let (mono, boot) = (rt::Instant::now(), rt::boot());
+            let late = rt::timeout(Duration::from_millis(20), std::future::pending::<()>()).await;
+            let boot = rt::boot().since(boot);
+            seen.lock()
+                .unwrap()
+                .push((n, late.is_err(), mono.elapsed(), boot));
+        });
+    }
+    sim.run(sim.now() + 5_000, |_| {});
+    sim.suspend(Node(2), 100_000);
+    sim.run(sim.now() + 1_000_000, |_| {});
+    let ms = Duration::from_millis;
+    let expected = [(1, true, ms(20), ms(20)), (2, true, ms(20), ms(120))];
+    assert_eq!(*seen.lock().unwrap(), expected);
+}
+
+#[test]
+fn a_stalled_lane_is_late_and_a_task_that_aborts_itself_ends_where_it_next_waits() {
+    let sim = Sim::new(Order::Fifo);
+    let (told, begin) = (Told::default(), sim.now());
+    let slow = Lane::simulated(place(1, Thread::Slow));
+    let own: Arc<Mutex<Option<rt::Join<()>>>> = Arc::default();
+    let (mine, theirs) = (own.clone(), told.clone());
+    let join = slow.spawn(async move {
+        rt::sleep(Duration::from_millis(1)).await;
+        mine.lock().unwrap().take().unwrap().abort();
+        tell(&theirs, "still here");
+        rt::yield_now().await;
+        tell(&theirs, "never");
+    });
+    *own.lock().unwrap() = Some(join);
+    sim.stall(place(1, Thread::Slow), 30_000);
+    sim.run(begin + 100_000, |_| {});
+    // The sleep begins when the stall is over.
+    assert_eq!(*told.lock().unwrap(), [(begin + 31_000, "still here")]);
+    assert_eq!(sim.tasks(Node(1)), 0);
+}
