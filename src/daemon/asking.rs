@@ -93,10 +93,7 @@ impl Hands {
             return;
         };
         let (peer, tx) = (self.me, shared.tx.clone());
-        // Beside the probe of the VIP, which has an id of its own.
-        let id = (std::process::id() as u16)
-            .wrapping_add(peer as u16)
-            .wrapping_add(1 << 15);
+        let id = rt::random() as u16;
         shared.slow.spawn(async move {
             let probe = IcmpProbe::open_anywhere(target, id).and_then(|p| p.send(0).map(|()| p));
             let key = "cannot-ask-management";
