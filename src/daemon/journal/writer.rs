@@ -97,11 +97,13 @@ impl Writer {
                     self.lost.fetch_add(tickets.len() as u64, Ordering::Relaxed);
                 }
             }
-            for ticket in tickets {
-                ticket.send_replace(Some(written.is_ok()));
-            }
+            let durable = written.is_ok();
             self.note(written);
             self.busy.store(0, Ordering::Relaxed);
+            // At the end: whoever waits for the answer may look at the health next.
+            for ticket in tickets {
+                ticket.send_replace(Some(durable));
+            }
             if self.length >= rotate_at {
                 let rotated = self.rotate();
                 // A rotation that failed is tried again later, not with every line.

@@ -83,13 +83,14 @@ fn names<T: DeserializeOwned>() -> BTreeSet<String> {
 }
 
 /// Stories in which every state is entered and every kind of event is told.
-const STORIES: [&str; 9] = [
+const STORIES: [&str; 10] = [
     "a_link_that_flaps_is_not_a_wrong_port",
     "a_network_manager_prunes_the_address",
     "a_notification_is_forged",
     "a_person_confirms_the_fence_in_spite_of_the_tables",
     "a_planned_takeover_cannot_be_stopped",
     "a_release_under_hold_may_take_back",
+    "an_agentless_peer_answers_on_its_management_address_only",
     "the_fence_is_opened_and_cannot_be_proven_again",
     "the_higher_epoch_wins",
     "the_switch_reboots_and_the_primary_is_back",
