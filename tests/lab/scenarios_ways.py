@@ -81,6 +81,8 @@ def fence_is_saved(site, _quick):
     expect("P" not in site.owner_letters(since), f"after the reboot: {site.owners_text(since)}")
     problems = site.one_owner("standby")
     expect(not problems, "; ".join(problems))
+    # The reboot took our own carrier too: the takeover is verified anew, and what is not verified is not given back.
+    site.reaches("active", 30)
     released = site.release()
     expect(not released["problems"], "; ".join(released["problems"]))
     site.until("the release is saved", 5, saved, 0.05)
