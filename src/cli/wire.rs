@@ -32,8 +32,10 @@ pub struct Line {
 /// What was asked, and what came back.
 struct Asked {
     vip: Ipv4Addr,
-    /// The VIP is on this machine.
+    /// The VIP is on an interface of this machine, its parked one apart.
     here: bool,
+    /// The VIP is on our parked interface, as port takeover wants it: mute there, and no second owner.
+    parked: bool,
     /// MAC address of the peer, where the configuration has it.
     peer: Option<MacAddr>,
     gateways: Vec<Ipv4Addr>,
@@ -125,9 +127,14 @@ async fn ask(config: &Config, peer: &Peer) -> Result<Asked, String> {
         .values_mut()
         .for_each(|a| a.retain(|m| !ours.contains(m)));
     answers.retain(|_, a| !a.is_empty());
+    let parked = peer.port_takeover.as_ref().map(|t| t.interface.as_str());
+    let places = view.places_of(vip.addr);
+    let (parked, here): (Vec<_>, Vec<_>) =
+        places.partition(|a| parked == Some(view.name_of(a.ifindex).as_str()));
     Ok(Asked {
         vip: vip.addr,
-        here: view.places_of(vip.addr).next().is_some(),
+        here: !here.is_empty(),
+        parked: !parked.is_empty(),
         peer: peer.mac,
         gateways,
         unused,
@@ -209,7 +216,9 @@ fn judge(asked: &Asked) -> Vec<Line> {
     if lines.iter().all(|l| matches!(l.said, Said::Warning(_))) {
         let who = match of_vip.first() {
             Some(mac) => format!("{mac} alone answers for {vip}"),
-            None if asked.here => format!("{vip} is here, and nobody else answers for it"),
+            None if asked.here || asked.parked => {
+                format!("{vip} is here, and nobody else answers for it")
+            }
             None => format!("nobody answers for {vip} now"),
         };
         let silent: Vec<Ipv4Addr> = asked
@@ -281,6 +290,7 @@ mod tests {
         Asked {
             vip: VIP,
             here: false,
+            parked: false,
             peer: None,
             gateways: vec![at(1)],
             unused: vec![at(51), at(114), at(178)],
@@ -355,6 +365,9 @@ mod tests {
         let mut here = asked(&[(101, &[1])]);
         here.here = true;
         assert!(failed(&here)[0].contains("this machine, which has it"));
+        let mut parked = asked(&[(101, &[1])]);
+        parked.parked = true;
+        assert_eq!(failed(&parked), Vec::<String>::new());
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! One switch: its ports by name, its forwarding table, one writer at a time.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::credentials::{Credentials, SwitchTarget};
 use super::error::SwitchError;
 use super::learned::Learned;
-use super::map::{Map, panel_number};
+use super::map::{Map, Relearn, panel_number};
 use super::per_vlan::SilentVlans;
 use super::port::{FdbEntry, PortIdentity, PortState, SystemInfo};
 use super::profile::{FdbId, FdbPort, Profile, Transport};
@@ -28,6 +28,7 @@ struct Inner {
     target: SwitchTarget,
     snmp: Box<dyn Snmp>,
     map: Mutex<Arc<Map>>,
+    relearn: Mutex<Relearn>,
     writer: tokio::sync::Mutex<()>,
     cli: Option<Cli>,
     /// Names of ports as places of the command line's forwarding table.
@@ -63,6 +64,7 @@ impl Switch {
                 target,
                 snmp,
                 map: Mutex::default(),
+                relearn: Mutex::default(),
                 writer: tokio::sync::Mutex::default(),
             }),
         }
@@ -317,7 +319,23 @@ impl Switch {
         self.set_map(map)
     }
 
+    /// The map; learned again where the switch had one of its tables empty, as one that boots has. Where that fails, or
+    /// finds no more, it stays as it was.
+    pub(super) async fn whole_map(&self) -> Arc<Map> {
+        let due = self.relearn().is_due();
+        match due {
+            true => self.learn_map().await.unwrap_or_else(|_| self.map()),
+            false => self.map(),
+        }
+    }
+
+    fn relearn(&self) -> MutexGuard<'_, Relearn> {
+        let relearn = self.inner.relearn.lock();
+        relearn.unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn set_map(&self, map: Map) -> Result<Arc<Map>, SwitchError> {
+        self.relearn().learned(map.is_whole(self.profile()));
         let map = Arc::new(map);
         *self
             .inner

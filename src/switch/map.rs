@@ -1,11 +1,39 @@
 //! Names and numbers of a switch's ports, remembered as a hint. Every use is checked by the answer it leads to.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::credentials::SwitchTarget;
 use super::profile::{FdbPort, Profile};
 use super::value::{Oid, Value, mac_index};
+use crate::rt::Instant;
 use crate::types::{MacAddr, VlanId};
+
+/// A map with a table that was empty is learned again after so long, and each time after twice as long, up to the longest:
+/// a switch that boots answers for its interfaces before it answers for its bridge, and others never do.
+const AGAIN: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_mins(10);
+
+/// When a map that lacks a whole table is learned again.
+#[derive(Debug, Default)]
+pub(super) struct Relearn(Option<(Instant, Duration)>);
+
+impl Relearn {
+    /// A map was learned, `whole` or not.
+    pub fn learned(&mut self, whole: bool) {
+        let pause = self.0.map_or(AGAIN, |(_, last)| (last * 2).min(LONGEST));
+        self.0 = (!whole).then(|| (Instant::now() + pause, pause));
+    }
+
+    /// It is time; not again before the next pause is over, whatever becomes of it.
+    pub fn is_due(&mut self) -> bool {
+        let due = self.0.is_some_and(|(at, _)| at <= Instant::now());
+        if due {
+            self.learned(false);
+        }
+        due
+    }
+}
 
 /// ifIndex to ifName, bridge port to ifIndex, VLAN to filtering database.
 #[derive(Clone, Debug, Default)]
@@ -68,6 +96,13 @@ impl Map {
     /// True if any bridge port is known.
     pub fn has_bases(&self) -> bool {
         !self.base.is_empty()
+    }
+
+    /// True if no table that `profile` has an object for was empty.
+    pub fn is_whole(&self, profile: &Profile) -> bool {
+        let needs = |object: &str| profile.object(object).is_some();
+        (self.has_bases() || !needs("bridge_port"))
+            && (!self.tables.is_empty() || !self.more_tables.is_empty() || !needs("fdb"))
     }
 
     /// True if nothing was learned yet.

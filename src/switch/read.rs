@@ -57,7 +57,7 @@ impl Switch {
         macs: &[MacAddr],
         vlan: Option<VlanId>,
     ) -> Result<Reading, SwitchError> {
-        let mut map = self.map();
+        let mut map = self.whole_map().await;
         let mut fresh = false;
         if ports.is_empty() && map.is_empty() {
             map = self.learn_map().await?;

@@ -221,3 +221,51 @@ async fn a_fence_does_not_need_the_tables_of_vlans_that_nobody_may_read() {
     assert_eq!(proof.ports[0].port, "Gi1/0/1");
     assert!(proof.proven_after < Duration::from_secs(3), "{proof:?}");
 }
+
+/// An agent that has just started answers for its interfaces first; what answers for the bridge registers later (AgentX,
+/// RFC 2741). What was asked in between must not stand for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_starts_is_read_again_until_its_bridge_is_there() {
+    let whole = sorted(plain(), None);
+    let of_bridge = |oid: &[u32]| oid.starts_with(&[1, 3, 6, 1, 2, 1, 17]);
+    let early: Rows = whole
+        .iter()
+        .filter(|(o, _)| !of_bridge(o))
+        .cloned()
+        .collect();
+    assert!(early.len() < whole.len(), "the agent has no bridge at all");
+    let agent = Agent::start(one_view(early));
+    let switch = switch(&agent, "generic-qbridge");
+    let port = switch.port("Gi1/0/1").await.unwrap();
+    assert_eq!(port.bridge_port, None);
+    agent.with(|m| m.views = one_view(whole));
+    let begun = Instant::now();
+    while switch.macs_on("Gi1/0/1").await.unwrap() != [mac(1)] {
+        assert!(
+            begun.elapsed() < Duration::from_secs(5),
+            "its bridge is not read although it is there"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(
+        switch.where_is(mac(1), None).await.unwrap()[0].if_name,
+        Some("Gi1/0/1".to_owned())
+    );
+}
+
+/// One that never tells a bridge is not walked at each look.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_without_a_bridge_is_not_walked_at_each_look() {
+    let of_bridge = |oid: &[u32]| oid.starts_with(&[1, 3, 6, 1, 2, 1, 17]);
+    let rows = sorted(plain(), None);
+    let rows: Rows = rows.into_iter().filter(|(o, _)| !of_bridge(o)).collect();
+    let agent = Agent::start(one_view(rows));
+    let switch = switch(&agent, "generic-qbridge");
+    switch.port("Gi1/0/1").await.unwrap();
+    let before = agent.with(|m| m.asked.len());
+    for _ in 0..50 {
+        switch.port("Gi1/0/1").await.unwrap();
+    }
+    let asked = agent.with(|m| m.asked.len()) - before;
+    assert!(asked < 80, "50 looks took {asked} requests");
+}
