@@ -10,14 +10,15 @@ use crate::config::{Config, Peer};
 use crate::daemon::fencing::level_name;
 use crate::switch::Switch;
 use crate::switch::placing::Placing;
+use crate::switch::placing_together::place_together;
 use crate::types::MacAddr;
 
 /// What is to be said of one level, or of the peer as a whole.
 pub struct Line {
     /// Name of the peer.
     pub peer: String,
-    /// Name of the switch.
-    pub switch: String,
+    /// Names of its switches.
+    pub switches: Vec<String>,
     /// The level, as `status` names it; or the switch.
     pub about: String,
     /// How it is.
@@ -74,7 +75,11 @@ async fn one_peer(
     out: &mut Vec<Line>,
 ) {
     for fence in peer.fence.iter().filter(|f| !f.ports.is_empty()) {
-        let Some(switch) = switches.get(&fence.switch) else {
+        let parts = fence.by_switch().map(|(name, ports)| {
+            let ports = ports.iter().map(String::as_str).collect();
+            Some((switches.get(name)?, ports))
+        });
+        let Some(parts) = parts.collect::<Option<Vec<_>>>() else {
             continue;
         };
         let level = level_name(fence);
@@ -85,31 +90,30 @@ async fn one_peer(
         let result = match mac {
             None => Said::Warning(of_daemon(known).unwrap_or_else(|| format!("whether it is the port of {} cannot be looked at: the peer does not answer for {} now", peer.name, peer.vip.addr))),
             Some(mac) => {
-                let ports: Vec<&str> = fence.ports.iter().map(String::as_str).collect();
-                match switch.place(&ports, &[mac], own).await {
+                match place_together(&parts, &[mac], own).await.placing {
                     // What cannot be read is said of the port itself.
                     Err(e) => Said::Warning(format!("whether it is the peer's port cannot be read: {e}")),
-                    Ok(look) => judged(peer, mac, look.placing, known),
+                    Ok(placing) => judged(peer, mac, placing, known),
                 }
             }
         };
         out.push(Line {
             peer: peer.name.clone(),
-            switch: fence.switch.clone(),
+            switches: fence.by_switch().map(|(name, _)| name.to_owned()).collect(),
             about: level,
             result,
         });
     }
     let Some(mac) = mac else { return };
     for (name, switch) in switches {
-        if peer.fence.iter().any(|f| f.switch == *name) {
+        if peer.fence.iter().any(|f| f.is_on(name)) {
             continue;
         }
         // Another switch's uplink says nothing; a switch that does not answer has its own line.
         if let Ok(Some(port)) = switch.access_port_of(mac).await {
             out.push(Line {
                 peer: peer.name.clone(),
-                switch: name.clone(),
+                switches: vec![name.clone()],
                 about: format!("{name}:{port}"),
                 result: Said::Failed(format!("{mac} of {} is learned on this access port too, and no fence shuts it: name it in the fence, or in `uplinks` if it leads to another switch", peer.name)),
             });

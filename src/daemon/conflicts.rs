@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::fencing::Level;
 use super::hub::Input;
 use super::interfaces::Interface;
 use super::perform::{Hands, Shared};

@@ -8,6 +8,7 @@
 #[path = "../switch_agent/mod.rs"]
 mod switch_agent;
 
+mod bond;
 mod check;
 mod disk;
 mod levels;
