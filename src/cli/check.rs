@@ -296,7 +296,11 @@ async fn forwards(peer: &Peer, built: &BTreeMap<String, Switch>, lines: &mut Lin
     let Some(t) = &peer.port_takeover else { return };
     let theirs = peer.fence.iter().flat_map(|f| {
         let all = f.by_switch();
-        all.flat_map(|(switch, ports)| ports.iter().map(move |p| (switch, p.as_str(), t.production)))
+        all.flat_map(|(switch, ports)| {
+            ports
+                .iter()
+                .map(move |p| (switch, p.as_str(), t.production))
+        })
     });
     let ours: (&str, &str, VlanId) = (&t.switch, &t.port, t.parking);
     for (name, port, vlan) in [ours].into_iter().chain(theirs) {

@@ -100,7 +100,9 @@ pub fn run(path: &Path, at: &PortRef, force: bool, as_json: bool) -> ExitCode {
             Ok(_) => {
                 say(&format!("{at} is open: admin up reads back"));
                 for other in others {
-                    say(&format!("the same fence has {other}, which this has not opened: `standin unfence {other}`"));
+                    say(&format!(
+                        "the same fence has {other}, which this has not opened: `standin unfence {other}`"
+                    ));
                 }
                 ExitCode::Ok
             }

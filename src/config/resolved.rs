@@ -36,9 +36,9 @@ impl Config {
     /// Every port that any peer's fence would write, with the peer that it belongs to.
     pub fn fence_ports(&self) -> impl Iterator<Item = (&Peer, PortRef)> {
         self.peers.values().flat_map(|peer| {
-            peer.fence.iter().flat_map(move |fence| {
-                fence.port_refs().map(move |port| (peer, port))
-            })
+            peer.fence
+                .iter()
+                .flat_map(move |fence| fence.port_refs().map(move |port| (peer, port)))
         })
     }
 }

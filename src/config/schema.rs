@@ -306,7 +306,11 @@ impl Default for Fence {
 impl Fence {
     /// Its ports, switch by switch: the key they stand at in this table, the switch, and the ifNames.
     pub fn named(&self) -> impl Iterator<Item = (String, Option<&str>, &[String])> {
-        let first = ("ports".to_owned(), self.switch.as_deref(), self.ports.names());
+        let first = (
+            "ports".to_owned(),
+            self.switch.as_deref(),
+            self.ports.names(),
+        );
         let also = self.also.iter().enumerate().map(|(i, a)| {
             let key = format!("also[{i}].ports");
             (key, a.switch.as_deref(), a.ports.names())

@@ -7,8 +7,8 @@
 use futures_util::future::join_all;
 
 use super::client::Switch;
-use super::fence::{allowed, read_and_check, shut_and_prove};
 use super::fence::{FenceError, FenceProof, FenceRequest};
+use super::fence::{allowed, read_and_check, shut_and_prove};
 use super::port::{Admin, Oper, PortState};
 use crate::rt::{Instant, timeout_at};
 
@@ -75,9 +75,14 @@ pub async fn fence_together(
     writers.sort_by_key(|(i, _)| *i);
     // Of a bond, only one leg may have the peer's address.
     let seen = parts.iter().any(|(_, request)| {
-        let known = request.ports.iter().filter_map(|p| p.expected_identity.as_ref());
+        let known = request
+            .ports
+            .iter()
+            .filter_map(|p| p.expected_identity.as_ref());
         let mut macs = known.flat_map(|i| &i.macs);
-        request.peer_mac.is_some_and(|peer| macs.any(|m| *m == peer))
+        request
+            .peer_mac
+            .is_some_and(|peer| macs.any(|m| *m == peer))
     });
     let ready = join_all(writers.into_iter().map(|(i, writer)| {
         let (switch, request) = &parts[i];
@@ -89,10 +94,9 @@ pub async fn fence_together(
         return Err(NotTogether::of(why.map(Err).collect()));
     }
     let ready = ready.into_iter().flatten().zip(parts);
-    let results = join_all(
-        ready.map(|(ready, (switch, request))| shut_and_prove(switch, request, ready)),
-    )
-    .await;
+    let results =
+        join_all(ready.map(|(ready, (switch, request))| shut_and_prove(switch, request, ready)))
+            .await;
     let failed = results.iter().any(Result::is_err);
     let words = |proof: &FenceProof| {
         let ports = proof.ports.iter().map(|p| p.port.as_str());
@@ -109,10 +113,7 @@ pub async fn fence_together(
 }
 
 /// Proofs of several switches are of several moments: once more all of them, after the last.
-async fn still_down(
-    parts: &[(&Switch, FenceRequest)],
-    start: Instant,
-) -> Result<(), NotTogether> {
+async fn still_down(parts: &[(&Switch, FenceRequest)], start: Instant) -> Result<(), NotTogether> {
     let looks = parts.iter().map(async |(switch, request)| {
         let ports: Vec<&str> = request.ports.iter().map(|p| p.port.as_str()).collect();
         let name = &switch.target().name;

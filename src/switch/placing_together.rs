@@ -85,7 +85,10 @@ fn as_a_whole(names: &[&str], looks: &[Look]) -> Placing {
             ),
         };
     }
-    if looks.iter().any(|l| matches!(l.placing, Placing::Here { .. })) {
+    if looks
+        .iter()
+        .any(|l| matches!(l.placing, Placing::Here { .. }))
+    {
         let words = names.iter().zip(looks).map(|(name, look)| {
             let how = match &look.placing {
                 Placing::Here { how, .. } => how.as_str(),
@@ -161,8 +164,14 @@ mod tests {
             panic!()
         };
         assert_eq!(how, "core: learned there; edge: no link there now");
-        assert!(matches!(of((Up, Nowhere), (Up, here())), Placing::Here { .. }));
-        assert!(matches!(of((Up, Untold), (Up, here())), Placing::Here { .. }));
+        assert!(matches!(
+            of((Up, Nowhere), (Up, here())),
+            Placing::Here { .. }
+        ));
+        assert!(matches!(
+            of((Up, Untold), (Up, here())),
+            Placing::Here { .. }
+        ));
         assert_eq!(of((Up, here()), (Up, elsewhere())), elsewhere());
         assert_eq!(of((Up, Nowhere), (Up, Nowhere)), Nowhere);
         assert_eq!(of((Up, Untold), (Up, Nowhere)), Nowhere);

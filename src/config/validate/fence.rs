@@ -83,7 +83,13 @@ fn one(
         .filter_map(|(_, switch, _)| file.switch.get(switch?))
         .collect();
     for switch in persist.iter().flat_map(|_| &on) {
-        persistence(&key("persist"), persist == Some(true), switch, around, check);
+        persistence(
+            &key("persist"),
+            persist == Some(true),
+            switch,
+            around,
+            check,
+        );
     }
     range::duration(
         &key("timeout"),

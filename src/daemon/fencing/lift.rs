@@ -186,7 +186,8 @@ async fn all_answer(level: &Level, how: &Lift, within: Duration) -> Result<(), (
     });
     let whole = as_a_whole(join_all(looks).await);
     whole.map(|_| ()).map_err(|(why, _)| {
-        let why = format!("{why}; nothing of this level was lifted, since it is lifted only as a whole");
+        let why =
+            format!("{why}; nothing of this level was lifted, since it is lifted only as a whole");
         (why, commands(level.parts()))
     })
 }
