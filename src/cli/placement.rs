@@ -9,6 +9,7 @@ use super::unfence::answered;
 use crate::config::{Config, Peer};
 use crate::daemon::fencing::level_name;
 use crate::switch::Switch;
+use crate::switch::credentials::Listed;
 use crate::switch::placing::Placing;
 use crate::switch::placing_together::place_together;
 use crate::types::MacAddr;
@@ -105,6 +106,13 @@ async fn one_peer(
         });
     }
     let Some(mac) = mac else { return };
+    for fence in peer.fence.iter().filter(|f| !f.also.is_empty()) {
+        for (name, _) in fence.by_switch() {
+            if let Some(switch) = switches.get(name) {
+                out.extend(behind_uplink(peer, switch, mac).await);
+            }
+        }
+    }
     for (name, switch) in switches {
         if peer.fence.iter().any(|f| f.is_on(name)) {
             continue;
@@ -119,6 +127,29 @@ async fn one_peer(
             });
         }
     }
+}
+
+/// Of a level over several switches: where one has the peer behind an uplink, which is no fault, and delays a proof.
+async fn behind_uplink(peer: &Peer, switch: &Switch, mac: MacAddr) -> Option<Line> {
+    let target = switch.target();
+    let entries = switch.where_is(mac, None).await.ok()?;
+    let mut names = entries.into_iter().filter_map(|e| e.if_name);
+    let uplink = names.find(|n| target.listed(n) == Some(Listed::Uplink))?;
+    let about = format!("{}:{uplink}", target.name);
+    let until = switch.ageing().await.map_or_else(
+        || "after the switch's ageing time".to_owned(),
+        |s| format!("{s} s after its last frame (dot1dTpAgingTime)"),
+    );
+    let text = format!(
+        "{mac} of {} is learned behind this uplink, as it must be while its active leg is on the other switch; a fence over both is proven only when that entry has aged out, {until}: a shorter ageing time there makes a takeover faster",
+        peer.name
+    );
+    Some(Line {
+        peer: peer.name.clone(),
+        switches: vec![target.name.clone()],
+        about,
+        result: Said::Warning(text),
+    })
 }
 
 fn of_daemon(known: Option<&Value>) -> Option<String> {

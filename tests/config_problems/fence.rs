@@ -232,7 +232,7 @@ fn what_is_wrong_with_a_further_switch_is_said_where_it_stands() {
         "unknown switch `egde`",
         "did you mean `edge`?",
     );
-    assert_eq!(problem.column, 21);
+    assert_eq!(problem.column, 20);
     check(&entry("edge", "[]"), "[0].ports", "no port to shut", "");
     check(
         &entry("edge", "[\"p7\", \"P7\"]"),
