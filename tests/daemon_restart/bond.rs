@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use standin::config;
 use standin::daemon::fencing::Fencing;
-use standin::daemon::standing::{Standing, carry_over};
 use standin::switch::unfence::Lift;
 use standin::switch::{PortIdentity, Switch, SwitchTarget};
 use standin::takeover::event::{FenceRead, Outcome};
@@ -14,7 +13,7 @@ use standin::types::{Epoch, IfIndex, PortRef};
 
 use crate::switch_agent::{COMMUNITY, Fake, mac, target, v2c};
 
-fn level() -> config::Fence {
+pub fn level() -> config::Fence {
     let also = config::SwitchPorts {
         switch: "edge".into(),
         ports: vec!["ge1".into()],
@@ -32,11 +31,11 @@ fn level() -> config::Fence {
 }
 
 /// The peer has the address 1: `core` has learned it on ge1, `edge` nowhere.
-struct Bond {
-    core: Fake,
-    edge: Option<Fake>,
-    switches: BTreeMap<String, Switch>,
-    fencing: Fencing,
+pub struct Bond {
+    pub core: Fake,
+    pub edge: Option<Fake>,
+    pub switches: BTreeMap<String, Switch>,
+    pub fencing: Fencing,
 }
 
 fn named(name: &str, fake: &Fake) -> Switch {
@@ -47,7 +46,7 @@ fn named(name: &str, fake: &Fake) -> Switch {
 }
 
 impl Bond {
-    async fn new() -> Bond {
+    pub async fn new() -> Bond {
         let (core, edge) = (Fake::start().await, Fake::start().await);
         edge.with(|s| s.fdb = vec![(1, mac(4), 2)]);
         let switches = BTreeMap::from([
@@ -63,7 +62,7 @@ impl Bond {
         }
     }
 
-    fn edge(&self) -> &Fake {
+    pub fn edge(&self) -> &Fake {
         self.edge.as_ref().unwrap()
     }
 
@@ -77,7 +76,7 @@ impl Bond {
         self.set_knowing(&BTreeMap::new()).await
     }
 
-    async fn proven(&self) -> String {
+    pub async fn proven(&self) -> String {
         let outcome = self.set().await;
         let Outcome::Done(how) = outcome else {
             panic!("{outcome:?}")
@@ -93,7 +92,7 @@ impl Bond {
         why
     }
 
-    async fn lift(&self) -> Outcome {
+    pub async fn lift(&self) -> Outcome {
         let how = Lift::Known {
             node: "standby-b".into(),
         };
@@ -108,13 +107,13 @@ impl Bond {
         sight.seen
     }
 
-    fn in_place(&self) -> Vec<String> {
+    pub fn in_place(&self) -> Vec<String> {
         let all = self.fencing.in_place();
         all.into_iter().map(|(at, _)| at.to_string()).collect()
     }
 }
 
-fn shut(fake: &Fake) -> bool {
+pub fn shut(fake: &Fake) -> bool {
     fake.with(|s| s.port("ge1").admin == 2)
 }
 
@@ -208,7 +207,14 @@ async fn what_stands_is_all_of_it_or_none() {
 async fn nothing_is_lifted_while_one_of_the_switches_is_silent() {
     let mut bond = Bond::new().await;
     bond.proven().await;
+    assert_eq!(bond.fencing.liftable().await, Ok(()));
     bond.edge = None;
+    // A release is refused before the address is given away.
+    let why = bond.fencing.liftable().await.unwrap_err();
+    assert!(
+        why.contains("switch edge") && why.contains("standin unfence core:ge1"),
+        "{why}"
+    );
     let outcome = bond.lift().await;
     let Outcome::Failed(why) = outcome else {
         panic!("{outcome:?}")
@@ -352,58 +358,4 @@ async fn two_fences_over_the_same_switches_do_not_wait_for_each_other() {
     let (ours, theirs) = tokio::join!(bond.set(), theirs);
     assert!(matches!(ours, Outcome::Done(_)), "{ours:?}");
     assert!(matches!(theirs, Outcome::Done(_)), "{theirs:?}");
-}
-
-#[tokio::test]
-async fn after_a_restart_and_a_reload_all_of_it_is_still_there() {
-    let bond = Bond::new().await;
-    bond.proven().await;
-    let journal = serde_json::to_string(&bond.fencing.standing()).unwrap();
-    let standing: Standing = serde_json::from_str(&journal).unwrap();
-    assert_eq!(standing, bond.fencing.standing());
-    // A file that names another fence: the one that stands goes on, over both switches.
-    let mut other = level();
-    (other.ports, other.also) = (vec!["ge2".into()], Vec::new());
-    let file = Fencing::new("standby-b", &[other], &bond.switches, vec![mac(9)]);
-    let over = carry_over("cctv", file, &standing, &[], &bond.switches);
-    assert!(over.orphans.is_empty() && over.later.is_some());
-    assert_eq!(over.fencing.level_names(), ["core:ge1 + edge:ge1"]);
-    assert_eq!(over.fencing.read().await, FenceRead::Present);
-    let restarted = Bond {
-        fencing: over.fencing,
-        ..bond
-    };
-    assert_eq!(restarted.in_place(), ["core:ge1", "edge:ge1"]);
-    assert!(matches!(restarted.lift().await, Outcome::Done(_)));
-    assert!(!shut(&restarted.core) && !shut(restarted.edge()));
-
-    // The same file: nothing is to come into force later.
-    let file = Fencing::new("standby-b", &[level()], &restarted.switches, vec![mac(9)]);
-    let over = carry_over("cctv", file, &standing, &[], &restarted.switches);
-    assert!(over.later.is_none());
-    // A file without the second switch: nobody could read or lift it as a whole.
-    let core = BTreeMap::from([("core".to_owned(), restarted.switches["core"].clone())]);
-    let mut alone = level();
-    alone.also.clear();
-    let file = Fencing::new("standby-b", &[alone], &core, vec![mac(9)]);
-    let over = carry_over("cctv", file, &standing, &[], &core);
-    let said = over.orphans[0].to_string();
-    for words in [
-        "core:ge1, edge:ge1",
-        "no switch edge",
-        "`standin unfence edge:ge1`",
-    ] {
-        assert!(said.contains(words), "{said}");
-    }
-    let left = over.fencing.in_place();
-    assert_eq!(left.len(), 2, "{left:?}");
-}
-
-#[test]
-fn a_record_of_a_version_without_further_switches_is_read() {
-    let text = r#"{"node":"standby-b","levels":[{"switch":"core","ports":["ge1"],"set":true}]}"#;
-    let standing: Standing = serde_json::from_str(text).unwrap();
-    assert!(standing.levels[0].also.is_empty());
-    // And the other way round: what has none is written as it was.
-    assert_eq!(serde_json::to_string(&standing).unwrap(), text);
 }

@@ -9,6 +9,7 @@
 mod switch_agent;
 
 mod bond;
+mod bond_kept;
 mod check;
 mod disk;
 mod levels;

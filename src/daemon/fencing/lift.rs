@@ -82,6 +82,36 @@ impl Fencing {
         Outcome::Done(done.join(", "))
     }
 
+    /// Before anything is given away: whether a fence in place that is over several switches could be lifted now.
+    ///
+    /// # Errors
+    /// Why not, and what opens its ports.
+    pub async fn liftable(&self) -> Result<(), String> {
+        let set = self.levels.iter().enumerate();
+        let set: Vec<&Level> = set
+            .filter(|(i, _)| self.marks.is_set(*i))
+            .map(|(_, l)| l)
+            .collect();
+        let how = Lift::Known {
+            node: self.node.clone(),
+        };
+        let mut blind = Vec::new();
+        for level in set {
+            // One level that is lifted is enough.
+            if !level.is_spread() {
+                return Ok(());
+            }
+            match all_answer(level, &how, LOOK).await {
+                Ok(()) => return Ok(()),
+                Err((why, commands)) => blind.push(format!("{why} (by hand: {commands})")),
+            }
+        }
+        match blind.is_empty() {
+            true => Ok(()),
+            false => Err(blind.join("; ")),
+        }
+    }
+
     /// Which levels are in place is read: one that was lifted by hand is none any more. At rest only.
     pub async fn look_at_marks(&self) {
         for (i, level) in self.levels.iter().enumerate() {
@@ -147,7 +177,8 @@ async fn lift_level(
         }
         None => {
             if level.is_spread() {
-                all_answer(level, how, within).await?;
+                // Half of the time: the other is for the lifting.
+                all_answer(level, how, within / 2).await?;
             }
             let parts = level.parts().map(async |part| {
                 let left = end.saturating_duration_since(Instant::now());
@@ -175,12 +206,11 @@ async fn lift_level(
 /// Nothing of a level over several switches is lifted while one of them is silent, or would refuse: half a fence keeps
 /// nobody away.
 async fn all_answer(level: &Level, how: &Lift, within: Duration) -> Result<(), (String, String)> {
-    // Half of the time: the other is for the lifting.
     let looks = level.parts().map(async |part| {
-        let why = match timeout(within / 2, may_lift(part.switch, &part.ports, how)).await {
+        let why = match timeout(within, may_lift(part.switch, &part.ports, how)).await {
             Ok(Ok(())) => return Ok(String::new()),
             Ok(Err(e)) => e.to_string(),
-            Err(_) => format!("switch {}: no answer within {:?}", part.on, within / 2),
+            Err(_) => format!("switch {}: no answer within {within:?}", part.on),
         };
         Err((why, part))
     });
