@@ -10,6 +10,7 @@ mod switch_agent;
 
 mod bond;
 mod bond_kept;
+mod bond_site;
 mod check;
 mod disk;
 mod levels;
