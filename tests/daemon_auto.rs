@@ -27,6 +27,7 @@ fn level() -> config::Fence {
     config::Fence {
         switch: "core1".into(),
         ports: Vec::new(),
+        also: Vec::new(),
         auto: true,
         quarantine: None,
         alias: None,
@@ -296,6 +297,7 @@ async fn what_is_too_old_or_of_another_boot_is_not_even_asked_about() {
         levels: vec![standing::StandingLevel {
             switch: "core1".into(),
             ports: vec!["ge1".into()],
+            also: Vec::new(),
             production: None,
             quarantine: None,
             set: true,

@@ -104,6 +104,7 @@ fn a_port_takeover_and_back(site: &Site) {
     let level = Fence {
         switch: "sw".into(),
         ports: vec!["p1".into()],
+        also: Vec::new(),
         auto: false,
         quarantine: None,
         alias: None,

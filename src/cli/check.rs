@@ -295,8 +295,12 @@ async fn own_port(peer: &Peer, built: &BTreeMap<String, Switch>, lines: &mut Lin
 async fn forwards(peer: &Peer, built: &BTreeMap<String, Switch>, lines: &mut Lines) {
     let Some(t) = &peer.port_takeover else { return };
     let theirs = peer.fence.iter().flat_map(|f| {
-        let at = |p| (f.switch.as_str(), p, t.production);
-        f.ports.iter().map(move |p| at(p.as_str()))
+        let all = f.by_switch();
+        all.flat_map(|(switch, ports)| {
+            ports
+                .iter()
+                .map(move |p| (switch, p.as_str(), t.production))
+        })
     });
     let ours: (&str, &str, VlanId) = (&t.switch, &t.port, t.parking);
     for (name, port, vlan) in [ours].into_iter().chain(theirs) {

@@ -9,15 +9,17 @@ use super::unfence::answered;
 use crate::config::{Config, Peer};
 use crate::daemon::fencing::level_name;
 use crate::switch::Switch;
+use crate::switch::credentials::Listed;
 use crate::switch::placing::Placing;
+use crate::switch::placing_together::place_together;
 use crate::types::MacAddr;
 
 /// What is to be said of one level, or of the peer as a whole.
 pub struct Line {
     /// Name of the peer.
     pub peer: String,
-    /// Name of the switch.
-    pub switch: String,
+    /// Names of its switches.
+    pub switches: Vec<String>,
     /// The level, as `status` names it; or the switch.
     pub about: String,
     /// How it is.
@@ -74,7 +76,11 @@ async fn one_peer(
     out: &mut Vec<Line>,
 ) {
     for fence in peer.fence.iter().filter(|f| !f.ports.is_empty()) {
-        let Some(switch) = switches.get(&fence.switch) else {
+        let parts = fence.by_switch().map(|(name, ports)| {
+            let ports = ports.iter().map(String::as_str).collect();
+            Some((switches.get(name)?, ports))
+        });
+        let Some(parts) = parts.collect::<Option<Vec<_>>>() else {
             continue;
         };
         let level = level_name(fence);
@@ -85,36 +91,65 @@ async fn one_peer(
         let result = match mac {
             None => Said::Warning(of_daemon(known).unwrap_or_else(|| format!("whether it is the port of {} cannot be looked at: the peer does not answer for {} now", peer.name, peer.vip.addr))),
             Some(mac) => {
-                let ports: Vec<&str> = fence.ports.iter().map(String::as_str).collect();
-                match switch.place(&ports, &[mac], own).await {
+                match place_together(&parts, &[mac], own).await.placing {
                     // What cannot be read is said of the port itself.
                     Err(e) => Said::Warning(format!("whether it is the peer's port cannot be read: {e}")),
-                    Ok(look) => judged(peer, mac, look.placing, known),
+                    Ok(placing) => judged(peer, mac, placing, known),
                 }
             }
         };
         out.push(Line {
             peer: peer.name.clone(),
-            switch: fence.switch.clone(),
+            switches: fence.by_switch().map(|(name, _)| name.to_owned()).collect(),
             about: level,
             result,
         });
     }
     let Some(mac) = mac else { return };
+    for fence in peer.fence.iter().filter(|f| !f.also.is_empty()) {
+        for (name, _) in fence.by_switch() {
+            if let Some(switch) = switches.get(name) {
+                out.extend(behind_uplink(peer, switch, mac).await);
+            }
+        }
+    }
     for (name, switch) in switches {
-        if peer.fence.iter().any(|f| f.switch == *name) {
+        if peer.fence.iter().any(|f| f.is_on(name)) {
             continue;
         }
         // Another switch's uplink says nothing; a switch that does not answer has its own line.
         if let Ok(Some(port)) = switch.access_port_of(mac).await {
             out.push(Line {
                 peer: peer.name.clone(),
-                switch: name.clone(),
+                switches: vec![name.clone()],
                 about: format!("{name}:{port}"),
                 result: Said::Failed(format!("{mac} of {} is learned on this access port too, and no fence shuts it: name it in the fence, or in `uplinks` if it leads to another switch", peer.name)),
             });
         }
     }
+}
+
+/// Of a level over several switches: where one has the peer behind an uplink, which is no fault, and delays a proof.
+async fn behind_uplink(peer: &Peer, switch: &Switch, mac: MacAddr) -> Option<Line> {
+    let target = switch.target();
+    let entries = switch.where_is(mac, None).await.ok()?;
+    let mut names = entries.into_iter().filter_map(|e| e.if_name);
+    let uplink = names.find(|n| target.listed(n) == Some(Listed::Uplink))?;
+    let about = format!("{}:{uplink}", target.name);
+    let until = switch.ageing().await.map_or_else(
+        || "after the switch's ageing time".to_owned(),
+        |s| format!("{s} s after its last frame (dot1dTpAgingTime)"),
+    );
+    let text = format!(
+        "{mac} of {} is learned behind this uplink, as it must be while its active leg is on the other switch; a fence over both is proven only when that entry has aged out, {until}: a shorter ageing time there makes a takeover faster",
+        peer.name
+    );
+    Some(Line {
+        peer: peer.name.clone(),
+        switches: vec![target.name.clone()],
+        about,
+        result: Said::Warning(text),
+    })
 }
 
 fn of_daemon(known: Option<&Value>) -> Option<String> {

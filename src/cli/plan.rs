@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::auto;
 use super::common::{fail, say, say_json, with_config};
 use super::exit::ExitCode;
-use crate::config::{Config, Peer};
+use crate::config::{Config, Fence, Peer};
 use crate::daemon::{policy, switches};
 use crate::switch::change::plan_change;
 use crate::switch::profile::Transport;
@@ -48,9 +48,6 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
             return fail(ExitCode::Internal, "the peer is gone");
         };
         for (i, level) in peer.fence.iter().enumerate() {
-            let Some(switch) = switches.get(&level.switch) else {
-                continue;
-            };
             if let Some(f) = found.iter().find(|f| f.peer == name && f.level == i) {
                 let (key, text) = match f.words() {
                     Ok(text) => ("what", text),
@@ -62,44 +59,12 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
                     continue;
                 }
             }
-            let by_ssh = switch.route(Operation::PortOff.name()).first() == Some(&Transport::Ssh);
-            let change = match level.quarantine {
-                Some(vlans) => Some(Operation::SetAccessVlan(vlans.quarantine)),
-                None => by_ssh.then_some(Operation::PortOff),
-            };
-            if let Some(operation) = change {
-                for port in &level.ports {
-                    let alias = level.alias.clone();
-                    complete &= changed(
-                        switch,
-                        ("fence", i + 1),
-                        (port, operation),
-                        alias,
-                        &mut fence,
-                    )
-                    .await;
-                }
-                continue;
-            }
-            let ports: Vec<&str> = level.ports.iter().map(String::as_str).collect();
-            let tag = FenceTag {
-                node: config.node.name.clone(),
-                epoch: Epoch(0),
-            };
-            match plan(switch, &ports, &PlanOp::Fence { tag }).await {
-                Ok(sets) => {
-                    for set in sets {
-                        fence.push(json!({
-                            "step": "fence", "level": i + 1, "what": format!("{} := {} (now {}) on {} {}",
-                                set.object, set.value, set.now.as_deref().unwrap_or("unknown"), set.switch, set.port),
-                            "command": set.command, "set": set,
-                        }));
-                    }
-                }
-                Err(e) => {
-                    complete = false;
-                    fence.push(json!({ "step": "fence", "level": i + 1, "error": e.to_string() }));
-                }
+            // Of a bond over several switches, switch after switch; a takeover writes them at the same time.
+            for (on, ports) in level.by_switch() {
+                let Some(switch) = switches.get(on) else {
+                    continue;
+                };
+                complete &= fenced(switch, ports, (i + 1, level), &config, &mut fence).await;
             }
         }
         let mut rewire = Vec::new();
@@ -135,6 +100,50 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
             ExitCode::Unavailable
         }
     })
+}
+
+/// What a level writes on one switch; false if that cannot be said.
+async fn fenced(
+    switch: &Switch,
+    ports: &[String],
+    (n, level): (usize, &Fence),
+    config: &Config,
+    steps: &mut Vec<Value>,
+) -> bool {
+    let by_ssh = switch.route(Operation::PortOff.name()).first() == Some(&Transport::Ssh);
+    let change = match level.quarantine {
+        Some(vlans) => Some(Operation::SetAccessVlan(vlans.quarantine)),
+        None => by_ssh.then_some(Operation::PortOff),
+    };
+    let mut complete = true;
+    if let Some(operation) = change {
+        for port in ports {
+            let alias = level.alias.clone();
+            complete &= changed(switch, ("fence", n), (port, operation), alias, steps).await;
+        }
+        return complete;
+    }
+    let ports: Vec<&str> = ports.iter().map(String::as_str).collect();
+    let tag = FenceTag {
+        node: config.node.name.clone(),
+        epoch: Epoch(0),
+    };
+    match plan(switch, &ports, &PlanOp::Fence { tag }).await {
+        Ok(sets) => {
+            for set in sets {
+                steps.push(json!({
+                    "step": "fence", "level": n, "what": format!("{} := {} (now {}) on {} {}",
+                        set.object, set.value, set.now.as_deref().unwrap_or("unknown"), set.switch, set.port),
+                    "command": set.command, "set": set,
+                }));
+            }
+        }
+        Err(e) => {
+            complete = false;
+            steps.push(json!({ "step": "fence", "level": n, "error": e.to_string() }));
+        }
+    }
+    complete
 }
 
 /// Everything that changes one port; false if that cannot be said.

@@ -79,19 +79,31 @@ pub fn run(path: &Path, at: &PortRef, force: bool, as_json: bool) -> ExitCode {
             );
         };
         let mut levels = peers.iter().flat_map(|p| &p.fence);
-        let level = levels.find(|f| writes(f, at)).map(|f| f.quarantine);
+        let level = levels.find(|f| writes(f, at));
+        let of_file = level.map(|f| Shut {
+            vlans: f.quarantine,
+            ports: f.port_refs().collect(),
+        });
         // What stands is as the journal has it, whatever the file says by now.
-        if let Some(vlans) = kept.map(|(_, v)| v).or(level).flatten() {
+        let shut = kept.map(|(_, shut)| shut).or(of_file).unwrap_or_default();
+        let others = shut.ports.iter().filter(|p| !p.is_same(at));
+        let others: Vec<String> = others.map(PortRef::to_string).collect();
+        if let Some(vlans) = shut.vlans {
             return leave_quarantine(switch, at, vlans, force, as_json).await;
         }
         let lift = if force { Lift::Force } else { Lift::Tagged };
         match unfence(switch, &[at.port.as_str()], &lift, WITHIN).await {
             Ok(proof) if as_json => {
-                say_json(&json!({ "ok": true, "proof": proof }));
+                say_json(&json!({ "ok": true, "proof": proof, "others": others }));
                 ExitCode::Ok
             }
             Ok(_) => {
                 say(&format!("{at} is open: admin up reads back"));
+                for other in others {
+                    say(&format!(
+                        "the same fence has {other}, which this has not opened: `standin unfence {other}`"
+                    ));
+                }
                 ExitCode::Ok
             }
             Err(e) => fail(ExitCode::NotReached, &e.to_string()),
@@ -99,9 +111,18 @@ pub fn run(path: &Path, at: &PortRef, force: bool, as_json: bool) -> ExitCode {
     })
 }
 
-/// The peer for which the journal of this machine has the port as fenced, and between which VLANs it was moved if it was
-/// not shut; `None` where it does not say that it is.
-fn journaled(config: &Config, at: &PortRef) -> Option<(String, Option<Quarantine>)> {
+/// The level of a fence that has the port.
+#[derive(Default)]
+struct Shut {
+    /// Between which VLANs its ports were moved; `None`: they are shut.
+    vlans: Option<Quarantine>,
+    /// All of them.
+    ports: Vec<PortRef>,
+}
+
+/// The peer for which the journal of this machine has the port as fenced, and with which others; `None` where it does not
+/// say that it is.
+fn journaled(config: &Config, at: &PortRef) -> Option<(String, Shut)> {
     let newest_first = journal::files(&config.node.state_dir).into_iter().rev();
     let said = newest_first
         .filter_map(|file| journal::read(&file).ok())
@@ -111,7 +132,11 @@ fn journaled(config: &Config, at: &PortRef) -> Option<(String, Option<Quarantine
         let standing = kept.in_place().then(|| kept.standing())?;
         let mut levels = standing.levels.into_iter();
         let level = levels.find(|l| l.ports().any(|p| p.is_same(at)))?;
-        Some((peer, level.vlans()))
+        let shut = Shut {
+            vlans: level.vlans(),
+            ports: level.ports().collect(),
+        };
+        Some((peer, shut))
     })
 }
 
@@ -145,15 +170,15 @@ async fn leave_quarantine(
 /// True if the fence may have shut this port. Which one an automatic fence has shut, only its daemon knows: the port's
 /// mark says whether it did.
 fn writes(fence: &Fence, at: &PortRef) -> bool {
-    fence.switch == at.switch
-        && (fence.auto || PortName::position(&fence.ports, &at.port).is_some())
+    let mut here = fence.ports_on(&at.switch);
+    (fence.auto && fence.switch == at.switch) || here.any(|p| PortName::same(p, &at.port))
 }
 
 /// The peers whose fence may have shut this port: the journal's, who may be gone from the file, or at least one.
 fn find<'a>(
     config: &'a Config,
     port: &PortRef,
-    kept: Option<&(String, Option<Quarantine>)>,
+    kept: Option<&(String, Shut)>,
 ) -> Result<Vec<&'a Peer>, String> {
     if let Some((peer, _)) = kept
         && config.switches.contains_key(&port.switch)

@@ -26,7 +26,7 @@ pub(crate) use problem::passes;
 pub use problem::{ConfigErrors, Problem, Severity, Warning};
 pub use resolved::{
     Config, Fence, Heartbeat, Node, Peer, PortTakeover, Quarantine, Snmp, SnmpAuth, Ssh, Switch,
-    Traps, Usm,
+    SwitchPorts, Traps, Usm,
 };
 pub use schema::{
     Address, AliveElsewhere, Announce, AuthProtocol, Conflict, Detect, FenceKind, Kind, Legacy,

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::origin::Origin;
 use super::schema::{
     Address, Announce, AuthProtocol, Detect, Kind, Legacy, Policy, PrivProtocol, Release, Service,
@@ -34,15 +36,9 @@ impl Config {
     /// Every port that any peer's fence would write, with the peer that it belongs to.
     pub fn fence_ports(&self) -> impl Iterator<Item = (&Peer, PortRef)> {
         self.peers.values().flat_map(|peer| {
-            peer.fence.iter().flat_map(move |fence| {
-                fence.ports.iter().map(move |port| {
-                    let port = PortRef {
-                        switch: fence.switch.clone(),
-                        port: port.clone(),
-                    };
-                    (peer, port)
-                })
-            })
+            peer.fence
+                .iter()
+                .flat_map(move |fence| fence.port_refs().map(move |port| (peer, port)))
         })
     }
 }
@@ -251,6 +247,8 @@ pub struct Fence {
     pub switch: String,
     /// ifNames; none if they are found by the daemon (`auto`).
     pub ports: Vec<String>,
+    /// Its ports on further switches; the fence is all of them or none.
+    pub also: Vec<SwitchPorts>,
     /// True: the port is found where the peer's MAC is, while the peer is healthy.
     pub auto: bool,
     /// Where its ports go; `None`: they are shut.
@@ -261,4 +259,43 @@ pub struct Fence {
     pub persist: bool,
     /// Time within which it must be proven.
     pub timeout: Duration,
+}
+
+/// Ports of one switch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SwitchPorts {
+    /// Name of the switch.
+    pub switch: String,
+    /// ifNames.
+    pub ports: Vec<String>,
+}
+
+impl Fence {
+    /// Its ports, switch by switch.
+    pub fn by_switch(&self) -> impl Iterator<Item = (&str, &[String])> {
+        let also = self.also.iter();
+        let also = also.map(|a| (a.switch.as_str(), a.ports.as_slice()));
+        std::iter::once((self.switch.as_str(), self.ports.as_slice())).chain(also)
+    }
+
+    /// Its ports on this switch; none if it has none there.
+    pub fn ports_on<'a>(&'a self, switch: &'a str) -> impl Iterator<Item = &'a String> {
+        let here = self.by_switch().filter(move |(name, _)| *name == switch);
+        here.flat_map(|(_, ports)| ports)
+    }
+
+    /// True if it is, or will be, on this switch.
+    pub fn is_on(&self, switch: &str) -> bool {
+        self.by_switch().any(|(name, _)| name == switch)
+    }
+
+    /// Each of its ports.
+    pub fn port_refs(&self) -> impl Iterator<Item = PortRef> {
+        self.by_switch().flat_map(|(switch, ports)| {
+            ports.iter().map(move |port| PortRef {
+                switch: switch.to_owned(),
+                port: port.clone(),
+            })
+        })
+    }
 }

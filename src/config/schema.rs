@@ -258,6 +258,16 @@ pub struct Peer {
     pub release: Release,
 }
 
+/// One entry of `also` in a `[[peer.NAME.fence]]`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct AlsoOn {
+    /// Name of another `[switch.NAME]`. Required.
+    pub switch: Option<String>,
+    /// ifNames of the peer's ports there. Required.
+    pub ports: Ports,
+}
+
 /// One `[[peer.NAME.fence]]`
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -266,6 +276,8 @@ pub struct Fence {
     pub switch: Option<String>,
     /// ifNames of the peer's ports, all members of its LAG; or `"auto"`. Required.
     pub ports: Ports,
+    /// The same machine's ports on further switches, as of a bond over two: a fence only as a whole.
+    pub also: Vec<AlsoOn>,
     /// How the peer is kept away.
     pub kind: FenceKind,
     /// What ifAlias must say; empty: whatever was observed while the peer was healthy.
@@ -282,10 +294,27 @@ impl Default for Fence {
         Fence {
             switch: None,
             ports: Ports::default(),
+            also: Vec::new(),
             kind: FenceKind::Off,
             alias: String::new(),
             persist: None,
             timeout: Duration::from_secs(10),
         }
+    }
+}
+
+impl Fence {
+    /// Its ports, switch by switch: the key they stand at in this table, the switch, and the ifNames.
+    pub fn named(&self) -> impl Iterator<Item = (String, Option<&str>, &[String])> {
+        let first = (
+            "ports".to_owned(),
+            self.switch.as_deref(),
+            self.ports.names(),
+        );
+        let also = self.also.iter().enumerate().map(|(i, a)| {
+            let key = format!("also[{i}].ports");
+            (key, a.switch.as_deref(), a.ports.names())
+        });
+        std::iter::once(first).chain(also)
     }
 }

@@ -279,6 +279,7 @@ impl Fencing {
             json!({
                 "switch": l.fence.switch,
                 "ports": l.fence.ports,
+                "also": l.fence.also,
                 "auto": l.auto != Auto::Off,
                 "how": how,
                 "why": why,

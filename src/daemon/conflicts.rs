@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::fencing::Level;
 use super::hub::Input;
 use super::interfaces::Interface;
 use super::perform::{Hands, Shared};
@@ -118,9 +119,9 @@ impl super::fencing::Fencing {
     /// elsewhere; `None` if no switch says where it is.
     pub async fn on_fence(&self, mac: MacAddr) -> Option<(bool, Vec<MacAddr>)> {
         let mut elsewhere = None;
-        for level in &self.levels {
-            for port in &level.fence.ports {
-                let Ok(mut macs) = level.switch.macs_on(port).await else {
+        for part in self.levels.iter().flat_map(Level::parts) {
+            for port in &part.ports {
+                let Ok(mut macs) = part.switch.macs_on(port).await else {
                     continue;
                 };
                 if macs.contains(&mac) {
@@ -128,9 +129,9 @@ impl super::fencing::Fencing {
                     return Some((true, macs));
                 }
             }
-            let there = level.switch.where_is(mac, None).await.unwrap_or_default();
+            let there = part.switch.where_is(mac, None).await.unwrap_or_default();
             // A table that is read a moment later may have it on the fence's port by now: asked again, that is seen.
-            let other = |name: &String| !level.fence.ports.contains(name);
+            let other = |name: &String| !part.ports.contains(&name.as_str());
             if there.iter().filter_map(|e| e.if_name.as_ref()).any(other) {
                 elsewhere = Some((false, Vec::new()));
             }
@@ -140,22 +141,22 @@ impl super::fencing::Fencing {
 
     /// Switch and port where this address is learned, with the LLDP name of who is there; the first switch that knows.
     pub async fn place_of(&self, mac: MacAddr) -> Option<String> {
-        for level in &self.levels {
-            let Ok(entries) = level.switch.where_is(mac, None).await else {
+        for part in self.levels.iter().flat_map(Level::parts) {
+            let Ok(entries) = part.switch.where_is(mac, None).await else {
                 continue;
             };
             let mut ports: Vec<String> = entries.into_iter().filter_map(|e| e.if_name).collect();
             ports.sort();
             ports.dedup();
             let Some(port) = ports.first() else { continue };
-            let lldp = neighbours(&level.switch).await.unwrap_or_default();
+            let lldp = neighbours(part.switch).await.unwrap_or_default();
             let name = lldp
                 .iter()
                 .find(|n| n.if_name.as_deref() == Some(port))
                 .map(|n| format!(", LLDP name {}", n.sys_name));
             return Some(format!(
                 "{}:{}{}",
-                level.fence.switch,
+                part.on,
                 ports.join(" or "),
                 name.unwrap_or_default()
             ));

@@ -1,33 +1,30 @@
 //! One peer's fence, over all its levels: set, lift, read. Plain values in, plain outcomes out; runs off the fast path.
 
+mod level;
 mod lift;
 mod locating;
 mod placing;
 mod ports;
 mod read_each;
+mod setting;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use futures_util::future::join_all;
 
+pub(super) use self::level::{Level, Part};
 pub use self::locating::{Located, locate_on};
-use self::placing::Urgent;
 pub use self::placing::level_name;
-use super::auto::{Auto, usable, with_found};
 use super::quarantine;
-use super::saving;
-use super::standing::{Marks, StandingLevel};
+use super::standing::{Marks, Orphan};
 use crate::config;
 use crate::rt::{self, Instant};
-use crate::switch::{
-    FenceError, FencePort, FenceProgress, FenceRequest, FenceTag, Oper, PortIdentity, Switch,
-    fence, read_fence,
-};
-use crate::takeover::event::{FenceRead, Outcome};
-use crate::types::{Epoch, MacAddr, PortRef};
+use crate::switch::{Oper, PortIdentity, Switch, read_fence};
+use crate::takeover::event::FenceRead;
+use crate::types::{MacAddr, PortRef};
 
 /// The levels of one peer's fence.
 #[derive(Clone)]
@@ -45,22 +42,12 @@ pub struct Fencing {
     pub(super) urgent: Arc<AtomicU32>,
     /// When the port numbers of a switch were last found to be right, by its name.
     pub(super) numbered: Arc<Mutex<BTreeMap<String, Instant>>>,
-    /// Aggregates that consist of the ports of a level alone, as last seen: by the level's name.
-    pub(super) aggregates: Arc<Mutex<BTreeMap<String, String>>>,
+    /// Aggregates that consist of the ports of a level alone, as last seen: by the level's name and the switch's.
+    pub(super) aggregates: Arc<Mutex<BTreeMap<(String, String), String>>>,
     /// Which levels are, or may be, in place.
     pub(super) marks: Marks,
     /// Levels in place on switches that the configuration does not have any more.
-    pub(super) orphans: Vec<StandingLevel>,
-}
-
-/// One level. Where its ports are found by itself, `fence.ports` has them as soon as they are known.
-#[derive(Clone)]
-pub(super) struct Level {
-    /// As the core calls it, whatever its ports are by now.
-    pub name: String,
-    pub switch: Switch,
-    pub fence: config::Fence,
-    pub auto: Auto,
+    pub(super) orphans: Vec<Orphan>,
 }
 
 /// One read of the peer's ports.
@@ -91,14 +78,7 @@ impl Fencing {
     ) -> Fencing {
         let levels = levels
             .iter()
-            .filter_map(|f| {
-                Some(Level {
-                    name: level_name(f),
-                    switch: switches.get(&f.switch)?.clone(),
-                    fence: f.clone(),
-                    auto: Auto::new(f.auto),
-                })
-            })
+            .filter_map(|f| Level::new(f, switches))
             .collect();
         Fencing {
             node: node.to_owned(),
@@ -134,148 +114,6 @@ impl Fencing {
         self
     }
 
-    /// Sets the fence: the first level that can be proven wins, of those that may be used (empty: all). `on_set` is called
-    /// when a SET was answered.
-    pub async fn set(
-        &self,
-        epoch: Epoch,
-        peer_mac: Option<MacAddr>,
-        known: &BTreeMap<PortRef, PortIdentity>,
-        (allowed, in_spite_of): (&[String], &[String]),
-        on_set: impl Fn() + Clone + Send + 'static,
-    ) -> Outcome {
-        let _urgent = Urgent::begin(&self.urgent);
-        let mut whys = Vec::new();
-        let mut refused = !self.levels.is_empty();
-        // Of a fence in place that is another than the file's, the core has no names: it is ours already.
-        let ours = !self.levels.iter().any(|l| allowed.contains(&l.name));
-        let may = |l: &Level| ours || allowed.contains(&l.name);
-        for (i, level) in self.levels.iter().enumerate().filter(|(_, l)| may(l)) {
-            match self
-                .set_level(
-                    (i, level),
-                    epoch,
-                    peer_mac,
-                    (known, in_spite_of),
-                    on_set.clone(),
-                )
-                .await
-            {
-                Ok(how) => return Outcome::Done(how),
-                Err((why, guarded)) => {
-                    refused &= guarded;
-                    whys.push(why);
-                }
-            }
-        }
-        let why = if whys.is_empty() {
-            "no fence is configured".to_owned()
-        } else {
-            whys.join("; ")
-        };
-        if refused {
-            Outcome::Refused(why)
-        } else {
-            Outcome::Failed(why)
-        }
-    }
-
-    async fn set_level(
-        &self,
-        (i, level): (usize, &Level),
-        epoch: Epoch,
-        peer_mac: Option<MacAddr>,
-        (known, in_spite_of): (&BTreeMap<PortRef, PortIdentity>, &[String]),
-        on_set: impl Fn() + Send + 'static,
-    ) -> Result<String, (String, bool)> {
-        let known = &with_found(level, known);
-        usable(level, peer_mac).await.map_err(|why| (why, false))?;
-        if let Some(vlans) = level.fence.quarantine {
-            let counted = self.counted_as_fenced(level, in_spite_of);
-            let (who, on) = (
-                (peer_mac, self.own_macs.as_slice(), counted.as_slice()),
-                &level.switch,
-            );
-            let on_set = || {
-                self.marks.set(i);
-                on_set();
-            };
-            let done = quarantine::set(on, &level.fence, vlans, who, known, on_set).await;
-            if done.is_ok() && level.fence.persist {
-                saving::save(on);
-            }
-            return done;
-        }
-        let (tx, mut rx) = mpsc::unbounded_channel();
-        let ports = level.fence.ports.iter().map(|port| {
-            let at = PortRef {
-                switch: level.fence.switch.clone(),
-                port: port.clone(),
-            };
-            FencePort {
-                port: port.clone(),
-                expected_identity: known.get(&at).cloned(),
-                expected_alias: level.fence.alias.clone(),
-            }
-        });
-        let request = FenceRequest {
-            ports: ports.collect(),
-            peer_mac,
-            vlan: None,
-            own_macs: self.own_macs.clone(),
-            aggregates: self.counted_as_fenced(level, in_spite_of),
-            tag: FenceTag {
-                node: self.node.clone(),
-                epoch,
-            },
-            within: level.fence.timeout,
-            progress: Some(tx),
-        };
-        let told = rt::spawn(async move {
-            while let Some(progress) = rx.recv().await {
-                match progress {
-                    FenceProgress::Sent { .. } => on_set(),
-                    FenceProgress::Tagged {
-                        port,
-                        tagged: false,
-                        why,
-                    } => {
-                        tracing::warn!(%port, why = why.as_deref().unwrap_or(""), "the fence is not tagged as ours");
-                    }
-                    FenceProgress::Sending | FenceProgress::Tagged { .. } => {}
-                }
-            }
-        });
-        // Before the SET: whoever is stopped in the middle has left it, perhaps, in place.
-        let was_set = self.marks.is_set(i);
-        self.marks.set(i);
-        let result = fence(&level.switch, request).await;
-        match result {
-            Ok(proof) => {
-                if level.fence.persist {
-                    saving::save(&level.switch);
-                }
-                let ports: Vec<String> = proof
-                    .ports
-                    .iter()
-                    .map(|p| format!("{}:{} admin down, oper down", proof.switch, p.port))
-                    .collect();
-                Ok(format!(
-                    "{}, {:?} after the order",
-                    ports.join(", "),
-                    proof.proven_after
-                ))
-            }
-            Err(e) => {
-                told.abort();
-                if !was_set && !matches!(e, FenceError::Unproven(_)) {
-                    self.marks.lifted(i);
-                }
-                Err((e.to_string(), matches!(e, FenceError::Guarded { .. })))
-            }
-        }
-    }
-
     /// What stands of the fence now. A fence stands if every port of one level is admin down.
     pub async fn read(&self) -> FenceRead {
         let mut worst = FenceRead::Unknown;
@@ -288,20 +126,28 @@ impl Fencing {
                 }
                 continue;
             }
-            let ports: Vec<&str> = level.fence.ports.iter().map(String::as_str).collect();
-            let Ok(state) = read_fence(&level.switch, &ports, &self.node).await else {
-                continue;
-            };
-            let read = match (state.is_down(), state.ports.iter().all(|p| p.ours)) {
-                (true, true) => return FenceRead::Present,
-                (true, false) => FenceRead::Foreign,
-                (false, _) => FenceRead::Absent,
+            let reads = join_all(level.parts().map(|part| self.read_part(part))).await;
+            let read = match as_a_whole(&reads) {
+                FenceRead::Unknown => continue,
+                FenceRead::Present => return FenceRead::Present,
+                read @ (FenceRead::Foreign | FenceRead::Absent) => read,
             };
             if worst != FenceRead::Foreign {
                 worst = read;
             }
         }
         worst
+    }
+
+    async fn read_part(&self, part: Part<'_>) -> FenceRead {
+        let Ok(state) = read_fence(part.switch, &part.ports, &self.node).await else {
+            return FenceRead::Unknown;
+        };
+        match (state.is_down(), state.ports.iter().all(|p| p.ours)) {
+            (true, true) => FenceRead::Present,
+            (true, false) => FenceRead::Foreign,
+            (false, _) => FenceRead::Absent,
+        }
     }
 
     /// The oper state of all ports.
@@ -314,13 +160,10 @@ impl Fencing {
         if let (true, Some((_, why))) = (self.ports().is_empty(), self.unknown()) {
             return Err(Unread::NoPort(why.to_owned()));
         }
-        for level in self.levels.iter().filter(|l| !l.fence.ports.is_empty()) {
-            let ports: Vec<&str> = level.fence.ports.iter().map(String::as_str).collect();
-            let states = level
-                .switch
-                .ports(&ports)
-                .await
-                .map_err(|e| Unread::Fault(e.to_string()))?;
+        let levels = self.levels.iter().filter(|l| !l.fence.ports.is_empty());
+        for part in levels.flat_map(Level::parts) {
+            let states = part.switch.ports(&part.ports).await;
+            let states = states.map_err(|e| Unread::Fault(e.to_string()))?;
             up |= states.iter().any(|p| p.oper == Oper::Up);
             let lowest = states.iter().filter_map(|p| p.sys_uptime_cs).min();
             uptime = [uptime, lowest].into_iter().flatten().min();
@@ -339,26 +182,24 @@ impl Fencing {
         if_index: Option<u32>,
         known: &BTreeMap<PortRef, PortIdentity>,
     ) -> Option<Duration> {
-        let level = self.levels.iter().find(|l| {
-            let index_of = |port: &String| {
-                let at = PortRef {
-                    switch: l.fence.switch.clone(),
-                    port: port.clone(),
-                };
-                known.get(&at).map(|i| i.if_index.0).filter(|i| *i != 0)
+        let mut parts = self.levels.iter().flat_map(Level::parts);
+        let part = parts.find(|part| {
+            let index_of = |port: &&str| {
+                let identity = known.get(&part.at(port));
+                identity.map(|i| i.if_index.0).filter(|i| *i != 0)
             };
-            let mut indexes = l.fence.ports.iter().map(index_of);
-            l.fence.switch == switch
+            let mut indexes = part.ports.iter().map(index_of);
+            part.on == switch
                 && indexes.any(|here| here.is_none() || if_index.is_none() || here == if_index)
         });
-        level.map(|l| l.switch.target().staleness())
+        part.map(|p| p.switch.target().staleness())
     }
 
     /// The sum of snmpEngineBoots over the switches that tell it: another sum than before means that one was restarted.
     pub async fn engine_boots(&self) -> Option<u64> {
         let mut sum = None;
-        for level in &self.levels {
-            let system = level.switch.system().await.ok()?;
+        for part in self.levels.iter().flat_map(Level::parts) {
+            let system = part.switch.system().await.ok()?;
             sum = system
                 .engine_boots
                 .map(|b| u64::from(b) + sum.unwrap_or(0))
@@ -369,23 +210,38 @@ impl Fencing {
 
     /// What changed about the SNMPv3 engines of its switches since this was asked last.
     pub fn engine_news(&self) -> Vec<String> {
-        let news = self.levels.iter().filter_map(|l| {
-            let news = l.switch.engine_news()?;
-            Some(format!("switch {}: {news}", l.switch.target().name))
+        let parts = self.levels.iter().flat_map(Level::parts);
+        let news = parts.filter_map(|part| {
+            let news = part.switch.engine_news()?;
+            Some(format!("switch {}: {news}", part.switch.target().name))
         });
         news.collect()
     }
 
     /// True if a switch has learned `mac` on one of the fence's ports.
     pub async fn learned(&self, mac: MacAddr) -> Option<bool> {
-        for level in &self.levels {
-            for port in &level.fence.ports {
-                let macs = level.switch.macs_on(port).await.ok()?;
+        for part in self.levels.iter().flat_map(Level::parts) {
+            for port in &part.ports {
+                let macs = part.switch.macs_on(port).await.ok()?;
                 if macs.contains(&mac) {
                     return Some(true);
                 }
             }
         }
         Some(false)
+    }
+}
+
+/// What stands of a level whose ports are on several switches: all of it, or none.
+fn as_a_whole(parts: &[FenceRead]) -> FenceRead {
+    let any = |is: FenceRead| parts.contains(&is);
+    if any(FenceRead::Absent) || parts.is_empty() {
+        FenceRead::Absent
+    } else if any(FenceRead::Unknown) {
+        FenceRead::Unknown
+    } else if any(FenceRead::Foreign) {
+        FenceRead::Foreign
+    } else {
+        FenceRead::Present
     }
 }

@@ -41,7 +41,7 @@ pub fn when(key: &str) -> Option<When> {
         ["peer", _, "detect" | "policy" | "address" | "release", _] => When::Now,
         // What stands is read, proven and lifted as it was set; the time for one try is the file's.
         ["peer", _, "fence", "timeout" | "persist"] => When::Now,
-        ["peer", _, "fence", _] => When::NextTakeover,
+        ["peer", _, "fence", _] | ["peer", _, "fence", "also", _] => When::NextTakeover,
         ["peer", _, "service", _] => When::NextTakeover,
         // The budget of an interface is made with its socket.
         ["peer", _, "announce", "arp-per-second"] => When::Restart,

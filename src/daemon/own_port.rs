@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::fencing::Fencing;
+use super::fencing::{Fencing, Level};
 use crate::config::Kind;
 use crate::rt::timeout;
 use crate::switch::{Admin, PortIdentity};
@@ -47,8 +47,8 @@ impl Fencing {
 
     /// What shuts one of our own ports, in words: another machine's mark, or all of them are admin down.
     pub async fn own_port_shut(&self) -> Option<String> {
-        for level in &self.levels {
-            let own: Vec<&str> = level
+        for part in self.levels.iter().flat_map(Level::parts) {
+            let own: Vec<&str> = part
                 .switch
                 .target()
                 .own_ports
@@ -59,10 +59,10 @@ impl Fencing {
                 continue;
             }
             // What cannot be read is no reason not to fence a dead peer.
-            let Ok(Ok(states)) = timeout(READ_WITHIN, level.switch.ports(&own)).await else {
+            let Ok(Ok(states)) = timeout(READ_WITHIN, part.switch.ports(&own)).await else {
                 continue;
             };
-            let name = &level.switch.target().name;
+            let name = &part.switch.target().name;
             let marked = states.iter().find_map(|p| {
                 let tag = p.tag.as_ref().filter(|t| t.node != self.node)?;
                 Some(format!(

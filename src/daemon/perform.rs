@@ -8,6 +8,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join;
+
 use super::fencing::Fencing;
 use super::gate_keeper::{GateKeeper, OpensAtLast};
 use super::hub::{Input, Tx};
@@ -301,8 +303,12 @@ impl Hands {
             Step::Precheck => {
                 let off_path = self.peer.management.or(self.peer.addresses.get(1).copied());
                 let at = off_path.map(|a| self.service_at(a));
-                self.tasks
-                    .spawn(slow, step, attempt, steps::precheck(at, within));
+                let fencing = self.fencing.clone();
+                self.tasks.spawn(slow, step, attempt, async move {
+                    let may = async { fencing.liftable().await.map_err(Outcome::Failed) };
+                    let (may, checked) = join(may, steps::precheck(at, within)).await;
+                    may.err().unwrap_or(checked)
+                });
             }
             Step::Drop => {
                 self.announcer = None;

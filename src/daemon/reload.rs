@@ -202,7 +202,7 @@ fn fence(
     }
     let over = carry_over(&peer.name, file, &old.standing(), &old.found(), switches);
     // One that this daemon found when it started is told for as long as it lasts; it does not make every reload fail.
-    let known = |o: &&Orphan| old.orphans.contains(&o.level);
+    let known = |o: &&Orphan| old.orphans.iter().any(|k| k.level == o.level);
     match over.orphans.iter().find(|o| !known(o)) {
         Some(orphan) => Err(format!("peer {}: {orphan}", peer.name)),
         None => Ok((over.fencing, over.later)),

@@ -76,7 +76,8 @@ impl Loop {
             let levels = &self.peers[i].hands.fencing.levels;
             let saved = levels.iter().filter(|l| l.fence.persist);
             let failed: Vec<String> = saved
-                .filter_map(|l| Some(format!("{}: {}", l.fence.switch, failed(&l.fence.switch)?)))
+                .flat_map(|l| l.fence.by_switch())
+                .filter_map(|(switch, _)| Some(format!("{switch}: {}", failed(switch)?)))
                 .collect();
             match failed.is_empty() {
                 true => self.settle(Some(i), "not-saved", "the switch's configuration is saved"),

@@ -12,9 +12,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::auto::{self, Auto};
-use super::fencing::{Fencing, Level, level_name};
+use super::fencing::{Fencing, Level};
 use super::record::Kept;
-use crate::config::{self, Quarantine};
+use crate::config::{self, Quarantine, SwitchPorts};
 use crate::switch::Switch;
 use crate::takeover::state::Phase;
 use crate::types::{PortRef, VlanId};
@@ -38,6 +38,9 @@ pub struct StandingLevel {
     pub switch: String,
     /// ifNames.
     pub ports: Vec<String>,
+    /// Its ports on further switches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<SwitchPorts>,
     /// The VLAN that its ports are moved out of; they are shut if either is not there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub production: Option<VlanId>,
@@ -66,15 +69,27 @@ impl StandingLevel {
     fn is_as(&self, fence: &config::Fence) -> bool {
         (self.switch == fence.switch)
             && (self.ports == fence.ports)
+            && (self.also == fence.also)
             && (self.vlans() == fence.quarantine)
     }
 
     /// Its ports.
     pub fn ports(&self) -> impl Iterator<Item = PortRef> {
-        self.ports.iter().map(|port| PortRef {
-            switch: self.switch.clone(),
-            port: port.clone(),
+        let also = self.also.iter().map(|a| (&a.switch, &a.ports));
+        let all = std::iter::once((&self.switch, &self.ports)).chain(also);
+        all.flat_map(|(switch, ports)| {
+            ports.iter().map(|port| PortRef {
+                switch: switch.clone(),
+                port: port.clone(),
+            })
         })
+    }
+
+    /// The switch of it that is not among these, if one is not.
+    fn missing(&self, switches: &BTreeMap<String, Switch>) -> Option<&str> {
+        let mut all = std::iter::once(&self.switch).chain(self.also.iter().map(|a| &a.switch));
+        let missing = all.find(|name| !switches.contains_key(*name));
+        missing.map(String::as_str)
     }
 
     /// What lifts it, one command a port.
@@ -109,6 +124,7 @@ impl Standing {
                 None => levels.push(StandingLevel {
                     switch: at.switch.clone(),
                     ports: vec![at.port.clone()],
+                    also: Vec::new(),
                     production,
                     quarantine,
                     set: true,
@@ -171,14 +187,16 @@ impl Marks {
 /// A fence of which a level stands on a switch that the file does not have any more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "its fence stands on {}, and the configuration has no switch {} any more: nobody could read or lift it. Put [switch.{}] back; before it may go, `standin release {peer}`, or {}",
-    .level.ports().map(|p| p.to_string()).collect::<Vec<_>>().join(", "), .level.switch, .level.switch, .level.commands()
+    "its fence stands on {}, and the configuration has no switch {missing} any more: nobody could read or lift it. Put [switch.{missing}] back; before it may go, `standin release {peer}`, or {}",
+    .level.ports().map(|p| p.to_string()).collect::<Vec<_>>().join(", "), .level.commands()
 )]
 pub struct Orphan {
     /// The peer.
     pub peer: String,
     /// The level.
     pub level: StandingLevel,
+    /// The switch of it that is gone.
+    pub missing: String,
 }
 
 /// What becomes of a fence in place when the configuration is another.
@@ -207,11 +225,12 @@ pub fn carry_over(
     fencing.levels.clear();
     let mut orphans = Vec::new();
     for kept in standing.levels.iter().filter(|l| !l.ports.is_empty()) {
-        let Some(switch) = switches.get(&kept.switch) else {
-            if kept.set {
+        let Some(level) = level(&file, kept, found, switches) else {
+            if let Some(missing) = kept.missing(switches).filter(|_| kept.set) {
                 orphans.push(Orphan {
                     peer: peer.to_owned(),
                     level: kept.clone(),
+                    missing: missing.to_owned(),
                 });
             }
             continue;
@@ -219,7 +238,7 @@ pub fn carry_over(
         if kept.set {
             fencing.marks.set(fencing.levels.len());
         }
-        fencing.levels.push(level(&file, kept, found, switch));
+        fencing.levels.push(level);
     }
     // A level whose port was still to be found has nothing to be kept, and is found later as ever.
     for searched in file.levels.iter().filter(|l| l.auto != Auto::Off) {
@@ -235,7 +254,7 @@ pub fn carry_over(
         fencing
             .marks
             .set(fencing.levels.len() + fencing.orphans.len());
-        fencing.orphans.push(orphan.level.clone());
+        fencing.orphans.push(orphan.clone());
     }
     let same =
         (standing.node.is_empty() || standing.node == file.node)
@@ -250,8 +269,13 @@ pub fn carry_over(
     }
 }
 
-/// A level of the journal with the file's times.
-fn level(file: &Fencing, kept: &StandingLevel, found: &[auto::Kept], switch: &Switch) -> Level {
+/// A level of the journal with the file's times; `None` if the file does not have all of its switches.
+fn level(
+    file: &Fencing,
+    kept: &StandingLevel,
+    found: &[auto::Kept],
+    switches: &BTreeMap<String, Switch>,
+) -> Option<Level> {
     let on_it = || file.levels.iter().filter(|l| l.fence.switch == kept.switch);
     let same = on_it().find(|l| kept.is_as(&l.fence));
     let near = same.or_else(|| on_it().next());
@@ -262,6 +286,7 @@ fn level(file: &Fencing, kept: &StandingLevel, found: &[auto::Kept], switch: &Sw
     let fence = config::Fence {
         switch: kept.switch.clone(),
         ports: kept.ports.clone(),
+        also: kept.also.clone(),
         auto: searched,
         quarantine: kept.vlans(),
         // A description that the file expects of other ports says nothing about these.
@@ -269,16 +294,15 @@ fn level(file: &Fencing, kept: &StandingLevel, found: &[auto::Kept], switch: &Sw
         persist: near.is_some_and(|l| l.fence.persist),
         timeout: near.map_or(TIMEOUT, |l| l.fence.timeout),
     };
-    Level {
-        name: level_name(&fence),
-        switch: switch.clone(),
-        fence,
-        auto: match known {
-            Some(known) if searched => Auto::Known(Box::new(known.clone())),
-            _ if searched => Auto::kept_from_before(),
-            _ => Auto::Off,
-        },
-    }
+    let auto = match known {
+        Some(known) if searched => Auto::Known(Box::new(known.clone())),
+        _ if searched => Auto::kept_from_before(),
+        _ => Auto::Off,
+    };
+    Some(Level {
+        auto,
+        ..Level::new(&fence, switches)?
+    })
 }
 
 impl Fencing {
@@ -287,13 +311,16 @@ impl Fencing {
         let levels = self.levels.iter().enumerate().map(|(i, l)| StandingLevel {
             switch: l.fence.switch.clone(),
             ports: l.fence.ports.clone(),
+            also: l.fence.also.clone(),
             production: l.fence.quarantine.map(|q| q.production),
             quarantine: l.fence.quarantine.map(|q| q.quarantine),
             set: self.marks.is_set(i),
         });
         Standing {
             node: self.node.clone(),
-            levels: levels.chain(self.orphans.iter().cloned()).collect(),
+            levels: levels
+                .chain(self.orphans.iter().map(|o| o.level.clone()))
+                .collect(),
         }
     }
 }

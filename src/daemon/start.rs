@@ -309,7 +309,8 @@ pub(super) fn witnesses(config: &Config, peer: &Peer, inventory: &Inventory) -> 
     let switches = peer
         .fence
         .iter()
-        .filter_map(|f| config.switches.get(&f.switch));
+        .flat_map(|f| f.by_switch())
+        .filter_map(|(name, _)| config.switches.get(name));
     Witnesses::new(
         peer.vip,
         cameras,

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use tokio::sync::MutexGuard;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::client::Switch;
@@ -64,23 +65,49 @@ pub struct FenceRequest {
     pub progress: Option<UnboundedSender<FenceProgress>>,
 }
 
+impl FenceRequest {
+    fn names(&self) -> Vec<&str> {
+        self.ports.iter().map(|p| p.port.as_str()).collect()
+    }
+}
+
 /// Shuts all ports of the request and proves it.
 ///
 /// # Errors
 /// [`FenceError::Unproven`] if anything was, or may have been, written; every other error says that nothing was.
 pub async fn fence(switch: &Switch, request: FenceRequest) -> Result<FenceProof, FenceError> {
     let start = Instant::now();
-    let deadline = start + request.within;
-    let names: Vec<&str> = request.ports.iter().map(|p| p.port.as_str()).collect();
-    let guarded = |(port, guard)| FenceError::Guarded {
-        switch: switch.target().name.clone(),
-        port,
-        guard,
-    };
-    guard::by_name(switch.target(), &names).map_err(guarded)?;
+    allowed(switch, &request)?;
+    let writer = timeout_at(start + request.within, switch.writer()).await;
+    let writer = writer.map_err(|_| too_late(switch, &request))?;
+    let ready = read_and_check(switch, &request, (start, writer), false).await?;
+    shut_and_prove(switch, &request, ready).await
+}
 
+/// What may be shut: everything was read and every guard passed. Nobody else writes to the switch as long as this lives.
+pub(super) struct Ready<'a> {
+    writer: MutexGuard<'a, ()>,
+    start: Instant,
+    before: Reading,
+    aggregate: Option<String>,
+    resolved_after: Duration,
+}
+
+/// The guards that need no reading.
+pub(super) fn allowed(switch: &Switch, request: &FenceRequest) -> Result<(), FenceError> {
+    guard::by_name(switch.target(), &request.names()).map_err(|why| guarded(switch, why))
+}
+
+/// Reads all ports and asks all guards; nothing is written. `seen`: the peer was learned, while it was healthy, on a port
+/// of the same fence on another switch.
+pub(super) async fn read_and_check<'a>(
+    switch: &'a Switch,
+    request: &FenceRequest,
+    (start, writer): (Instant, MutexGuard<'a, ()>),
+    seen: bool,
+) -> Result<Ready<'a>, FenceError> {
+    let names = request.names();
     let in_time = async {
-        let writer = switch.writer().await;
         let macs: Vec<MacAddr> = request
             .peer_mac
             .iter()
@@ -88,34 +115,52 @@ pub async fn fence(switch: &Switch, request: FenceRequest) -> Result<FenceProof,
             .copied()
             .collect();
         let before = switch.read(&names, &macs, request.vlan).await?;
-        let learned = learned(switch, &request, &before).await;
+        let learned = learned(switch, request, &before).await;
         // Before the SET: members that are down leave their aggregate.
         let aggregate = match request.peer_mac {
             Some(_) => switch.aggregate_at(&names, &before, 0).await,
             None => None,
         };
-        Ok::<_, SwitchError>((writer, before, learned, aggregate))
+        Ok::<_, SwitchError>((before, learned, aggregate))
     };
-    let (writer, before, learned, aggregate) =
-        timeout_at(deadline, in_time)
-            .await
-            .map_err(|_| FenceError::TooLate {
-                switch: switch.target().name.clone(),
-                within: request.within,
-            })??;
+    let (before, learned, aggregate) = timeout_at(start + request.within, in_time)
+        .await
+        .map_err(|_| too_late(switch, request))??;
     // Once more by the names that the switch itself gives to these ports.
     let own_names: Vec<&str> = before.ports.iter().map(|p| p.if_name.as_str()).collect();
-    guard::by_name(switch.target(), &own_names).map_err(guarded)?;
-    check(switch, &request, &before, &learned).map_err(guarded)?;
+    guard::by_name(switch.target(), &own_names).map_err(|why| guarded(switch, why))?;
+    check(switch, request, (&before, &learned), seen).map_err(|why| guarded(switch, why))?;
+    Ok(Ready {
+        writer,
+        start,
+        before,
+        aggregate,
+        resolved_after: start.elapsed(),
+    })
+}
 
-    let resolved_after = start.elapsed();
-    tell(&request, FenceProgress::Sending);
+/// One SET, and reading back until it is proven or the time is over.
+pub(super) async fn shut_and_prove(
+    switch: &Switch,
+    request: &FenceRequest,
+    ready: Ready<'_>,
+) -> Result<FenceProof, FenceError> {
+    let Ready {
+        writer,
+        start,
+        before,
+        aggregate,
+        resolved_after,
+    } = ready;
+    let deadline = start + request.within;
+    let names = request.names();
+    tell(request, FenceProgress::Sending);
     // Half of what is left at most: without time to read back, not even a SET that worked can be proven.
     let until = Instant::now() + deadline.saturating_duration_since(Instant::now()) / 2;
     let sets = shut::send_together(switch, "port-off", &before.ports, until).await?;
     drop(writer);
     tell(
-        &request,
+        request,
         FenceProgress::Sent {
             acknowledged: sets.iter().all(|s| s.outcome == SetOutcome::Acknowledged),
         },
@@ -123,7 +168,7 @@ pub async fn fence(switch: &Switch, request: FenceRequest) -> Result<FenceProof,
     let set_after = start.elapsed();
 
     let mut tags = None;
-    let mut known = known(switch, &request, start, &before, &names, deadline);
+    let mut known = known(switch, request, start, &before, &names, deadline);
     known.aggregates.extend(aggregate);
     let result = prove(switch, &known, sets, &before.ports, || {
         tags.get_or_insert_with(|| {
@@ -182,11 +227,26 @@ async fn learned(switch: &Switch, request: &FenceRequest, before: &Reading) -> V
     out
 }
 
+fn guarded(switch: &Switch, (port, guard): (String, Guard)) -> FenceError {
+    FenceError::Guarded {
+        switch: switch.target().name.clone(),
+        port,
+        guard,
+    }
+}
+
+fn too_late(switch: &Switch, request: &FenceRequest) -> FenceError {
+    FenceError::TooLate {
+        switch: switch.target().name.clone(),
+        within: request.within,
+    }
+}
+
 fn check(
     switch: &Switch,
     request: &FenceRequest,
-    before: &Reading,
-    learned: &[Vec<MacAddr>],
+    (before, learned): (&Reading, &[Vec<MacAddr>]),
+    seen: bool,
 ) -> Result<(), (String, Guard)> {
     let own_places = &before.places[usize::from(request.peer_mac.is_some())..];
     let facts: Vec<Facts<'_>> = request
@@ -211,7 +271,7 @@ fn check(
             }
         })
         .collect();
-    guard::by_facts(&facts, request.peer_mac)
+    guard::by_facts(&facts, request.peer_mac.filter(|_| !seen))
 }
 
 fn known<'a>(

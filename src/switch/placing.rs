@@ -2,6 +2,7 @@
 //! these say nothing.
 
 use super::client::Switch;
+use super::credentials::Listed;
 use super::error::SwitchError;
 use super::neighbours::neighbours;
 use super::port::{Oper, PortState};
@@ -69,9 +70,32 @@ impl Switch {
         macs: &[MacAddr],
         own: &[MacAddr],
     ) -> Result<Look, SwitchError> {
+        self.look_at(ports, (macs, own), false).await
+    }
+
+    /// The same of a machine that has ports on other switches too: what is learned on an uplink says nothing here, and
+    /// ports without link are [`Placing::Nowhere`].
+    ///
+    /// # Errors
+    /// As [`Switch::place`].
+    pub async fn place_leg(
+        &self,
+        ports: &[&str],
+        macs: &[MacAddr],
+        own: &[MacAddr],
+    ) -> Result<Look, SwitchError> {
+        self.look_at(ports, (macs, own), true).await
+    }
+
+    async fn look_at(
+        &self,
+        ports: &[&str],
+        (macs, own): (&[MacAddr], &[MacAddr]),
+        leg: bool,
+    ) -> Result<Look, SwitchError> {
         let asked: Vec<MacAddr> = macs.iter().chain(own).copied().collect();
         let reading = self.read(ports, &asked, None).await?;
-        let placing = self.judge_place(ports, macs, &reading).await?;
+        let placing = self.judge_place(ports, macs, &reading, leg).await?;
         Ok(Look {
             ports: reading.ports,
             placing,
@@ -83,6 +107,7 @@ impl Switch {
         ports: &[&str],
         macs: &[MacAddr],
         reading: &Reading,
+        leg: bool,
     ) -> Result<Placing, SwitchError> {
         let name = &self.target().name;
         let all = ports.join(", ");
@@ -110,11 +135,18 @@ impl Switch {
                     here = Some((*mac, Some(aggregate)));
                     continue;
                 }
+                let shown = self.name_of_port_at(reading.over, *place);
+                if leg && shown.is_some_and(|n| self.target().listed(&n) == Some(Listed::Uplink)) {
+                    continue;
+                }
                 let at = self.words_of_place(*place);
                 let why =
                     format!("the peer's MAC address {mac} is learned on {at}, not on {name}:{all}");
                 return Ok(Placing::Elsewhere { at, why });
             }
+        }
+        if leg && !linked && here.is_none() {
+            return Ok(Placing::Nowhere);
         }
         if !linked {
             let why = match here {

@@ -157,6 +157,15 @@ pub async fn unfence(
     })
 }
 
+/// Whether [`unfence`] would open these ports now; nothing is written.
+///
+/// # Errors
+/// Why it would not.
+pub async fn may_lift(switch: &Switch, ports: &[&str], lift: &Lift) -> Result<(), UnfenceError> {
+    let now = switch.ports(ports).await?;
+    now.iter().try_for_each(|p| refuse(switch, p, lift))
+}
+
 fn refuse(switch: &Switch, port: &PortState, lift: &Lift) -> Result<(), UnfenceError> {
     let whose = match (lift, &port.tag) {
         // A port that is up needs no permission: at most a tag that was left behind is taken off.

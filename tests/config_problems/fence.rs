@@ -196,3 +196,164 @@ fn a_quarantine_needs_to_know_its_vlans() {
         "add that table",
     );
 }
+
+/// A second switch, and the level with `also` as given.
+fn with_edge(also: &str) -> String {
+    let also = format!("{PORTS}\nalso = {also} #");
+    let text = edit(&with("also = []", "#"), PORTS, &also);
+    format!(
+        "{text}\n[switch.edge]\naddress = \"192.168.1.3\"\nprofile = \"generic-qbridge\"\nuplinks = [\"up1\"]\nown-ports = [\"mine\"]\n[switch.edge.snmp]\ncommunity-file = \"core.community\"\n"
+    )
+}
+
+#[test]
+fn a_level_may_name_ports_on_several_switches() {
+    let good = with_edge("[{ switch = \"edge\", ports = [\"p7\", \"p8\"] }]");
+    let (config, warnings) = Site::new().load(&good, &around()).unwrap();
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let all: Vec<String> = config.fence_ports().map(|(_, p)| p.to_string()).collect();
+    assert_eq!(all, ["core:p-prim", "edge:p7", "edge:p8"]);
+}
+
+#[test]
+fn what_is_wrong_with_a_further_switch_is_said_where_it_stands() {
+    let at = |rest: &str| format!("peer.cctv.fence[0].also{rest}");
+    let port = "[0].ports[0]";
+    let check = |also: &str, key: &str, what: &str, help: &str| {
+        let problem = one(&with_edge(also), &around(), &at(key), what, help);
+        assert_eq!(problem.severity, Severity::Error);
+        problem
+    };
+    let entry =
+        |switch: &str, ports: &str| format!("[{{ switch = \"{switch}\", ports = {ports} }}]");
+    let problem = check(
+        &entry("egde", "[\"p7\"]"),
+        "[0].switch",
+        "unknown switch `egde`",
+        "did you mean `edge`?",
+    );
+    assert_eq!(problem.column, 20);
+    check(&entry("edge", "[]"), "[0].ports", "no port to shut", "");
+    check(
+        &entry("edge", "[\"p7\", \"P7\"]"),
+        "[0].ports[1]",
+        "twice",
+        "",
+    );
+    check(&entry("edge", "[\"up1\"]"), port, "an uplink", "");
+    check(&entry("edge", "[\"mine\"]"), port, "own port", "");
+    check(
+        &entry("edge", "\"auto\""),
+        "[0].ports",
+        "machine with one port",
+        "ifNames",
+    );
+    check(
+        &entry("core", "[\"p9\"]"),
+        "[0].switch",
+        "named twice in this level",
+        "one list",
+    );
+    check(
+        "[{ ports = [\"p7\"] }]",
+        "[0].switch",
+        "missing",
+        "another [switch.NAME]",
+    );
+    check(
+        "[{ switch = \"edge\" }]",
+        "[0].ports",
+        "no port to shut",
+        "",
+    );
+    check(
+        "[{ switch = \"edge\", ports = [\"p7\"], kind = \"off\" }]",
+        "[0].kind",
+        "unknown",
+        "",
+    );
+
+    let good = with_edge(&entry("edge", "[\"p7\"]"));
+    let auto = edit(&good, PORTS, "ports = \"auto\"");
+    one(
+        &auto,
+        &around(),
+        &at(""),
+        "finds the one port",
+        "every switch",
+    );
+    // The longest of the switches decides.
+    let slow = edit(
+        &good,
+        "[switch.edge.snmp]",
+        "oper-staleness = \"20s\"\n[switch.edge.snmp]",
+    );
+    let problem = one(
+        &slow,
+        &around(),
+        "peer.cctv.fence[0].timeout",
+        "is over before",
+        "",
+    );
+    assert_eq!(problem.severity, Severity::Warning);
+    // Each switch must be able to do what `persist` says.
+    let instant = good.replace(
+        "[switch.edge]\naddress = \"192.168.1.3\"\nprofile = \"generic-qbridge\"",
+        "[switch.edge]\naddress = \"192.168.1.3\"\nprofile = \"tplink\"",
+    );
+    one(
+        &instant,
+        &around(),
+        "peer.cctv.fence[0].persist",
+        "saves every change at once",
+        "",
+    );
+}
+
+#[test]
+fn a_level_over_several_switches_is_not_moved_to_a_quarantine_and_has_not_our_own_port() {
+    let entry = |port: &str| format!("[{{ switch = \"edge\", ports = [\"{port}\"] }}]");
+    let mut here = around();
+    here.interfaces = None;
+    let moved = |text: String| edit(&text, "[peer.cctv.service]", PORT_TAKEOVER);
+    let off = "kind = \"off\" ";
+    let text = edit(
+        &moved(with_edge(&entry("p7"))),
+        off,
+        "kind = \"quarantine\" ",
+    );
+    one(
+        &text,
+        &here,
+        "peer.cctv.fence[0].also",
+        "moves ports of one switch",
+        "kind = \"off\"",
+    );
+    let takeover = PORT_TAKEOVER.replace("\"core\"", "\"edge\"");
+    let text = edit(
+        &with_edge(&entry("p-stby-a")),
+        "[peer.cctv.service]",
+        &takeover,
+    );
+    one(
+        &text,
+        &here,
+        "peer.cctv.port-takeover.port",
+        "also the peer's",
+        "",
+    );
+}
+
+#[test]
+fn two_peers_do_not_share_a_port_of_a_further_switch() {
+    let text = with_edge("[{ switch = \"edge\", ports = [\"p7\"] }]");
+    let other = "[peer.other]\nkind = \"agentless\"\nvip = \"192.168.1.201/24\"\ninterface = \"eth0\"\n[[peer.other.fence]]\nswitch = \"edge\"\nports = [\"P7\"]\npersist = false\n";
+    let key = "peer.other.fence[0].ports[0]";
+    one(
+        &format!("{text}{other}"),
+        &around(),
+        key,
+        "also the fence of peer `cctv`",
+        "",
+    );
+}

@@ -17,6 +17,7 @@ fn level(switch: &str) -> config::Fence {
     config::Fence {
         switch: switch.into(),
         ports: vec!["ge1".into()],
+        also: Vec::new(),
         auto: false,
         quarantine: None,
         alias: None,

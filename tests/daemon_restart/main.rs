@@ -8,6 +8,9 @@
 #[path = "../switch_agent/mod.rs"]
 mod switch_agent;
 
+mod bond;
+mod bond_kept;
+mod bond_site;
 mod check;
 mod disk;
 mod levels;

@@ -19,6 +19,7 @@ fn fencing(fake: &Fake, kind: Kind) -> Fencing {
     let level = config::Fence {
         switch: "core".into(),
         ports: vec!["ge1".into()],
+        also: Vec::new(),
         auto: false,
         quarantine: None,
         alias: None,

@@ -139,7 +139,7 @@ async fn configured(
         ports.extend(args.port.iter().map(|p| named_port(p)));
         let only = |f: &&auto::Found| args.peer.as_ref().is_none_or(|p| *p == f.peer);
         let here = found.iter().filter(|f| f.switch == *name).filter(only);
-        let places = places.iter().filter(|l| l.switch == *name);
+        let places = places.iter().filter(|l| l.switches.contains(name));
         out.push((
             switch,
             Ask {
@@ -223,14 +223,14 @@ fn ports_of(config: &Config, switch: &str, only: Option<&str>) -> Vec<PortAsk> {
         .values()
         .filter(|p| only.is_none_or(|o| o == p.name))
     {
-        for fence in peer.fence.iter().filter(|f| f.switch == switch) {
-            for port in &fence.ports {
+        for fence in &peer.fence {
+            for port in fence.ports_on(switch) {
                 out.push(PortAsk {
                     port: port.clone(),
                     whose: format!("fence of {}", peer.name),
                     alias: fence.alias.clone(),
                     // With several ports the address is learned on one of them, and which is not known.
-                    mac: peer.mac.filter(|_| fence.ports.len() == 1),
+                    mac: peer.mac.filter(|_| fence.port_refs().count() == 1),
                     persist: Some(fence.persist),
                     is_fence: true,
                 });

@@ -23,11 +23,14 @@ pub(super) fn between_peers(file: &File, check: &mut Check<'_>) {
             vips.entry(vip.addr).or_insert(name);
         }
         for (level, fence) in peer.fence.iter().enumerate() {
-            let Some(switch) = fence.switch.as_deref() else {
-                continue;
-            };
-            for (i, port) in fence.ports.names().iter().enumerate() {
-                let key = format!("peer.{name}.fence[{level}].ports[{i}]");
+            let named = fence.named();
+            let all = named.flat_map(|(at, switch, names)| {
+                let names = names.iter().enumerate();
+                names.map(move |(i, port)| (format!("{at}[{i}]"), switch, port))
+            });
+            for (at, switch, port) in all {
+                let Some(switch) = switch else { continue };
+                let key = format!("peer.{name}.fence[{level}].{at}");
                 match ports.get(&(switch, PortName::new(port))) {
                     Some((other, owner)) if owner != name => check.clash(
                         &key,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::names;
 use super::range::{self, ms};
 use crate::config::problem::Check;
-use crate::config::resolved::{Fence, Quarantine};
+use crate::config::resolved::{Fence, Quarantine, SwitchPorts};
 use crate::config::schema::{self, FenceKind, Ports};
 use crate::config::suggest::{nearest, quoted_list};
 use crate::config::surroundings::{Persistence, ProfileFacts, Surroundings};
@@ -61,7 +61,10 @@ fn one(
         }
         switch
     });
-    ports(at, level, name.as_deref(), switch, check);
+    if let Ports::Named(names) = &level.ports {
+        ports(&key("ports"), names, name.as_deref(), switch, check);
+    }
+    let also = also(at, level, file, check);
     if level.alias.contains(char::is_control) {
         check.error(
             &key("alias"),
@@ -75,8 +78,18 @@ fn one(
         "true: the fence is saved on the switch and outlives its reboot; \
          false: a reboot of the switch lifts it, and we fence again",
     );
-    if let (Some(persist), Some(switch)) = (persist, switch) {
-        persistence(&key("persist"), persist, switch, around, check);
+    let on: Vec<&schema::Switch> = level
+        .named()
+        .filter_map(|(_, switch, _)| file.switch.get(switch?))
+        .collect();
+    for switch in persist.iter().flat_map(|_| &on) {
+        persistence(
+            &key("persist"),
+            persist == Some(true),
+            switch,
+            around,
+            check,
+        );
     }
     range::duration(
         &key("timeout"),
@@ -84,34 +97,107 @@ fn one(
         (ms(500), ms(120_000)),
         check,
     );
-    if let Some(switch) = switch {
-        let by_snmp = switch.snmp.as_ref().map(|s| s.timeout * (s.retries + 1));
-        let by_ssh = switch.ssh.as_ref().map(|s| s.timeout);
-        let one_answer = by_snmp.or(by_ssh).unwrap_or_default();
-        let least: Duration = switch.oper_staleness.unwrap_or_default() + one_answer;
-        if level.timeout < least {
-            check.warn(
-                &key("timeout"),
-                format!(
-                    "{} is over before the switch is known not to answer",
-                    show(level.timeout)
-                ),
-                format!(
-                    "more than {}: snmp.timeout x (retries + 1) or ssh.timeout, and oper-staleness",
-                    show(least)
-                ),
-            );
-        }
+    // All switches of a level are written and read at the same time.
+    let least = on.iter().map(|s| one_answer(s)).max().unwrap_or_default();
+    if level.timeout < least {
+        check.warn(
+            &key("timeout"),
+            format!(
+                "{} is over before the switch is known not to answer",
+                show(level.timeout)
+            ),
+            format!(
+                "more than {}: snmp.timeout x (retries + 1) or ssh.timeout, and oper-staleness",
+                show(least)
+            ),
+        );
     }
     Some(Fence {
         switch: name?,
         ports: level.ports.names().to_vec(),
+        also: also?,
         auto: level.ports == Ports::Auto,
         quarantine: None,
         alias: Some(level.alias.clone()).filter(|a| !a.is_empty()),
         persist: persist?,
         timeout: level.timeout,
     })
+}
+
+/// How long it takes until a switch is known not to answer, or what it said is new.
+fn one_answer(switch: &schema::Switch) -> Duration {
+    let by_snmp = switch.snmp.as_ref().map(|s| s.timeout * (s.retries + 1));
+    let by_ssh = switch.ssh.as_ref().map(|s| s.timeout);
+    let one_answer = by_snmp.or(by_ssh).unwrap_or_default();
+    switch.oper_staleness.unwrap_or_default() + one_answer
+}
+
+/// The peer's ports on further switches.
+fn also(
+    at: &str,
+    level: &schema::Fence,
+    file: &schema::File,
+    check: &mut Check<'_>,
+) -> Option<Vec<SwitchPorts>> {
+    let list = format!("{at}.also");
+    if level.also.is_empty() {
+        return Some(Vec::new());
+    }
+    if level.ports == Ports::Auto {
+        check.error(
+            &list,
+            "ports = \"auto\" finds the one port of a machine, and with `also` it has several",
+            "name the ports on every switch",
+        );
+    }
+    if level.kind == FenceKind::Quarantine {
+        check.error(
+            &list,
+            "kind = \"quarantine\" moves ports of one switch; over several switches they are shut",
+            "kind = \"off\", or one level for the ports of one switch",
+        );
+    }
+    let mut out: Vec<Option<SwitchPorts>> = Vec::new();
+    let mut before: Vec<(&str, String)> = Vec::new();
+    if let Some(first) = &level.switch {
+        before.push((first, format!("{at}.switch")));
+    }
+    for (i, more) in level.also.iter().enumerate() {
+        let key = |k: &str| format!("{list}[{i}].{k}");
+        let name = check.require(
+            &key("switch"),
+            more.switch.clone(),
+            "the NAME of another [switch.NAME] table",
+        );
+        let switch = name.as_ref().and_then(|n| file.switch.get(n));
+        if let (Some(name), None) = (&name, switch) {
+            unknown_switch(&key("switch"), name, file, check);
+        }
+        if let Some(name) = &more.switch {
+            match before.iter().find(|(other, _)| other == name) {
+                Some((_, first)) => check.clash(
+                    &key("switch"),
+                    (first, "here already"),
+                    format!("switch `{name}` is named twice in this level"),
+                    "all of its ports on one switch in one list",
+                ),
+                None => before.push((name, key("switch"))),
+            }
+        }
+        match &more.ports {
+            Ports::Named(names) => ports(&key("ports"), names, name.as_deref(), switch, check),
+            Ports::Auto => check.error(
+                &key("ports"),
+                "\"auto\" is for a machine with one port",
+                "the ifNames of its ports on this switch",
+            ),
+        }
+        out.push(name.map(|switch| SwitchPorts {
+            switch,
+            ports: more.ports.names().to_vec(),
+        }));
+    }
+    out.into_iter().collect()
 }
 
 fn quarantine(
@@ -154,20 +240,15 @@ pub(super) fn unknown_switch(key: &str, name: &str, file: &schema::File, check: 
 }
 
 fn ports(
-    at: &str,
-    level: &schema::Fence,
+    list: &str,
+    names: &[String],
     name: Option<&str>,
     switch: Option<&schema::Switch>,
     check: &mut Check<'_>,
 ) {
-    let list = format!("{at}.ports");
-    let names = match &level.ports {
-        Ports::Named(names) => names,
-        Ports::Auto => return,
-    };
-    if names.is_empty() && !check.refused.iter().any(|r| r.starts_with(&list)) {
+    if names.is_empty() && !check.refused.iter().any(|r| r.starts_with(list)) {
         check.error(
-            &list,
+            list,
             "no port to shut",
             "the ifNames of the peer's ports, all members of its LAG; or ports = \"auto\": where its MAC is learned while it is healthy",
         );

@@ -147,17 +147,19 @@ fn the_port(
         check,
     );
     for (level, fence) in peer.fence.iter().enumerate() {
-        let here = fence.switch.as_deref() == Some(name);
-        if let Some(n) = PortName::position(fence.ports.names(), port).filter(|_| here) {
-            check.clash(
-                &key,
-                (
-                    &format!("{peer_at}.fence[{level}].ports[{n}]"),
-                    "fenced here",
-                ),
-                format!("port `{port}` is also the peer's"),
-                "this machine's own parked port",
-            );
+        for (at, switch, names) in fence.named() {
+            let here = switch == Some(name);
+            if let Some(n) = PortName::position(names, port).filter(|_| here) {
+                check.clash(
+                    &key,
+                    (
+                        &format!("{peer_at}.fence[{level}].{at}[{n}]"),
+                        "fenced here",
+                    ),
+                    format!("port `{port}` is also the peer's"),
+                    "this machine's own parked port",
+                );
+            }
         }
     }
 }

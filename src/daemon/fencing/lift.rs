@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::{Fencing, Level};
+use super::{Fencing, Level, Part};
 use crate::daemon::moving::{self, Where};
 use crate::daemon::{quarantine, saving};
-use crate::rt::timeout;
-use crate::switch::unfence::{Lift, unfence};
+use crate::rt::{Instant, timeout};
+use crate::switch::unfence::{Lift, may_lift, unfence};
 use crate::switch::{Admin, Switch};
 use crate::takeover::event::Outcome;
 use crate::types::{Epoch, PortRef};
@@ -22,7 +22,7 @@ enum Lifted {
     Up(String),
     /// Nothing was written there, and it does not answer.
     NotOurs(String),
-    /// It is in place, and stays.
+    /// It is in place, and stays; with what lifts it later.
     Stays(String),
 }
 
@@ -41,23 +41,26 @@ impl Fencing {
             let within = if set { within } else { within.min(LOOK) };
             let lifted = match timeout(within, lift_level(level, how, within)).await {
                 Ok(Ok(done)) => Lifted::Up(done),
-                Ok(Err(why)) if set => Lifted::Stays(why),
+                Ok(Err((why, commands))) if set => {
+                    Lifted::Stays(format!("{why}; when it answers again: {commands}"))
+                }
                 Err(_) if set => Lifted::Stays(format!(
-                    "switch {}: no answer within {within:?}",
-                    level.fence.switch
+                    "switch {}: no answer within {within:?}; when it answers again: {}",
+                    switches(level),
+                    commands(level.parts())
                 )),
-                Ok(Err(why)) => Lifted::NotOurs(why),
-                Err(_) => Lifted::NotOurs(format!("switch {} is silent", level.fence.switch)),
+                Ok(Err((why, _))) => Lifted::NotOurs(why),
+                Err(_) => Lifted::NotOurs(format!("switch {} is silent", switches(level))),
             };
             if matches!(lifted, Lifted::Up(_)) {
                 self.marks.lifted(i);
             }
-            (set, level, lifted)
+            (set, lifted)
         }))
         .await;
         let (mut done, mut failed) = (Vec::new(), Vec::new());
         let mut lifted = false;
-        for (set, level, result) in results {
+        for (set, result) in results {
             match result {
                 Lifted::Up(how) => {
                     lifted |= set;
@@ -66,10 +69,7 @@ impl Fencing {
                 Lifted::NotOurs(why) => {
                     tracing::info!("not lifted, and not set by us: {why}");
                 }
-                Lifted::Stays(why) => {
-                    let commands = commands(level);
-                    failed.push(format!("{why}; when it answers again: {commands}"));
-                }
+                Lifted::Stays(why) => failed.push(why),
             }
         }
         if !lifted && !failed.is_empty() {
@@ -80,6 +80,36 @@ impl Fencing {
         }
         done.extend(failed.into_iter().map(|why| format!("NOT lifted: {why}")));
         Outcome::Done(done.join(", "))
+    }
+
+    /// Before anything is given away: whether a fence in place that is over several switches could be lifted now.
+    ///
+    /// # Errors
+    /// Why not, and what opens its ports.
+    pub async fn liftable(&self) -> Result<(), String> {
+        let set = self.levels.iter().enumerate();
+        let set: Vec<&Level> = set
+            .filter(|(i, _)| self.marks.is_set(*i))
+            .map(|(_, l)| l)
+            .collect();
+        let how = Lift::Known {
+            node: self.node.clone(),
+        };
+        let mut blind = Vec::new();
+        for level in set {
+            // One level that is lifted is enough.
+            if !level.is_spread() {
+                return Ok(());
+            }
+            match all_answer(level, &how, LOOK).await {
+                Ok(()) => return Ok(()),
+                Err((why, commands)) => blind.push(format!("{why} (by hand: {commands})")),
+            }
+        }
+        match blind.is_empty() {
+            true => Ok(()),
+            false => Err(blind.join("; ")),
+        }
     }
 
     /// Which levels are in place is read: one that was lifted by hand is none any more. At rest only.
@@ -95,11 +125,12 @@ impl Fencing {
     pub async fn tagged_epoch(&self) -> Option<Epoch> {
         let mut highest = None;
         for level in self.levels.iter().filter(|l| l.fence.quarantine.is_none()) {
-            let ports: Vec<&str> = level.fence.ports.iter().map(String::as_str).collect();
-            let states = level.switch.ports(&ports).await.unwrap_or_default();
-            let ours = states.into_iter().filter_map(|p| p.tag);
-            let ours = ours.filter(|t| t.node == self.node).map(|t| t.epoch);
-            highest = highest.max(ours.max());
+            for part in level.parts() {
+                let states = part.switch.ports(&part.ports).await.unwrap_or_default();
+                let ours = states.into_iter().filter_map(|p| p.tag);
+                let ours = ours.filter(|t| t.node == self.node).map(|t| t.epoch);
+                highest = highest.max(ours.max());
+            }
         }
         highest
     }
@@ -118,28 +149,95 @@ impl Fencing {
     }
 }
 
-fn commands(level: &Level) -> String {
-    let ports = level.fence.ports.iter();
-    let commands = ports.map(|p| format!("`standin unfence {}:{p}`", level.fence.switch));
+fn switches(level: &Level) -> String {
+    let names: Vec<&str> = level.fence.by_switch().map(|(name, _)| name).collect();
+    names.join(" and ")
+}
+
+fn commands<'a>(parts: impl Iterator<Item = Part<'a>>) -> String {
+    let commands = parts.flat_map(|part| {
+        let ports = part.ports.iter();
+        let commands = ports.map(|p| format!("`standin unfence {}`", part.at(p)));
+        commands.collect::<Vec<_>>()
+    });
     commands.collect::<Vec<_>>().join(", ")
 }
 
-async fn lift_level(level: &Level, how: &Lift, within: Duration) -> Result<String, String> {
+/// In words what is up; or why not, and what lifts the ports that are not.
+async fn lift_level(
+    level: &Level,
+    how: &Lift,
+    within: Duration,
+) -> Result<String, (String, String)> {
+    let end = Instant::now() + within;
     let done = match level.fence.quarantine {
-        Some(vlans) => quarantine::lift(&level.switch, &level.fence, vlans, within).await?,
+        Some(vlans) => {
+            let lifted = quarantine::lift(&level.switch, &level.fence, vlans, within).await;
+            lifted.map_err(|why| (why, commands(level.parts())))?
+        }
         None => {
-            let ports: Vec<&str> = level.fence.ports.iter().map(String::as_str).collect();
-            let proof = unfence(&level.switch, &ports, how, within).await;
-            let proof = proof.map_err(|e| e.to_string())?;
-            let up = proof.ports.iter();
-            let up = up.map(|p| format!("{}:{} admin up", proof.switch, p.port));
-            up.collect::<Vec<_>>().join(", ")
+            if level.is_spread() {
+                // Half of the time: the other is for the lifting.
+                all_answer(level, how, within / 2).await?;
+            }
+            let parts = level.parts().map(async |part| {
+                let left = end.saturating_duration_since(Instant::now());
+                let proof = timeout(left, unfence(part.switch, &part.ports, how, left)).await;
+                let why = match proof {
+                    Ok(Ok(proof)) => {
+                        let up = proof.ports.iter();
+                        let up = up.map(|p| format!("{}:{} admin up", proof.switch, p.port));
+                        return Ok(up.collect::<Vec<_>>().join(", "));
+                    }
+                    Ok(Err(e)) => e.to_string(),
+                    Err(_) => format!("switch {}: no answer within {within:?}", part.on),
+                };
+                Err((why, part))
+            });
+            as_a_whole(join_all(parts).await)?
         }
     };
-    if level.fence.persist {
-        saving::save(&level.switch);
+    for part in level.parts().filter(|_| level.fence.persist) {
+        saving::save(part.switch);
     }
     Ok(done)
+}
+
+/// Nothing of a level over several switches is lifted while one of them is silent, or would refuse: half a fence keeps
+/// nobody away.
+async fn all_answer(level: &Level, how: &Lift, within: Duration) -> Result<(), (String, String)> {
+    let looks = level.parts().map(async |part| {
+        let why = match timeout(within, may_lift(part.switch, &part.ports, how)).await {
+            Ok(Ok(())) => return Ok(String::new()),
+            Ok(Err(e)) => e.to_string(),
+            Err(_) => format!("switch {}: no answer within {within:?}", part.on),
+        };
+        Err((why, part))
+    });
+    let whole = as_a_whole(join_all(looks).await);
+    whole.map(|_| ()).map_err(|(why, _)| {
+        let why =
+            format!("{why}; nothing of this level was lifted, since it is lifted only as a whole");
+        (why, commands(level.parts()))
+    })
+}
+
+fn as_a_whole(parts: Vec<Result<String, (String, Part<'_>)>>) -> Result<String, (String, String)> {
+    let (mut done, mut whys, mut left) = (Vec::new(), Vec::new(), Vec::new());
+    for part in parts {
+        match part {
+            Ok(how) => done.push(how),
+            Err((why, part)) => {
+                whys.push(why);
+                left.push(part);
+            }
+        }
+    }
+    if left.is_empty() {
+        return Ok(done.join(", "));
+    }
+    whys.extend(done.into_iter().filter(|how| !how.is_empty()));
+    Err((whys.join("; "), commands(left.into_iter())))
 }
 
 /// False if every port of the level is seen to be open; `None` if that cannot be read.
@@ -154,9 +252,15 @@ async fn stands(level: &Level) -> Option<bool> {
             Some(false)
         }
         None => {
-            let ports: Vec<&str> = level.fence.ports.iter().map(String::as_str).collect();
-            let states = level.switch.ports(&ports).await.ok()?;
-            Some(states.iter().any(|p| p.admin != Admin::Up))
+            let mut unread = false;
+            for part in level.parts() {
+                match part.switch.ports(&part.ports).await {
+                    Ok(states) if states.iter().any(|p| p.admin != Admin::Up) => return Some(true),
+                    Ok(_) => {}
+                    Err(_) => unread = true,
+                }
+            }
+            (!unread).then_some(false)
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::Fencing;
+use super::{Fencing, Level};
 use crate::rt;
 use crate::switch::credentials::Listed;
 use crate::switch::neighbours::neighbours;
@@ -86,13 +86,13 @@ impl Fencing {
     pub async fn locate(&self, mac: MacAddr) -> Vec<Located> {
         let mut out: Vec<Located> = Vec::new();
         let mut asked: Vec<&str> = Vec::new();
-        for level in &self.levels {
-            let target = level.switch.target();
+        for part in self.levels.iter().flat_map(Level::parts) {
+            let target = part.switch.target();
             if asked.contains(&target.name.as_str()) {
                 continue;
             }
             asked.push(&target.name);
-            for here in locate_on(&level.switch, mac).await {
+            for here in locate_on(part.switch, mac).await {
                 if !out.contains(&here) {
                     out.push(here);
                 }
@@ -112,21 +112,17 @@ impl Fencing {
     /// Who is on each port while all is healthy; ports that cannot be read are left out.
     pub async fn identities(&self) -> BTreeMap<PortRef, PortIdentity> {
         let mut out = BTreeMap::new();
-        for level in &self.levels {
-            for port in &level.fence.ports {
+        for part in self.levels.iter().flat_map(Level::parts) {
+            for port in &part.ports {
                 // Only a port that is in use shows who is on it.
-                let Ok(state) = level.switch.port(port).await else {
+                let Ok(state) = part.switch.port(port).await else {
                     continue;
                 };
                 if state.admin != Admin::Up || state.oper != Oper::Up {
                     continue;
                 }
-                if let Ok(identity) = level.switch.identity(port).await {
-                    let at = PortRef {
-                        switch: level.fence.switch.clone(),
-                        port: port.clone(),
-                    };
-                    out.insert(at, identity);
+                if let Ok(identity) = part.switch.identity(port).await {
+                    out.insert(part.at(port), identity);
                 }
             }
         }

@@ -6,29 +6,29 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::super::auto::Auto;
-use super::{Fencing, Level};
+use super::{Fencing, Level, Part};
 use crate::config;
 use crate::rt::Instant;
 use crate::switch::placing::Placing;
+use crate::switch::placing_together::place_together;
 use crate::takeover::placement::{Seen, Sight};
 use crate::types::MacAddr;
 
 /// Whether the forwarding table's port numbers are to be believed is looked at again after this: it takes whole tables.
 const NUMBERED_FOR: Duration = Duration::from_secs(3600);
 
-/// How the core and people call a level: the switch and its ports.
+/// How the core and people call a level: the switch and its ports, and each further switch and its ports.
 pub fn level_name(fence: &config::Fence) -> String {
-    let ports = if fence.auto {
-        "auto".to_owned()
-    } else {
-        fence.ports.join(",")
-    };
+    let parts = fence.by_switch().map(|(switch, ports)| match fence.auto {
+        true => format!("{switch}:auto"),
+        false => format!("{switch}:{}", ports.join(",")),
+    });
     let how = if fence.quarantine.is_some() {
         " (quarantine)"
     } else {
         ""
     };
-    format!("{}:{ports}{how}", fence.switch)
+    format!("{}{how}", parts.collect::<Vec<_>>().join(" + "))
 }
 
 /// A fence is under way as long as this lives.
@@ -72,34 +72,42 @@ impl Fencing {
         if let (Auto::Unknown { why, .. }, true) = (&level.auto, level.fence.ports.is_empty()) {
             return (String::new(), Seen::Unread { why: why.clone() });
         }
-        let ports: Vec<&str> = level.fence.ports.iter().map(String::as_str).collect();
-        match level.switch.place(&ports, &[mac], &self.own_macs).await {
-            Err(e) => (String::new(), Seen::Unread { why: e.to_string() }),
-            Ok(look) => {
-                let identity = look.identity();
-                let seen = match look.placing {
-                    Placing::Here { how, aggregate } => {
-                        self.note_aggregate(level, aggregate);
-                        match self.misread(level).await {
-                            None => Seen::Here { how },
-                            Some(why) => Seen::Elsewhere {
-                                at: "a misread table".to_owned(),
-                                why: format!("switch {}: {why}", level.fence.switch),
-                            },
-                        }
-                    }
-                    Placing::Elsewhere { at, why } => Seen::Elsewhere { at, why },
-                    Placing::Nowhere => Seen::Nowhere,
-                    Placing::Untold => Seen::Untold,
-                };
-                (identity, seen)
+        let parts: Vec<_> = level.parts().map(|p| (p.switch, p.ports)).collect();
+        let look = place_together(&parts, &[mac], &self.own_macs).await;
+        let seen = match look.placing {
+            Err(why) => Seen::Unread { why },
+            Ok(Placing::Here { how, .. }) => {
+                for (part, aggregate) in level.parts().zip(look.aggregates) {
+                    self.note_aggregate(level, part.on, aggregate);
+                }
+                match self.misread(level).await {
+                    None => Seen::Here { how },
+                    Some(why) => Seen::Elsewhere {
+                        at: "a misread table".to_owned(),
+                        why,
+                    },
+                }
             }
-        }
+            Ok(Placing::Elsewhere { at, why }) => Seen::Elsewhere { at, why },
+            Ok(Placing::Nowhere) => Seen::Nowhere,
+            Ok(Placing::Untold) => Seen::Untold,
+        };
+        (look.identity, seen)
     }
 
-    /// Why the switch's port numbers are not believed. Looked at anew after [`NUMBERED_FOR`], or if it was so before.
+    /// Why a switch's port numbers are not believed.
     async fn misread(&self, level: &Level) -> Option<String> {
-        let name = &level.fence.switch;
+        for part in level.parts() {
+            if let Some(why) = self.misread_on(&part).await {
+                return Some(format!("switch {}: {why}", part.on));
+            }
+        }
+        None
+    }
+
+    /// The same of one switch. Looked at anew after [`NUMBERED_FOR`], or if it was so before.
+    async fn misread_on(&self, part: &Part<'_>) -> Option<String> {
+        let name = part.on;
         let known = |all: &BTreeMap<String, Instant>| {
             all.get(name).is_some_and(|at| at.elapsed() < NUMBERED_FOR)
         };
@@ -107,39 +115,45 @@ impl Fencing {
             return None;
         }
         // A switch that cannot be walked contradicts nothing.
-        let why = level.switch.numbering().await.ok()?;
+        let why = part.switch.numbering().await.ok()?;
         let mut all = self.numbered.lock().unwrap_or_else(PoisonError::into_inner);
         match why {
-            None => all.insert(name.clone(), Instant::now()),
+            None => all.insert(name.to_owned(), Instant::now()),
             Some(_) => all.remove(name),
         };
         why
     }
 
-    fn note_aggregate(&self, level: &Level, aggregate: Option<String>) {
+    fn note_aggregate(&self, level: &Level, on: &str, aggregate: Option<String>) {
         let mut all = self
             .aggregates
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
+        let key = (level.name.clone(), on.to_owned());
         match aggregate {
-            Some(name) => all.insert(level.name.clone(), name),
-            None => all.remove(&level.name),
+            Some(name) => all.insert(key, name),
+            None => all.remove(&key),
         };
     }
 
-    /// Ports of the level's switch that are no others than the fenced ones, whatever their names: an aggregate of them, and
+    /// Ports of this switch of the level that are no others than the fenced ones, whatever their names: an aggregate of them, and
     /// where the tables have the peer although a person says that it is here.
-    pub(super) fn counted_as_fenced(&self, level: &Level, in_spite_of: &[String]) -> Vec<String> {
+    pub(super) fn counted_as_fenced(
+        &self,
+        level: &Level,
+        on: &str,
+        in_spite_of: &[String],
+    ) -> Vec<String> {
         let all = self
             .aggregates
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let switch = format!("{}:", level.fence.switch);
+        let switch = format!("{on}:");
         let wrong = in_spite_of.iter().filter_map(|at| {
             let port = at.strip_prefix(&switch)?;
             Some(port.split(" (").next().unwrap_or(port).to_owned())
         });
-        all.get(&level.name)
+        all.get(&(level.name.clone(), on.to_owned()))
             .cloned()
             .into_iter()
             .chain(wrong)

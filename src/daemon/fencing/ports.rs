@@ -9,12 +9,7 @@ impl Fencing {
     pub fn ports(&self) -> Vec<PortRef> {
         self.levels
             .iter()
-            .flat_map(|l| {
-                l.fence.ports.iter().map(|p| PortRef {
-                    switch: l.fence.switch.clone(),
-                    port: p.clone(),
-                })
-            })
+            .flat_map(|l| l.fence.port_refs())
             .collect()
     }
 

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
+
 use super::super::quarantine;
-use super::{Fencing, Level};
+use super::{Fencing, Level, Part};
 use crate::rt::timeout;
 use crate::switch::{Admin, read_fence};
 use crate::takeover::event::FenceRead;
 use crate::takeover::left::{PortLeft, PortState};
-use crate::types::PortRef;
 
 /// A switch that has not answered by then is one that does not answer: a person waits for this.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -18,28 +19,23 @@ impl Fencing {
     pub async fn read_each(&self) -> Vec<PortLeft> {
         let mut out = Vec::new();
         for level in self.levels.iter().filter(|l| !l.fence.ports.is_empty()) {
-            let states = timeout(PATIENCE, self.states(level)).await;
-            let states = states.unwrap_or_default();
-            out.extend(
-                level
-                    .fence
-                    .ports
-                    .iter()
-                    .enumerate()
-                    .map(|(i, port)| PortLeft {
-                        port: PortRef {
-                            switch: level.fence.switch.clone(),
-                            port: port.clone(),
-                        },
-                        state: states.get(i).copied().unwrap_or(PortState::Unknown),
-                    }),
-            );
+            let parts = join_all(level.parts().map(async |part| {
+                let states = timeout(PATIENCE, self.states(level, &part)).await;
+                (part, states.unwrap_or_default())
+            }));
+            for (part, states) in parts.await {
+                let ports = part.ports.iter().enumerate();
+                out.extend(ports.map(|(i, port)| PortLeft {
+                    port: part.at(port),
+                    state: states.get(i).copied().unwrap_or(PortState::Unknown),
+                }));
+            }
         }
         out
     }
 
-    /// In the order of the level's ports; empty if the switch does not answer.
-    async fn states(&self, level: &Level) -> Vec<PortState> {
+    /// In the order of the part's ports; empty if the switch does not answer.
+    async fn states(&self, level: &Level, part: &Part<'_>) -> Vec<PortState> {
         if let Some(vlans) = level.fence.quarantine {
             let mut out = Vec::new();
             for port in &level.fence.ports {
@@ -53,8 +49,7 @@ impl Fencing {
             }
             return out;
         }
-        let ports: Vec<&str> = level.fence.ports.iter().map(String::as_str).collect();
-        match read_fence(&level.switch, &ports, &self.node).await {
+        match read_fence(part.switch, &part.ports, &self.node).await {
             Ok(read) => read
                 .ports
                 .iter()

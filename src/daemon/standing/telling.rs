@@ -66,11 +66,8 @@ impl Loop {
 impl Loop {
     fn tell_orphans(&mut self, peer: usize) {
         let p = &self.peers[peer];
-        let orphans = p.hands.fencing.orphans.iter().map(|level| Orphan {
-            peer: p.hands.name.clone(),
-            level: level.clone(),
-        });
-        let said: Vec<String> = orphans.map(|o| o.to_string()).collect();
+        let orphans = p.hands.fencing.orphans.iter();
+        let said: Vec<String> = orphans.map(Orphan::to_string).collect();
         match said.is_empty() {
             true => self.settle(
                 Some(peer),
