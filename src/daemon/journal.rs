@@ -13,13 +13,13 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, watch};
 
 pub use file::{Damage, Replay, files, read};
 
@@ -174,7 +174,7 @@ pub struct Journal {
 
 #[derive(Debug)]
 struct Inner {
-    queue: SyncSender<Job>,
+    queue: mpsc::Sender<Job>,
     lost: Arc<AtomicU64>,
     error: Arc<Mutex<Option<String>>>,
     /// When the group that is being written was begun, microseconds of `CLOCK_BOOTTIME`; 0: none is.
@@ -200,7 +200,7 @@ impl Journal {
     ///
     /// Another daemon uses the folder, or there is no thread to write with.
     pub fn open(dir: &Path, node: &str) -> Result<(Journal, Replay), JournalError> {
-        Journal::open_with(dir, node, Limits::default())
+        Journal::open_in(&crate::sys::boot_id(), dir, node, Limits::default())
     }
 
     /// As [`Journal::open`], with other limits.
@@ -209,6 +209,20 @@ impl Journal {
     ///
     /// As there.
     pub fn open_with(
+        dir: &Path,
+        node: &str,
+        limits: Limits,
+    ) -> Result<(Journal, Replay), JournalError> {
+        Journal::open_in(&crate::sys::boot_id(), dir, node, limits)
+    }
+
+    /// As [`Journal::open_with`], in the boot of this identity.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn open_in(
+        boot_id: &str,
         dir: &Path,
         node: &str,
         limits: Limits,
@@ -226,7 +240,7 @@ impl Journal {
         if let Some(e) = &refused {
             tracing::error!("{e}: what is done from now on is NOT durable");
         }
-        let (queue, jobs) = sync_channel(limits.queue);
+        let (queue, jobs) = mpsc::channel(limits.queue);
         let lost = Arc::new(AtomicU64::new(0));
         let error = Arc::new(Mutex::new(refused));
         let busy = Arc::new(AtomicU64::new(0));
@@ -241,7 +255,7 @@ impl Journal {
             length: replay.length,
             path: path.clone(),
             node: node.to_owned(),
-            boot_id: crate::sys::boot_id(),
+            boot_id: boot_id.to_owned(),
             next: replay.records.last().map_or(1, |r| r.seq + 1),
             carried,
             limits,
@@ -251,9 +265,7 @@ impl Journal {
             unsaved: BTreeMap::new(),
             lock,
         };
-        std::thread::Builder::new()
-            .name("journal".to_owned())
-            .spawn(move || writer.run(&jobs))
+        rt::start_thread("journal", rt::sim::Thread::Journal, writer.run(jobs))
             .map_err(JournalError::io("start the thread that writes", &path))?;
         let inner = Arc::new(Inner {
             queue,
@@ -270,7 +282,7 @@ impl Journal {
         let (done, ticket) = watch::channel(None);
         match self.inner.queue.try_send(Job { entry, done }) {
             Ok(()) => {}
-            Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => {
+            Err(TrySendError::Full(job) | TrySendError::Closed(job)) => {
                 self.inner.lost.fetch_add(1, Ordering::Relaxed);
                 job.done.send_replace(Some(false));
             }

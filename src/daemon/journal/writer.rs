@@ -6,11 +6,11 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::sync::mpsc::Receiver;
 
 use super::file::{numbered, sync_dir};
 use super::{Entry, Job, LOST, Limits, Record, STATE, carried_as, is_carried, line, opening};
@@ -48,22 +48,22 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Writes until the last [`super::Journal`] is gone and the queue is empty.
-    pub fn run(mut self, jobs: &Receiver<Job>) {
+    pub async fn run(mut self, mut jobs: Receiver<Job>) {
         let mut reported = 0;
         let mut rotate_at = self.limits.rotate_at;
         loop {
             let refused = self.file.is_none() || !self.unsaved.is_empty();
             let first = match refused {
-                false => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                true => jobs.recv_timeout(AGAIN),
+                false => Ok(jobs.recv().await),
+                true => rt::timeout(AGAIN, jobs.recv()).await,
             };
             let group: Vec<Job> = match first {
-                Ok(first) => [first]
+                Ok(Some(first)) => [first]
                     .into_iter()
-                    .chain(jobs.try_iter().take(GROUP - 1))
+                    .chain(std::iter::from_fn(|| jobs.try_recv().ok()).take(GROUP - 1))
                     .collect(),
-                Err(RecvTimeoutError::Timeout) => Vec::new(),
-                Err(RecvTimeoutError::Disconnected) => return,
+                Ok(None) => return,
+                Err(rt::Elapsed) => Vec::new(),
             };
             let began = rt::boot();
             self.busy.store(began.0.max(1), Ordering::Relaxed);
