@@ -18,9 +18,9 @@ mod switch_agent;
 mod wire;
 mod world;
 
-use plan::{Act, What, random};
+use plan::{Act, What, of_a_pair, of_a_standby};
 use rules::{Broken, Rule};
-use site::{Site, config};
+use site::Site;
 
 /// The seeds of this run.
 fn seeds(many: u64) -> Vec<u64> {
@@ -33,8 +33,8 @@ fn seeds(many: u64) -> Vec<u64> {
 
 /// Runs a seed's plan on an agentless standby, and gives what happened: the trace, and what was broken.
 fn agentless(seed: u64) -> (u64, Vec<Broken>, Site) {
-    let mut site = Site::agentless(seed, &config("ge1"));
-    let acts = random(seed);
+    let mut site = Site::agentless(seed);
+    let acts = of_a_standby();
     let broken = site.run(&acts, 30_000_000);
     (site.sim.trace(), broken, site)
 }
@@ -47,13 +47,20 @@ fn told(seed: u64, site: &Site, broken: &[Broken]) -> String {
     text
 }
 
-#[test]
-fn an_agentless_standby_takes_over_once_and_alone_whatever_fails() {
+/// The same with two daemons that watch each other.
+fn pair(seed: u64) -> (u64, Vec<Broken>, Site) {
+    let mut site = Site::pair(seed);
+    let acts = of_a_pair();
+    let broken = site.run(&acts, 60_000_000);
+    (site.sim.trace(), broken, site)
+}
+
+/// Tells these seeds and asserts that nothing was broken; how often the one owner changed.
+fn all_hold(all: &[u64], run: fn(u64) -> (u64, Vec<Broken>, Site)) -> u64 {
     let (mut took, mut bad) = (0, Vec::new());
-    let all = seeds(60);
-    for seed in &all {
-        let (_, broken, site) = agentless(*seed);
-        took += u64::from(site.taken);
+    for seed in all {
+        let (_, broken, site) = run(*seed);
+        took += site.changes;
         if !broken.is_empty() || !site.sim.panics().is_empty() {
             bad.push(told(*seed, &site, &broken));
         }
@@ -61,36 +68,44 @@ fn an_agentless_standby_takes_over_once_and_alone_whatever_fails() {
             println!("{}", told(*seed, &site, &broken));
         }
     }
-    println!("{took} takeovers in {} runs", all.len());
-    assert!(
-        bad.is_empty(),
-        "{} of {}:\n{}",
-        bad.len(),
-        all.len(),
-        bad.join("\n\n")
-    );
-    assert!(
-        all.len() == 1 || took * 3 > all.len() as u64,
-        "too few: {took}"
-    );
+    println!("{took} changes of the owner in {} runs", all.len());
+    let (bad, many) = (bad.join("\n\n"), bad.len());
+    assert!(bad.is_empty(), "{many} of {}:\n{bad}", all.len());
+    took
+}
+
+#[test]
+fn an_agentless_standby_takes_over_once_and_alone_whatever_fails() {
+    let all = seeds(60);
+    let took = all_hold(&all, agentless);
+    assert!(all.len() == 1 || took * 3 > all.len() as u64, "{took}");
+}
+
+#[test]
+fn a_pair_has_one_owner_whatever_fails() {
+    let all = seeds(40);
+    let took = all_hold(&all, pair);
+    assert!(all.len() == 1 || took * 4 > all.len() as u64, "{took}");
 }
 
 #[test]
 fn a_seed_gives_the_same_run_again() {
-    for seed in seeds(3) {
-        let (first, _, site) = agentless(seed);
-        drop(site);
-        let (second, _, _) = agentless(seed);
-        assert_eq!(first, second, "seed {seed}");
+    for run in [agentless, pair] {
+        for seed in seeds(2) {
+            let (first, _, site) = run(seed);
+            drop(site);
+            let (second, _, _) = run(seed);
+            assert_eq!(first, second, "seed {seed}");
+        }
     }
 }
 
 /// What the rules are worth: a switch that says that its port is shut and forwards on is seen.
 #[test]
 fn a_switch_that_lies_breaks_the_rules() {
-    let mut site = Site::agentless(1, &config("ge1"));
+    let mut site = Site::agentless(1);
     site.world.lock().unwrap().lies = true;
-    let acts = [(3, false), (10, true)].map(|(at, on)| Act::at(at * 1_000_000, What::Cable(on)));
+    let acts = [(3, false), (10, true)].map(|(at, on)| Act::at(at * 1_000_000, What::Cable(0, on)));
     let broken = site.run(&acts, 15_000_000);
     let rules: Vec<Rule> = broken.iter().map(|b| b.rule).collect();
     assert!(rules.contains(&Rule::Grounds), "{broken:?}");

@@ -5,20 +5,20 @@ use standin::rt::sim::dice;
 /// Something that happens to the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
-    /// The primary loses its power; true: its network card holds the link.
-    Power(bool),
-    /// The primary's media server hangs; its kernel goes on.
-    Hang,
-    /// The primary's cable is pulled, or plugged in again.
-    Cable(bool),
-    /// The standby's cable.
-    OurCable(bool),
+    /// A machine loses its power; true: its network card holds the link.
+    Off(usize, bool),
+    /// It has power again, and its daemon is started.
+    On(usize),
+    /// Its media server hangs; its kernel and its daemon go on.
+    Hang(usize),
+    /// Its cable is pulled, or plugged in again.
+    Cable(usize, bool),
     /// The switch's agent falls silent, or answers again.
     Silent(bool),
     /// Of a thousand frames so many are lost from now on.
     Loss(u64),
-    /// The standby's daemon is killed, and started again half a second later.
-    Kill,
+    /// Its daemon is killed, and started again half a second later.
+    Kill(usize),
 }
 
 /// One of them at its time, in microseconds.
@@ -34,18 +34,19 @@ impl Act {
     }
 }
 
-/// The acts of the seed that the simulation of this thread was made with; in the order of their times.
-pub fn random(_seed: u64) -> Vec<Act> {
+/// The acts of the seed that the simulation of this thread was made with, in the order of their times: what an owner
+/// does to a standby that watches it.
+pub fn of_a_standby() -> Vec<Act> {
     let die = |below| dice(10, 0, below);
     let mut acts = vec![Act::at(0, What::Loss(die(3) * 30))];
     let dies = 3_000_000 + die(3_000_000);
     acts.push(Act::at(
         dies,
         match die(4) {
-            0 => What::Power(false),
-            1 => What::Power(true),
-            2 => What::Hang,
-            _ => What::Cable(false),
+            0 => What::Off(0, false),
+            1 => What::Off(0, true),
+            2 => What::Hang(0),
+            _ => What::Cable(0, false),
         },
     ));
     let mut both = |begins: What, ends: What, long: u64| {
@@ -57,10 +58,33 @@ pub fn random(_seed: u64) -> Vec<Act> {
         both(What::Silent(true), What::Silent(false), 8_000_000);
     }
     if die(4) == 0 {
-        both(What::OurCable(false), What::OurCable(true), 4_000_000);
+        both(What::Cable(1, false), What::Cable(1, true), 4_000_000);
     }
     for _ in 0..die(3) {
-        acts.push(Act::at(1_000_000 + die(9_000_000), What::Kill));
+        acts.push(Act::at(1_000_000 + die(9_000_000), What::Kill(1)));
+    }
+    acts.sort_by_key(|a| a.at);
+    acts
+}
+
+/// The same for a pair: anything may fail on either side, one thing after the other; each is mended.
+pub fn of_a_pair() -> Vec<Act> {
+    let die = |below| dice(10, 0, below);
+    let mut acts = vec![Act::at(0, What::Loss(die(3) * 20))];
+    let mut at = 3_000_000;
+    for _ in 0..=die(3) {
+        at += 500_000 + die(3_000_000);
+        let i = die(2) as usize;
+        let mended = at + 200_000 + die(12_000_000);
+        let (begins, ends) = match die(5) {
+            0 => (What::Off(i, false), What::On(i)),
+            1 => (What::Off(i, true), What::On(i)),
+            2 => (What::Cable(i, false), What::Cable(i, true)),
+            3 => (What::Silent(true), What::Silent(false)),
+            _ => (What::Kill(i), What::Loss(0)),
+        };
+        acts.extend([Act::at(at, begins), Act::at(mended, ends)]);
+        at = mended;
     }
     acts.sort_by_key(|a| a.at);
     acts

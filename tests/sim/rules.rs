@@ -33,15 +33,13 @@ pub fn never_two(world: &mut World) -> bool {
     heard < 2
 }
 
-/// R2, where `owner` has just put the address on: no other machine's frames pass.
-pub fn grounds(world: &mut World, owner: usize) -> bool {
-    let others = (0..world.machines.len()).filter(|i| *i != owner);
-    let mut open = others.filter(|i| {
-        let plug = world.machines[*i].plug;
-        let down = world.switch.port(plug).admin == 2 && !world.lies;
-        !down
-    });
-    open.next().is_none()
+/// R2, where `owner` has just put the address on: its peer's port is down; or the peer lives and has it not, so that it
+/// may have given it away.
+pub fn grounds(world: &mut World, owner: usize, peer_lives: bool) -> bool {
+    let peer = 1 - owner;
+    let plug = world.machines[peer].plug;
+    let down = world.switch.port(plug).admin == 2 && !world.lies;
+    down || (peer_lives && !world.machines[peer].has(VIP.addr))
 }
 
 /// True if somebody is heard.

@@ -10,7 +10,7 @@ use standin::config::{Config, Secrets, SnmpSecret, Surroundings};
 use standin::daemon::hub::{Ask, Input, Tx};
 use standin::daemon::journal::{Journal, Limits};
 use standin::daemon::start::{self, Parts};
-use standin::daemon::switches;
+use standin::daemon::{boot_counter, switches};
 use standin::host::Kernel;
 use standin::rt::Lane;
 use standin::rt::sim::{Node, Order, Place, Sim, Thread};
@@ -24,29 +24,39 @@ use crate::rules::{self, Broken, DARK, Rule};
 use crate::switch_agent::{Port, State};
 use crate::world::{CAMERAS, Held, Machine, Shared, VIP, World};
 
-/// The primary, which has no agent; the standby.
-const PRIMARY: usize = 0;
-const STANDBY: usize = 1;
-
-/// The standby's configuration; the peer's port as it names it.
-pub fn config(port: &str) -> String {
+/// The configuration of machine `me`, whose peer is the other one.
+fn config(me: usize, pair: bool) -> String {
+    let (other, port, own) = (1 - me, ["ge2", "ge1"][me], ["ge1", "ge2"][me]);
+    let (kind, heartbeat, addresses) = match pair {
+        false => ("agentless", "", String::new()),
+        true => (
+            "pair",
+            "[heartbeat]\nkey-file = \"beats.key\"",
+            format!(
+                "addresses = [\"192.168.1.3{other}\", \"192.168.20.3{other}\"]\npreferred = {}",
+                me == 0
+            ),
+        ),
+    };
     format!(
         r#"[node]
-name = "b"
+name = "{}"
+{heartbeat}
 [switch.core]
 address = "192.168.20.2"
 profile = "generic-qbridge"
 oper-staleness = "0s"
 uplinks = ["ge48"]
-own-ports = ["ge2"]
+own-ports = ["{own}"]
 [switch.core.snmp]
 version = "2c"
 community-file = "core.community"
 [peer.cctv]
-kind = "agentless"
+kind = "{kind}"
 vip = "192.168.1.101/24"
 interface = "eth0"
-management = "192.168.20.30"
+management = "192.168.20.3{other}"
+{addresses}
 [peer.cctv.detect]
 startup-grace = "0s"
 [[peer.cctv.fence]]
@@ -57,7 +67,8 @@ persist = false
 port = 1935
 [peer.cctv.verify]
 cameras = "cameras.csv"
-"#
+"#,
+        ["a", "b"][me]
     )
 }
 
@@ -65,13 +76,13 @@ pub struct Site {
     pub sim: Sim,
     pub world: Shared,
     pub acts: Vec<Act>,
-    /// The standby was the one owner at some time.
-    pub taken: bool,
+    /// How often another machine than before was the one owner.
+    pub changes: u64,
     /// What `status` said, each second.
     pub log: Vec<String>,
-    text: String,
+    pair: bool,
     folder: TempDir,
-    daemon: Option<Tx>,
+    daemons: [Option<Tx>; 2],
 }
 
 fn fast(i: usize) -> Place {
@@ -82,8 +93,27 @@ fn fast(i: usize) -> Place {
 }
 
 impl Site {
-    /// A primary without an agent, and a standby with this configuration.
-    pub fn agentless(seed: u64, text: &str) -> Site {
+    /// A primary without an agent, and a standby.
+    pub fn agentless(seed: u64) -> Site {
+        let mut site = Site::of(seed, false);
+        site.world.lock().unwrap().machines[0].addresses.push(Held {
+            vip: VIP,
+            ours: false,
+            until: u64::MAX,
+        });
+        site.boot(1);
+        site
+    }
+
+    /// Two machines that watch each other.
+    pub fn pair(seed: u64) -> Site {
+        let mut site = Site::of(seed, true);
+        site.boot(0);
+        site.boot(1);
+        site
+    }
+
+    fn of(seed: u64, pair: bool) -> Site {
         let sim = Sim::new(Order::Dice(seed));
         let port = |index, name, oper| Port {
             index,
@@ -100,12 +130,7 @@ impl Site {
             port(103, "ge3", 2),
             port(148, "ge48", 1),
         ];
-        let mut machines = vec![Machine::new(0, "ge1"), Machine::new(1, "ge2")];
-        machines[PRIMARY].addresses.push(Held {
-            vip: VIP,
-            ours: false,
-            until: u64::MAX,
-        });
+        let machines = vec![Machine::new(0, "ge1"), Machine::new(1, "ge2")];
         let mut world = World {
             machines,
             switch: State::new(ports, Vec::new()),
@@ -120,39 +145,41 @@ impl Site {
         let cameras = (0..CAMERAS.1).map(|i| format!("c{i},192.168.1.{}\n", CAMERAS.0 + i));
         let list = format!("name,address\n{}", cameras.collect::<String>());
         std::fs::write(folder.path().join("cameras.csv"), list).unwrap();
-        let mut site = Site {
+        Site {
             sim,
             world: Arc::new(Mutex::new(world)),
             acts: Vec::new(),
-            taken: false,
+            changes: 0,
             log: Vec::new(),
-            text: text.to_owned(),
+            pair,
             folder,
-            daemon: None,
-        };
-        site.boot();
-        site
+            daemons: [None, None],
+        }
     }
 
-    /// Starts the standby's daemon, as `standin run` does.
-    fn boot(&mut self) {
+    /// Starts a machine's daemon, as `standin run` does, if it has one and can.
+    fn boot(&mut self, i: usize) {
+        let power = self.world.lock().unwrap().machines[i].power;
+        if self.daemons[i].is_some() || !power || (i == 0 && !self.pair) {
+            return;
+        }
         let at = At {
             world: self.world.clone(),
-            me: STANDBY,
+            me: i,
         };
-        let (folder, text) = (self.folder.path(), self.text.clone());
-        let tx = self.sim.on(fast(STANDBY), || begin(&at, folder, &text));
-        self.daemon = Some(tx);
+        let (folder, text) = (self.folder.path(), config(i, self.pair));
+        let tx = self.sim.on(fast(i), || begin(&at, folder, &text));
+        self.daemons[i] = Some(tx);
     }
 
-    fn kill(&mut self) {
-        self.sim.kill(fast(STANDBY).node);
-        self.daemon = None;
+    fn kill(&mut self, i: usize) {
+        self.sim.kill(fast(i).node);
+        self.daemons[i] = None;
     }
 
-    /// What `status` says now; null if nobody answers.
-    pub fn status(&self) -> Value {
-        let Some(daemon) = &self.daemon else {
+    /// What `status` of a machine says now; null if nobody answers.
+    pub fn status(&self, i: usize) -> Value {
+        let Some(daemon) = &self.daemons[i] else {
             return Value::Null;
         };
         let (reply, mut answer) = oneshot::channel();
@@ -173,21 +200,26 @@ impl Site {
     fn act(&mut self, what: What) {
         let mut world = self.world.lock().unwrap();
         match what {
-            What::Power(linked) => {
-                world.machines[PRIMARY].linked_when_off = linked;
-                world.power_off(PRIMARY);
+            What::Off(i, linked) => {
+                world.machines[i].linked_when_off = linked;
+                world.power_off(i);
             }
-            What::Hang => world.machines[PRIMARY].serves = false,
-            What::Cable(on) => world.machines[PRIMARY].cable = on,
-            What::OurCable(on) => world.machines[STANDBY].cable = on,
+            What::On(i) => {
+                let m = &mut world.machines[i];
+                (m.power, m.serves, m.boots) = (true, true, m.boots + 1);
+            }
+            What::Hang(i) => world.machines[i].serves = false,
+            What::Cable(i, on) => world.machines[i].cable = on,
             What::Silent(on) => world.silent = on,
             What::Loss(thousandths) => world.loss = thousandths,
-            What::Kill => {}
+            What::Kill(_) => {}
         }
         world.settle();
         drop(world);
-        if what == What::Kill && self.daemon.is_some() {
-            self.kill();
+        match what {
+            What::Kill(i) | What::Off(i, _) => self.kill(i),
+            What::On(i) => self.boot(i),
+            _ => {}
         }
     }
 
@@ -197,57 +229,66 @@ impl Site {
         self.acts = acts.to_vec();
         let mut moments: Vec<(u64, Option<What>)> =
             acts.iter().map(|a| (a.at, Some(a.what))).collect();
-        let kills = acts.iter().filter(|a| a.what == What::Kill);
-        moments.extend(kills.map(|a| (a.at + 500_000, None)));
-        moments.extend((1..=end / 1_000_000).map(|s| (s * 1_000_000, None)));
+        moments.extend((1..=end / 500_000).map(|s| (s * 500_000, None)));
         moments.sort_by_key(|m| m.0);
         let judge = RefCell::new(Judge::default());
         for (at, what) in moments {
             self.watch(begin + at, &judge);
             match what {
                 Some(what) => self.act(what),
-                None if self.daemon.is_none() => self.boot(),
-                None => self.look(&mut judge.borrow_mut()),
+                None => {
+                    // As its supervisor would.
+                    (0..2).for_each(|i| self.boot(i));
+                    self.look(&mut judge.borrow_mut());
+                }
             }
         }
         let mut judge = judge.into_inner();
-        let last = self.status();
+        let last = [self.status(0), self.status(1)];
         let mut world = self.world.lock().unwrap();
         let machines = 0..world.machines.len();
         let heard = machines.filter(|i| world.heard(*i, VIP.addr)).count();
-        if heard != 1 && !alarmed(&last) {
-            let what = format!("{heard} are heard at the end, and nothing is told: {last}");
+        if heard != 1 && !last.iter().any(alarmed) {
+            let what = format!("{heard} are heard at the end, and nothing is told: {last:?}");
             judge.broken(Rule::OwnerAtLast, self.sim.now(), what);
         }
-        self.taken = judge.taken;
+        self.changes = judge.changes;
         judge.found
     }
 
     fn watch(&self, until: u64, judge: &RefCell<Judge>) {
         self.sim.run(until, |now| {
             let mut world = self.world.lock().unwrap();
-            judge.borrow_mut().after(&mut world, now);
+            let lives = |i: usize| self.daemons[i].is_some();
+            judge.borrow_mut().after(&mut world, lives, now);
         });
     }
 
-    /// Each second: what the daemon says, and whether it has said enough.
+    /// Twice a second: what the daemons say, and whether they have said enough.
     fn look(&mut self, judge: &mut Judge) {
-        let said = self.status();
         let now = self.sim.now();
-        let line = format!(
-            "  {:>3} s {} why {} fence {} alarms {}",
-            now / 1_000_000,
-            said["state"],
-            said["why"],
-            said["fence"],
-            said["alarms"]
-        );
-        self.log.push(line);
+        let said = [self.status(0), self.status(1)];
+        for (said, name) in said.iter().zip(["a", "b"]).filter(|(s, _)| !s.is_null()) {
+            let line = format!(
+                "{name} {} why {} fence {} alarms {}",
+                said["state"], said["why"], said["fence"], said["alarms"]
+            );
+            if self
+                .log
+                .iter()
+                .rev()
+                .find(|l| l.contains(&format!(" s {name} ")))
+                .is_none_or(|l| !l.ends_with(&line))
+            {
+                self.log
+                    .push(format!("  {:>5.1} s {line}", now as f64 / 1e6));
+            }
+        }
         if let Some(since) = judge.dark
             && now - since > DARK
-            && !alarmed(&said)
+            && !said.iter().any(alarmed)
         {
-            let what = format!("nobody is heard since {since}, and nothing is told: {said}");
+            let what = format!("nobody is heard since {since}, and nothing is told: {said:?}");
             judge.broken(Rule::OwnerOrAlarm, now, what);
         }
     }
@@ -263,9 +304,11 @@ fn alarmed(said: &Value) -> bool {
 #[derive(Default)]
 struct Judge {
     found: Vec<Broken>,
-    /// The standby has the address.
-    owns: bool,
-    taken: bool,
+    /// Who has the address.
+    owns: [bool; 2],
+    /// Who was the last one owner, and how often another one was.
+    owner: Option<usize>,
+    changes: u64,
     /// Since when nobody is heard, microseconds.
     dark: Option<u64>,
 }
@@ -277,18 +320,25 @@ impl Judge {
         }
     }
 
-    fn after(&mut self, world: &mut World, now: u64) {
+    fn after(&mut self, world: &mut World, lives: impl Fn(usize) -> bool, now: u64) {
         if !rules::never_two(world) {
             self.broken(Rule::OneOwner, now, "two are heard".to_owned());
         }
-        let owns = world.machines[STANDBY].has(VIP.addr);
-        if owns && !self.owns && !rules::grounds(world, STANDBY) {
-            let what = "the address is claimed, and the peer's port is open".to_owned();
-            self.broken(Rule::Grounds, now, what);
+        for i in 0..2 {
+            let owns = world.machines[i].has(VIP.addr);
+            if owns && !self.owns[i] && lives(i) && !rules::grounds(world, i, lives(1 - i)) {
+                let what = format!("machine {i} claims, and its peer's port is open");
+                self.broken(Rule::Grounds, now, what);
+            }
+            self.owns[i] = owns;
+            if world.heard(i, VIP.addr) && self.owner != Some(i) {
+                self.changes += u64::from(self.owner.is_some());
+                self.owner = Some(i);
+            }
         }
-        self.owns = owns;
-        self.taken |= world.heard(STANDBY, VIP.addr);
-        self.dark = match rules::anybody(world) {
+        // Nobody could where no daemon has a way to the cameras.
+        let could = (0..2).any(|i| lives(i) && world.passes(i));
+        self.dark = match rules::anybody(world) || !could {
             true => None,
             false => self.dark.or(Some(now)),
         };
@@ -307,7 +357,7 @@ fn begin(at: &At, folder: &Path, text: &str) -> Tx {
         snmp: BTreeMap::from([("core".to_owned(), community)]),
         ssh: BTreeMap::new(),
         traps: None,
-        heartbeat: None,
+        heartbeat: Some(vec![7; 32].into()),
     };
     let switches = switches::build_by(at, &config, &secrets).unwrap();
     let cameras = Arc::new(Inventory::load(&folder.join("cameras.csv")).unwrap());
@@ -316,15 +366,13 @@ fn begin(at: &At, folder: &Path, text: &str) -> Tx {
         .keys()
         .map(|name| (name.clone(), cameras.clone()));
     let inventories = inventories.collect();
-    let journal = Journal::open_in(
-        &at.boot_id(),
-        &folder.join("state"),
-        &config.node.name,
-        Limits::default(),
-    );
+    let state = folder.join(format!("state-{}", at.me));
+    let journal = Journal::open_in(&at.boot_id(), &state, &config.node.name, Limits::default());
     let (journal, replay) = journal.unwrap();
     let mut config = config;
-    config.node.state_dir = folder.join("state");
+    let pair = config.heartbeat.is_some();
+    let boot_counter = pair.then(|| boot_counter::next(&state).number);
+    config.node.state_dir = state;
     let parts = Parts {
         config,
         secrets,
@@ -333,7 +381,7 @@ fn begin(at: &At, folder: &Path, text: &str) -> Tx {
         journal,
         damaged: replay.damage.is_some(),
         records: replay.records,
-        boot_counter: None,
+        boot_counter,
         limits: Vec::new(),
     };
     let (tx, inputs) = start::channel();
