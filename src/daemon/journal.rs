@@ -23,6 +23,8 @@ use tokio::sync::{mpsc, watch};
 
 pub use file::{Damage, Replay, files, read};
 
+use crate::host::Disk;
+use crate::host::real::RealDisk;
 use crate::rt;
 use crate::types::BootTime;
 
@@ -200,7 +202,7 @@ impl Journal {
     ///
     /// Another daemon uses the folder, or there is no thread to write with.
     pub fn open(dir: &Path, node: &str) -> Result<(Journal, Replay), JournalError> {
-        Journal::open_in(&crate::sys::boot_id(), dir, node, Limits::default())
+        Journal::open_with(dir, node, Limits::default())
     }
 
     /// As [`Journal::open`], with other limits.
@@ -213,25 +215,32 @@ impl Journal {
         node: &str,
         limits: Limits,
     ) -> Result<(Journal, Replay), JournalError> {
-        Journal::open_in(&crate::sys::boot_id(), dir, node, limits)
+        Journal::open_in(
+            Arc::new(RealDisk),
+            &crate::sys::boot_id(),
+            dir,
+            node,
+            limits,
+        )
     }
 
-    /// As [`Journal::open_with`], in the boot of this identity.
+    /// As [`Journal::open_with`], on this disk and in the boot of this identity.
     ///
     /// # Errors
     ///
     /// As there.
     pub fn open_in(
+        disk: Arc<dyn Disk>,
         boot_id: &str,
         dir: &Path,
         node: &str,
         limits: Limits,
     ) -> Result<(Journal, Replay), JournalError> {
         let path = dir.join(FILE);
-        let (opened, refused) = match opening::open(&path) {
+        let (opened, refused) = match opening::open(&*disk, &path) {
             Ok((lock, file, replay)) => (Ok((lock, file, replay)), None),
             Err(e @ JournalError::InUse { .. }) => return Err(e),
-            Err(e) => (Err(opening::look(&path)), Some(e.to_string())),
+            Err(e) => (Err(opening::look(&*disk, &path)), Some(e.to_string())),
         };
         let (file, lock, replay) = match opened {
             Ok((lock, file, replay)) => (Some(file), Some(lock), replay),
@@ -251,6 +260,7 @@ impl Journal {
             .map(|r| (carried_as(r), line::encode(r)))
             .collect();
         let writer = writer::Writer {
+            disk,
             file,
             length: replay.length,
             path: path.clone(),

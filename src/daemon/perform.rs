@@ -249,9 +249,10 @@ impl Hands {
             }
             Step::Service => {
                 let service = self.peer.service.clone();
+                let programs = shared.host.programs.clone();
                 let starter = steps::starter(slow);
                 self.tasks.spawn(&starter, step, attempt, async move {
-                    steps::start_service(&service).await
+                    steps::start_service(&*programs, &service).await
                 });
             }
             Step::Fence => self.set_fence(run, ticket, slow, shared),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::gate_keeper::{GateKeeper, OpensAtLast};
 use crate::config;
 use crate::detect::rtmp::{self, From, RtmpFault};
-use crate::host::{Kernel, Wire};
+use crate::host::{Kernel, Programs, Wire};
 use crate::net::sockets::Connection;
 use crate::rt::{Instant, Lane, OwnLane, sleep, timeout};
 use crate::service;
@@ -40,11 +40,11 @@ pub fn starter(otherwise: &Lane) -> Lane {
 }
 
 /// Starts the service, where the configuration says how.
-pub async fn start_service(service: &config::Service) -> Outcome {
+pub async fn start_service(programs: &dyn Programs, service: &config::Service) -> Outcome {
     let started = if !service.unit.is_empty() {
-        service::systemd::start(&service.unit, service.timeout).await
+        service::systemd::start(programs, &service.unit, service.timeout).await
     } else if !service.command.is_empty() {
-        service::command::start(&service.command, service.timeout).await
+        service::command::start(programs, &service.command, service.timeout).await
     } else {
         return Outcome::Done("it runs already (no unit and no command is configured)".to_owned());
     };

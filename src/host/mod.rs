@@ -1,9 +1,10 @@
-//! What one machine offers: its kernel, its wires, its programs, and the ways to its switches.
+//! What one machine offers: its kernel, its wires, its programs, its disk, and the ways to its switches.
 //!
 //! Whoever runs the daemon hands it a [`Host`]. [`real`] is this machine; a simulation hands in one of its own, on the
 //! same virtual time as [`rt`](crate::rt). Plain data goes in and out; what is below these traits is thin, and tested
 //! against the real kernel (`tests/net_lab`).
 
+mod disk;
 mod kernel;
 mod programs;
 pub mod real;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
+pub use disk::{Disk, DiskFile, DiskLock, LockFault};
 pub use kernel::{Kernel, KernelEvents};
 pub use programs::Programs;
 pub use switches::{Datagrams, SwitchIo};

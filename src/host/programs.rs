@@ -1,7 +1,10 @@
-//! Programs that are run: `nft`.
+//! Programs that are run: `nft`, and whatever starts a service.
+
+use std::time::Duration;
 
 use super::Reply;
 use crate::net::gate::GateError;
+use crate::service::{Ended, ServiceError};
 
 /// The programs of a machine.
 pub trait Programs: Send + Sync {
@@ -13,4 +16,13 @@ pub trait Programs: Send + Sync {
         input: &'a str,
         doing: &'a str,
     ) -> Reply<'a, String, GateError>;
+
+    /// Runs a program and waits for its end; at the deadline, or if the future is dropped, it is killed with all that it
+    /// started.
+    fn run<'a>(
+        &'a self,
+        program: &'a str,
+        arguments: &'a [String],
+        within: Duration,
+    ) -> Reply<'a, Ended, ServiceError>;
 }

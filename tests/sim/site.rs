@@ -1,76 +1,20 @@
 //! A site: the world, and the daemons on its machines.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use standin::config::{Config, Secrets, SnmpSecret, Surroundings};
 use standin::daemon::hub::{Ask, Input, Tx};
-use standin::daemon::journal::{Journal, Limits};
-use standin::daemon::start::{self, Parts};
-use standin::daemon::{boot_counter, switches};
-use standin::host::Kernel;
-use standin::rt::Lane;
-use standin::rt::sim::{Node, Order, Place, Sim, Thread};
-use standin::verify::Inventory;
+use standin::rt::sim::{Order, Sim};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use crate::host::At;
 use crate::plan::{Act, What};
 use crate::rules::{self, Broken, DARK, Rule};
+use crate::start::{begin, config, fast};
 use crate::switch_agent::{Port, State};
 use crate::world::{CAMERAS, Held, Machine, Shared, VIP, World};
-
-/// The configuration of machine `me`, whose peer is the other one.
-fn config(me: usize, pair: bool) -> String {
-    let (other, port, own) = (1 - me, ["ge2", "ge1"][me], ["ge1", "ge2"][me]);
-    let (kind, heartbeat, addresses) = match pair {
-        false => ("agentless", "", String::new()),
-        true => (
-            "pair",
-            "[heartbeat]\nkey-file = \"beats.key\"",
-            format!(
-                "addresses = [\"192.168.1.3{other}\", \"192.168.20.3{other}\"]\npreferred = {}",
-                me == 0
-            ),
-        ),
-    };
-    format!(
-        r#"[node]
-name = "{}"
-{heartbeat}
-[switch.core]
-address = "192.168.20.2"
-profile = "generic-qbridge"
-oper-staleness = "0s"
-uplinks = ["ge48"]
-own-ports = ["{own}"]
-[switch.core.snmp]
-version = "2c"
-community-file = "core.community"
-[peer.cctv]
-kind = "{kind}"
-vip = "192.168.1.101/24"
-interface = "eth0"
-management = "192.168.20.3{other}"
-{addresses}
-[peer.cctv.detect]
-startup-grace = "0s"
-[[peer.cctv.fence]]
-switch = "core"
-ports = ["{port}"]
-persist = false
-[peer.cctv.service]
-port = 1935
-[peer.cctv.verify]
-cameras = "cameras.csv"
-"#,
-        ["a", "b"][me]
-    )
-}
 
 pub struct Site {
     pub sim: Sim,
@@ -85,13 +29,6 @@ pub struct Site {
     daemons: [Option<Tx>; 2],
 }
 
-fn fast(i: usize) -> Place {
-    Place {
-        node: Node(i as u32 + 1),
-        thread: Thread::Fast,
-    }
-}
-
 impl Site {
     /// A primary without an agent, and a standby.
     pub fn agentless(seed: u64) -> Site {
@@ -101,6 +38,7 @@ impl Site {
             ours: false,
             until: u64::MAX,
         });
+        site.world.lock().unwrap().machines[1].serves = false;
         site.boot(1);
         site
     }
@@ -343,58 +281,4 @@ impl Judge {
             false => self.dark.or(Some(now)),
         };
     }
-}
-
-/// Reads what a start reads, and starts the loop; the way into it.
-fn begin(at: &At, folder: &Path, text: &str) -> Tx {
-    let around = Surroundings::default();
-    let config = match Config::from_text(&folder.join("standin.toml"), text, &around) {
-        Ok((config, _)) => config,
-        Err(e) => panic!("{e:?}"),
-    };
-    let community = SnmpSecret::Community("private".into());
-    let secrets = Secrets {
-        snmp: BTreeMap::from([("core".to_owned(), community)]),
-        ssh: BTreeMap::new(),
-        traps: None,
-        heartbeat: Some(vec![7; 32].into()),
-    };
-    let switches = switches::build_by(at, &config, &secrets).unwrap();
-    let cameras = Arc::new(Inventory::load(&folder.join("cameras.csv")).unwrap());
-    let inventories = config
-        .peers
-        .keys()
-        .map(|name| (name.clone(), cameras.clone()));
-    let inventories = inventories.collect();
-    let state = folder.join(format!("state-{}", at.me));
-    let journal = Journal::open_in(&at.boot_id(), &state, &config.node.name, Limits::default());
-    let (journal, replay) = journal.unwrap();
-    let mut config = config;
-    let pair = config.heartbeat.is_some();
-    let boot_counter = pair.then(|| boot_counter::next(&state).number);
-    config.node.state_dir = state;
-    let parts = Parts {
-        config,
-        secrets,
-        switches,
-        inventories,
-        journal,
-        damaged: replay.damage.is_some(),
-        records: replay.records,
-        boot_counter,
-        limits: Vec::new(),
-    };
-    let (tx, inputs) = start::channel();
-    let (into, host) = (tx.clone(), at.host());
-    let slow = Lane::simulated(Place {
-        thread: Thread::Slow,
-        ..fast(at.me)
-    });
-    drop(Lane::simulated(fast(at.me)).spawn(async move {
-        match start::build(parts, host, into, slow).await {
-            Ok(daemon) => daemon.run(inputs).await,
-            Err(e) => panic!("the daemon does not start: {e}"),
-        }
-    }));
-    tx
 }

@@ -1,5 +1,6 @@
 //! This machine: the traits of [`host`](super) by what is below them in `net` and `detect`.
 
+mod disk;
 mod kernel;
 mod programs;
 mod wire;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 
 use super::{Datagrams, Host, SwitchIo};
 use crate::net::netlink::{Netlink, NetlinkError};
+pub use disk::RealDisk;
 pub use kernel::RealKernel;
 pub use programs::RealPrograms;
 pub use wire::RealWire;
