@@ -4,6 +4,7 @@
 //! `SIM_SEED=7 cargo nextest run --test sim NAME` tells that one again, and `SIM_SEEDS=1000` takes more than in CI.
 
 mod agent;
+mod disk;
 mod host;
 mod inbox;
 mod plan;
@@ -77,14 +78,14 @@ fn all_hold(all: &[u64], run: fn(u64) -> (u64, Vec<Broken>, Site)) -> u64 {
 
 #[test]
 fn an_agentless_standby_takes_over_once_and_alone_whatever_fails() {
-    let all = seeds(30);
+    let all = seeds(100);
     let took = all_hold(&all, agentless);
     assert!(all.len() == 1 || took * 3 > all.len() as u64, "{took}");
 }
 
 #[test]
 fn a_pair_has_one_owner_whatever_fails() {
-    let all = seeds(15);
+    let all = seeds(40);
     let took = all_hold(&all, pair);
     assert!(all.len() == 1 || took * 4 > all.len() as u64, "{took}");
 }

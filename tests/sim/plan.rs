@@ -15,6 +15,10 @@ pub enum What {
     Cable(usize, bool),
     /// The switch's agent falls silent, or answers again.
     Silent(bool),
+    /// A machine's disk takes so many microseconds longer from now on.
+    SlowDisk(usize, u64),
+    /// It is full, or has room again.
+    FullDisk(usize, bool),
     /// Of a thousand frames so many are lost from now on.
     Loss(u64),
     /// Its daemon is killed, and started again half a second later.
@@ -57,6 +61,19 @@ pub fn of_a_standby() -> Vec<Act> {
     if die(4) == 0 {
         both(What::Silent(true), What::Silent(false), 8_000_000);
     }
+    match die(6) {
+        0 => both(
+            What::FullDisk(1, true),
+            What::FullDisk(1, false),
+            10_000_000,
+        ),
+        1 => both(
+            What::SlowDisk(1, 1_000_000),
+            What::SlowDisk(1, 0),
+            10_000_000,
+        ),
+        _ => {}
+    }
     if die(4) == 0 {
         both(What::Cable(1, false), What::Cable(1, true), 4_000_000);
     }
@@ -74,12 +91,15 @@ pub fn of_a_pair() -> Vec<Act> {
     let mut at = 3_000_000;
     for _ in 0..=die(3) {
         at += 500_000 + die(3_000_000);
-        let i = die(2) as usize;
+        // The first owner is hit more often.
+        let i = usize::from(die(3) == 0);
         let mended = at + 200_000 + die(12_000_000);
-        let (begins, ends) = match die(5) {
-            0 => (What::Off(i, false), What::On(i)),
+        let (begins, ends) = match die(9) {
+            0 | 7 => (What::Off(i, false), What::On(i)),
             1 => (What::Off(i, true), What::On(i)),
-            2 => (What::Cable(i, false), What::Cable(i, true)),
+            2 | 8 => (What::Cable(i, false), What::Cable(i, true)),
+            4 => (What::FullDisk(i, true), What::FullDisk(i, false)),
+            5 => (What::SlowDisk(i, 1_000_000), What::SlowDisk(i, 0)),
             3 => (What::Silent(true), What::Silent(false)),
             _ => (What::Kill(i), What::Loss(0)),
         };

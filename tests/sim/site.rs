@@ -149,6 +149,8 @@ impl Site {
             What::Hang(i) => world.machines[i].serves = false,
             What::Cable(i, on) => world.machines[i].cable = on,
             What::Silent(on) => world.silent = on,
+            What::SlowDisk(i, us) => world.machines[i].disk_slow = us,
+            What::FullDisk(i, full) => world.machines[i].disk_full = full,
             What::Loss(thousandths) => world.loss = thousandths,
             What::Kill(_) => {}
         }

@@ -10,7 +10,6 @@ use standin::daemon::journal::{Journal, Limits};
 use standin::daemon::start::{self, Parts};
 use standin::daemon::{boot_counter, switches};
 use standin::host::Kernel;
-use standin::host::real::RealDisk;
 use standin::rt::Lane;
 use standin::rt::sim::{Node, Place, Thread};
 use standin::verify::Inventory;
@@ -99,7 +98,7 @@ pub fn begin(at: &At, folder: &Path, text: &str) -> Tx {
     let inventories = inventories.collect();
     let state = folder.join(format!("state-{}", at.me));
     let journal = Journal::open_in(
-        Arc::new(RealDisk),
+        Arc::new(at.clone()),
         &at.boot_id(),
         &state,
         &config.node.name,
@@ -108,7 +107,7 @@ pub fn begin(at: &At, folder: &Path, text: &str) -> Tx {
     let (journal, replay) = journal.unwrap();
     let mut config = config;
     let pair = config.heartbeat.is_some();
-    let boot_counter = pair.then(|| boot_counter::next(&state).number);
+    let boot_counter = pair.then(|| boot_counter::next_on(at, &state).number);
     config.node.state_dir = state;
     let parts = Parts {
         config,

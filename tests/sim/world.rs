@@ -53,6 +53,9 @@ pub struct Machine {
     /// Its media server: completes handshakes.
     pub serves: bool,
     pub boots: u32,
+    /// Its disk takes so much longer, microseconds; or takes nothing more.
+    pub disk_slow: u64,
+    pub disk_full: bool,
     pub addresses: Vec<Held>,
     /// Tables of nftables, by family and name.
     pub tables: BTreeSet<String>,
@@ -82,6 +85,8 @@ impl Machine {
             cable: true,
             serves: true,
             boots: 1,
+            disk_slow: 0,
+            disk_full: false,
             addresses: vec![own],
             tables: BTreeSet::new(),
             frames: Vec::new(),
