@@ -113,3 +113,20 @@ fn a_switch_that_lies_breaks_the_rules() {
     assert!(rules.contains(&Rule::Grounds), "{broken:?}");
     assert!(rules.contains(&Rule::OneOwner), "{broken:?}");
 }
+
+/// Finding 2 of simulation.md: the configuration names a port on which nobody is, and the owner hangs and goes on. The
+/// standby must not believe in that fence, and a person is told, before or while nobody is heard.
+#[test]
+fn a_fence_that_names_another_port_is_not_believed_in() {
+    for seed in seeds(6) {
+        let mut site = Site::agentless(seed);
+        site.wrong = Some("ge3");
+        let begins = 2_000_000 + seed * 2_000_000;
+        let acts = [(begins, true), (begins + 20_000_000, false)];
+        let acts = acts.map(|(at, on)| Act::at(at, What::Freeze(0, on)));
+        let broken = site.run(&acts, begins + 30_000_000);
+        let at_last = site.log.last().expect("it said something");
+        let fine = broken.is_empty() && site.changes == 0 && at_last.contains("misplaced");
+        assert!(fine, "{}", told(seed, &site, &broken));
+    }
+}

@@ -11,6 +11,8 @@ pub enum What {
     On(usize),
     /// Its media server hangs; its kernel and its daemon go on.
     Hang(usize),
+    /// It hangs whole, and goes on as if nothing had been.
+    Freeze(usize, bool),
     /// Its cable is pulled, or plugged in again.
     Cable(usize, bool),
     /// The switch's agent falls silent, or answers again.
@@ -46,7 +48,8 @@ pub fn of_a_standby() -> Vec<Act> {
     let dies = 3_000_000 + die(3_000_000);
     acts.push(Act::at(
         dies,
-        match die(4) {
+        match die(5) {
+            4 => What::Freeze(0, true),
             0 => What::Off(0, false),
             1 => What::Off(0, true),
             2 => What::Hang(0),

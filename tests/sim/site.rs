@@ -25,6 +25,8 @@ pub struct Site {
     /// What `status` said, each second.
     pub log: Vec<String>,
     pair: bool,
+    /// The port of the peer as the standby's configuration has it, if that is wrong.
+    pub wrong: Option<&'static str>,
     folder: TempDir,
     daemons: [Option<Tx>; 2],
 }
@@ -32,23 +34,19 @@ pub struct Site {
 impl Site {
     /// A primary without an agent, and a standby.
     pub fn agentless(seed: u64) -> Site {
-        let mut site = Site::of(seed, false);
+        let site = Site::of(seed, false);
         site.world.lock().unwrap().machines[0].addresses.push(Held {
             vip: VIP,
             ours: false,
             until: u64::MAX,
         });
         site.world.lock().unwrap().machines[1].serves = false;
-        site.boot(1);
         site
     }
 
     /// Two machines that watch each other.
     pub fn pair(seed: u64) -> Site {
-        let mut site = Site::of(seed, true);
-        site.boot(0);
-        site.boot(1);
-        site
+        Site::of(seed, true)
     }
 
     fn of(seed: u64, pair: bool) -> Site {
@@ -90,6 +88,7 @@ impl Site {
             changes: 0,
             log: Vec::new(),
             pair,
+            wrong: None,
             folder,
             daemons: [None, None],
         }
@@ -105,7 +104,7 @@ impl Site {
             world: self.world.clone(),
             me: i,
         };
-        let (folder, text) = (self.folder.path(), config(i, self.pair));
+        let (folder, text) = (self.folder.path(), config(i, self.pair, self.wrong));
         let tx = self.sim.on(fast(i), || begin(&at, folder, &text));
         self.daemons[i] = Some(tx);
     }
@@ -147,6 +146,7 @@ impl Site {
                 (m.power, m.serves, m.boots) = (true, true, m.boots + 1);
             }
             What::Hang(i) => world.machines[i].serves = false,
+            What::Freeze(i, on) => world.machines[i].frozen = on,
             What::Cable(i, on) => world.machines[i].cable = on,
             What::Silent(on) => world.silent = on,
             What::SlowDisk(i, us) => world.machines[i].disk_slow = us,
@@ -163,8 +163,9 @@ impl Site {
         }
     }
 
-    /// Does the acts at their times and goes on until `end` (microseconds from now); what was broken.
+    /// Starts the daemons, does the acts at their times and goes on until `end` (microseconds from now); what was broken.
     pub fn run(&mut self, acts: &[Act], end: u64) -> Vec<Broken> {
+        (0..2).for_each(|i| self.boot(i));
         let begin = self.sim.now();
         self.acts = acts.to_vec();
         let mut moments: Vec<(u64, Option<What>)> =
@@ -209,19 +210,16 @@ impl Site {
         let now = self.sim.now();
         let said = [self.status(0), self.status(1)];
         for (said, name) in said.iter().zip(["a", "b"]).filter(|(s, _)| !s.is_null()) {
+            let alarms = said["alarms"].as_array();
+            let keys: Vec<&Value> = alarms.into_iter().flatten().map(|a| &a["key"]).collect();
             let line = format!(
-                "{name} {} why {} fence {} alarms {}",
-                said["state"], said["why"], said["fence"], said["alarms"]
+                " s {name} {} why {} fence {} alarms {keys:?}",
+                said["state"], said["why"], said["fence"]
             );
-            if self
-                .log
-                .iter()
-                .rev()
-                .find(|l| l.contains(&format!(" s {name} ")))
-                .is_none_or(|l| !l.ends_with(&line))
-            {
-                self.log
-                    .push(format!("  {:>5.1} s {line}", now as f64 / 1e6));
+            let of_it = format!(" s {name} ");
+            let before = self.log.iter().rfind(|l| l.contains(&of_it));
+            if before.is_none_or(|l| !l.ends_with(&line)) {
+                self.log.push(format!("  {:>6.1}{line}", now as f64 / 1e6));
             }
         }
         if let Some(since) = judge.dark

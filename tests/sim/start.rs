@@ -25,8 +25,9 @@ pub fn fast(i: usize) -> Place {
 }
 
 /// The configuration of machine `me`, whose peer is the other one.
-pub fn config(me: usize, pair: bool) -> String {
+pub fn config(me: usize, pair: bool, wrong: Option<&str>) -> String {
     let (other, port, own) = (1 - me, ["ge2", "ge1"][me], ["ge1", "ge2"][me]);
+    let port = wrong.unwrap_or(port);
     // The standby's media server does not run until it is needed; those of a pair do.
     let unit = if pair { "" } else { "media.service" };
     let (kind, heartbeat, addresses) = match pair {

@@ -52,6 +52,8 @@ pub struct Machine {
     pub cable: bool,
     /// Its media server: completes handshakes.
     pub serves: bool,
+    /// It hangs whole: nothing in or out, the link stays.
+    pub frozen: bool,
     pub boots: u32,
     /// Its disk takes so much longer, microseconds; or takes nothing more.
     pub disk_slow: u64,
@@ -84,6 +86,7 @@ impl Machine {
             linked_when_off: false,
             cable: true,
             serves: true,
+            frozen: false,
             boots: 1,
             disk_slow: 0,
             disk_full: false,
@@ -176,7 +179,7 @@ impl World {
     pub fn passes(&mut self, i: usize) -> bool {
         let m = &self.machines[i];
         let open = self.lies || self.switch.port(m.plug).admin == 1;
-        m.power && m.cable && open
+        m.power && !m.frozen && m.cable && open
     }
 
     /// True if cameras reach the address here.
