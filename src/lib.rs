@@ -9,6 +9,7 @@
 //! - [`daemon`]: the one loop that turns observations into events and actions into calls of adapters, the journal,
 //!   the control socket.
 //! - [`config`]: the TOML file and what can be wrong with it.
+//! - [`host`]: what one machine offers, as traits; this machine, or one of a simulation.
 //! - [`rt`]: time and tasks; the only place that knows whose they are.
 //! - [`report`]: what happened, for people and scripts.
 //! - [`cli`]: one file per subcommand.
@@ -20,6 +21,7 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod detect;
+pub mod host;
 pub mod net;
 pub mod report;
 pub mod rt;

@@ -101,7 +101,7 @@ fn adapters_know_neither_each_other_nor_the_core() {
                 for path in crate_paths(line) {
                     let stranger = ADAPTERS
                         .iter()
-                        .chain(&["takeover", "daemon", "cli", "report"])
+                        .chain(&["takeover", "daemon", "cli", "report", "host::real"])
                         .filter(|m| **m != adapter)
                         .find(|m| starts_with_module(path, m));
                     assert!(
@@ -221,6 +221,7 @@ fn past_rt(text: &str) -> Vec<(usize, &'static str)> {
             "tokio as",
             "std::time::Instant",
             "SystemTime",
+            "Timestamp::now",
             "clock_gettime",
             "process::id",
             "RandomState",
@@ -285,6 +286,57 @@ fn what_goes_past_rt_is_found() {
     assert_eq!(past_rt(bad), expected);
     let good = "use std::time::Duration;\n\nfn f() {\n    tokio::select! {\n        biased;\n        // In words.\n        () = a => 1,\n    }\n}\n#[cfg(test)]\nuse std::time::Instant;\n";
     assert_eq!(past_rt(good), []);
+}
+
+/// Where the daemon reaches past `host` for this machine: before there is a loop (what is around, the control socket, the
+/// log), and a verification's thread.
+const BESIDE_HOST: [&str; 7] = [
+    "src/daemon/around.rs",
+    "src/daemon/control/client.rs",
+    "src/daemon/control/server.rs",
+    "src/daemon/log_queue.rs",
+    "src/daemon/notify.rs",
+    "src/daemon/privilege.rs",
+    "src/daemon/watch.rs",
+];
+
+/// Sockets, files, threads and programs of this machine, by line.
+fn past_host(text: &str) -> Vec<(usize, &'static str)> {
+    let words = [
+        "std::fs",
+        "File::",
+        "std::thread",
+        "std::process",
+        "NOTIFY_SOCKET",
+        "current_exe",
+        "Netlink::open",
+        "ArpSocket",
+        "IcmpProbe",
+        "HeartbeatSocket",
+        "SentSyns",
+        "Capture::open",
+        "sockets::established",
+        "sockets::destroy",
+        "rtmp::handshake(",
+        "Command::new",
+    ];
+    let found = code(text).flat_map(|(n, line)| {
+        let here = words.iter().filter(move |w| line.contains(**w));
+        here.map(move |w| (n, *w))
+    });
+    found.collect()
+}
+
+#[test]
+fn the_daemon_reaches_its_machine_through_host_alone() {
+    for (name, text) in files("src/daemon") {
+        let past = past_host(&text);
+        match BESIDE_HOST.contains(&name.as_str()) {
+            true => assert_ne!(past, [], "{name} needs no exception any more"),
+            false if name.ends_with("/tests.rs") => {}
+            false => assert_eq!(past, [], "{name}: see src/host/mod.rs"),
+        }
+    }
 }
 
 #[test]

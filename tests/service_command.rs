@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use standin::host::real::RealPrograms;
 use standin::service::{OUTPUT_LIMIT, ServiceError, Started, command};
 
 async fn sh(script: &str, within: Duration) -> Result<Started, ServiceError> {
     let command = ["/bin/sh", "-c", script].map(str::to_owned);
-    command::start(&command, within).await
+    command::start(&RealPrograms, &command, within).await
 }
 
 const LONG: Duration = Duration::from_secs(20);
@@ -33,13 +34,13 @@ async fn a_command_that_fails_says_why() {
         "{said}"
     );
     let missing = ["/nonexistent/docker".to_owned()];
-    let said = command::start(&missing, LONG)
+    let said = command::start(&RealPrograms, &missing, LONG)
         .await
         .unwrap_err()
         .to_string();
     assert!(said.contains("cannot run /nonexistent/docker"), "{said}");
     assert!(matches!(
-        command::start(&[], LONG).await,
+        command::start(&RealPrograms, &[], LONG).await,
         Err(ServiceError::Empty)
     ));
 }

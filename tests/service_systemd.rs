@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use standin::host::real::RealPrograms;
 use standin::service::{ServiceError, systemd};
 
 const SYSTEMD: &str = "/usr/lib/systemd/systemd";
@@ -207,29 +208,41 @@ async fn inside_the_namespaces() {
     if std::env::var_os(INSIDE).is_none() {
         return;
     }
-    let first = systemd::start("good.service", LONG).await.unwrap();
+    let first = systemd::start(&RealPrograms, "good.service", LONG)
+        .await
+        .unwrap();
     assert!(!first.already, "{first}");
-    let second = systemd::start("good.service", LONG).await.unwrap();
+    let second = systemd::start(&RealPrograms, "good.service", LONG)
+        .await
+        .unwrap();
     assert!(second.already);
     assert_eq!(second.to_string(), "good.service runs already");
 
-    let oneshot = systemd::start("oneshot.service", LONG).await.unwrap();
+    let oneshot = systemd::start(&RealPrograms, "oneshot.service", LONG)
+        .await
+        .unwrap();
     assert!(!oneshot.already);
 
-    let bad = systemd::start("bad.service", LONG).await.unwrap_err();
+    let bad = systemd::start(&RealPrograms, "bad.service", LONG)
+        .await
+        .unwrap_err();
     assert!(matches!(bad, ServiceError::Failed { .. }), "{bad}");
     assert!(
         bad.to_string().contains("systemctl start bad.service"),
         "{bad}"
     );
 
-    let unknown = systemd::start("nope.service", LONG).await.unwrap_err();
+    let unknown = systemd::start(&RealPrograms, "nope.service", LONG)
+        .await
+        .unwrap_err();
     assert!(matches!(unknown, ServiceError::NoUnit { .. }), "{unknown}");
-    let masked = systemd::start("masked.service", LONG).await.unwrap_err();
+    let masked = systemd::start(&RealPrograms, "masked.service", LONG)
+        .await
+        .unwrap_err();
     assert!(masked.to_string().contains("systemctl unmask"), "{masked}");
 
     let begun = Instant::now();
-    let slow = systemd::start("slow.service", Duration::from_millis(800))
+    let slow = systemd::start(&RealPrograms, "slow.service", Duration::from_millis(800))
         .await
         .unwrap_err();
     assert!(begun.elapsed() < Duration::from_secs(10));
@@ -244,7 +257,7 @@ async fn a_machine_without_systemd_is_said_as_such() {
         println!("SKIP: systemd runs this machine");
         return;
     }
-    match systemd::start("nginx.service", LONG).await {
+    match systemd::start(&RealPrograms, "nginx.service", LONG).await {
         Err(ServiceError::Spawn { program, .. }) => assert_eq!(program, "systemctl"),
         Err(e @ ServiceError::NoSystemd { .. }) => {
             let said = e.to_string();

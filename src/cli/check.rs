@@ -14,6 +14,7 @@ use super::wire;
 use crate::config::{Config, Peer};
 use crate::daemon::moving::{self, Where};
 use crate::daemon::{policy, privilege, startable, switches, two_legs};
+use crate::host::real::{RealKernel, RealPrograms};
 use crate::net::kernel_view::KernelView;
 use crate::net::netlink::Netlink;
 use crate::net::{address, gate, link};
@@ -40,7 +41,7 @@ pub fn run(path: &Path, offline: bool, as_json: bool) -> ExitCode {
                 .for_each(|l| lines.warn("capabilities", l)),
             Err(e) => lines.add("capabilities", Err(e.to_string())),
         }
-        match gate::closed().await {
+        match gate::closed(&RealPrograms).await {
             Ok(_) => lines.add("nft", Ok("answers".to_owned())),
             Err(e) => lines.add("nft", Err(e.to_string())),
         }
@@ -187,7 +188,7 @@ async fn legs(peer: &Peer, lines: &mut Lines) {
                 peer.interface, peer.vip
             )
         })?;
-        let faults = two_legs::faults(&netlink, peer, own, &cameras).await;
+        let faults = two_legs::faults(&RealKernel::of(netlink.clone()), peer, own, &cameras).await;
         faults.map_err(|e| e.to_string())
     };
     match faults.await {

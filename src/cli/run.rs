@@ -18,8 +18,9 @@ use crate::daemon::hub::{Ask, Input, Tx};
 use crate::daemon::journal::Journal;
 use crate::daemon::log_queue::LogQueue;
 use crate::daemon::reload::New;
-use crate::daemon::start::{self, Parts};
+use crate::daemon::start::{self, Parts, StartError};
 use crate::daemon::{around, boot_counter, notify, privilege, switches};
+use crate::host::real::{self, RealPrograms};
 use crate::net::{address, gate};
 use crate::rt::Lane;
 use crate::sys;
@@ -45,7 +46,7 @@ pub fn run(path: &Path) -> ExitCode {
     };
     // Before anything may refuse the start: a gate that a crash left behind locks the cameras out. Where a daemon runs
     // already, it closes its own again.
-    let left = slow.block_on(gate::clean_all());
+    let left = slow.block_on(gate::clean_all(&RealPrograms));
     let (config, secrets) = match load(&slow, path) {
         Ok(loaded) => loaded,
         Err(e) if e.may_pass() => {
@@ -121,7 +122,14 @@ pub fn run(path: &Path) -> ExitCode {
                 Err(e) => return fail(ExitCode::Internal, &format!("cannot start: {e}")),
             };
             runtime.block_on(async move {
-                match start::build(parts, tx, Lane::tokio(handle)).await {
+                let host = match real::host() {
+                    Ok(host) => host,
+                    Err(e) => {
+                        let e = StartError::of_all(e);
+                        return fail(ExitCode::Unavailable, &e.to_string());
+                    }
+                };
+                match start::build(parts, host, tx, Lane::tokio(handle)).await {
                     Ok(l) => {
                         notify::ready("watching");
                         tracing::info!("standin runs");

@@ -8,7 +8,7 @@ use super::owed::Owed;
 use super::parked;
 use super::perform::{Hands, Shared};
 use super::steps::{Asked, Way};
-use crate::detect::icmp::{IcmpError, IcmpProbe};
+use crate::detect::icmp::IcmpError;
 use crate::detect::rtmp::From;
 use crate::rt;
 use crate::takeover::action::Level;
@@ -52,7 +52,8 @@ impl Hands {
             listening: self
                 .parked
                 .as_ref()
-                .map(|_| (shared.netlink.clone(), IfIndex(interface.index))),
+                .map(|_| (shared.host.kernel.clone(), IfIndex(interface.index))),
+            wire: shared.host.wire.clone(),
         }
     }
 
@@ -94,8 +95,9 @@ impl Hands {
         };
         let (peer, tx) = (self.me, shared.tx.clone());
         let id = rt::random() as u16;
+        let wire = shared.host.wire.clone();
         shared.slow.spawn(async move {
-            let probe = IcmpProbe::open_anywhere(target, id).and_then(|p| p.send(0).map(|()| p));
+            let probe = wire.echo(None, target, id).and_then(|p| p.send(0).map(|()| p));
             let key = "cannot-ask-management";
             let probe = match probe {
                 Ok(probe) => probe,
@@ -193,10 +195,11 @@ impl Hands {
         shared: &Shared,
     ) {
         if self.parked.is_some() {
-            let (netlink, index, vip) = (shared.netlink.clone(), interface.index, self.vip());
+            let (kernel, index) = (shared.host.kernel.clone(), interface.index);
+            let vip = self.vip();
             let name = interface.name.clone();
             rt::spawn(async move {
-                if let Err(e) = parked::ensure(&netlink, (&name, index), vip).await {
+                if let Err(e) = parked::ensure(&*kernel, (&name, index), vip).await {
                     tracing::error!(%vip, error = %e, "the VIP could not be put back");
                 }
             });

@@ -5,7 +5,7 @@ mod hearing;
 mod saying;
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 pub use self::saying::Saying;
 use super::hub::{Input, Tx};
 use super::interfaces::Reader;
-use crate::detect::beat_socket::{HeartbeatError, HeartbeatSocket};
+use crate::detect::beat_socket::HeartbeatError;
 use crate::detect::heartbeat::ReplayWindow;
+use crate::host::{BeatEnd, Wire};
 use crate::rt;
 use crate::types::{BootTime, Vip};
 
@@ -79,7 +80,7 @@ pub struct Beats {
     boot: u64,
     sequence: u64,
     due: BootTime,
-    sockets: Vec<Arc<HeartbeatSocket>>,
+    sockets: Vec<Arc<dyn BeatEnd>>,
     readers: Vec<Option<Reader>>,
     peers: Vec<BeatPeer>,
     others: Vec<Other>,
@@ -97,7 +98,7 @@ impl Beats {
         (port, interval): (u16, Duration),
         key: SecretSlice<u8>,
         boot: u64,
-        sockets: Vec<HeartbeatSocket>,
+        sockets: Vec<Arc<dyn BeatEnd>>,
         peers: Vec<BeatPeer>,
         now: BootTime,
     ) -> Beats {
@@ -111,7 +112,7 @@ impl Beats {
             sequence: rt::wall_us(),
             due: now,
             readers: Vec::new(),
-            sockets: sockets.into_iter().map(Arc::new).collect(),
+            sockets,
             others: machines(&peers),
             peers,
             windows: BTreeMap::new(),
@@ -181,12 +182,12 @@ impl Beats {
     pub fn rebind(
         &mut self,
         socket: usize,
-        own: Ipv4Addr,
-        interface: &str,
+        (own, interface): (Ipv4Addr, &str),
+        wire: &dyn Wire,
         tx: &Tx,
     ) -> Result<(), HeartbeatError> {
-        let new = HeartbeatSocket::bind(own, self.port, Some(interface))?;
-        self.sockets[socket] = Arc::new(new);
+        let new = wire.beats(SocketAddrV4::new(own, self.port), Some(interface))?;
+        self.sockets[socket] = new;
         self.readers[socket] = Some(self.read(socket, tx));
         Ok(())
     }

@@ -8,10 +8,11 @@
 //! starts reaches: the other machine does not take our beats for replays. One that cannot be written is used all the
 //! same; the numbers of the beats begin at the wall clock, so those of the next start are higher whatever the disk kept.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
+use crate::host::Disk;
+use crate::host::real::RealDisk;
 use crate::rt;
 
 /// Name of the file in the state folder.
@@ -28,10 +29,15 @@ pub struct BootCounter {
 
 /// Counts this start; the new number is on the disk when it is returned, unless its trouble says otherwise.
 pub fn next(dir: &Path) -> BootCounter {
+    next_on(&RealDisk, dir)
+}
+
+/// As [`next`], on this disk.
+pub fn next_on(disk: &dyn Disk, dir: &Path) -> BootCounter {
     let path = dir.join(FILE);
     let seconds = rt::wall_us() / 1_000_000;
-    let (number, lost) = match fs::read_to_string(&path) {
-        Ok(text) => match text.trim().parse::<u64>() {
+    let (number, lost) = match disk.read(&path) {
+        Ok(text) => match String::from_utf8_lossy(&text).trim().parse::<u64>() {
             Ok(last) => (last.saturating_add(1), None),
             Err(_) => (seconds, Some("holds no number".to_owned())),
         },
@@ -45,7 +51,8 @@ pub fn next(dir: &Path) -> BootCounter {
             path.display()
         )
     });
-    let refused = write(dir, &path, number).err().map(|e| {
+    let text = format!("{number}\n");
+    let refused = disk.replace(&path, text.as_bytes()).err().map(|e| {
         format!(
             "the heartbeat counter {} cannot be written: {e}; heartbeats are sent all the same",
             path.display()
@@ -56,13 +63,4 @@ pub fn next(dir: &Path) -> BootCounter {
         number,
         trouble: (!trouble.is_empty()).then(|| trouble.join("; ")),
     }
-}
-
-fn write(dir: &Path, path: &Path, number: u64) -> io::Result<()> {
-    let new = dir.join(format!("{FILE}.new"));
-    let mut file = File::create(&new)?;
-    file.write_all(format!("{number}\n").as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    File::open(dir)?.sync_all()
 }

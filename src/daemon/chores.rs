@@ -92,10 +92,10 @@ impl Loop {
         let Some(own) = self.interfaces[p.hands.listening].own else {
             return;
         };
-        let (tx, netlink) = (self.shared.tx.clone(), self.shared.netlink.clone());
+        let (tx, kernel) = (self.shared.tx.clone(), self.shared.host.kernel.clone());
         let (config, cameras) = (p.hands.peer.clone(), p.hands.inventory.clone());
         self.shared.slow.spawn(async move {
-            if let Ok(faults) = two_legs::faults(&netlink, &config, own, &cameras).await {
+            if let Ok(faults) = two_legs::faults(&*kernel, &config, own, &cameras).await {
                 let _ = tx.send(Input::Legs(peer, faults));
             }
         });
@@ -124,8 +124,10 @@ impl Loop {
         };
         let at = std::net::SocketAddrV4::new(own, p.hands.peer.service.port);
         let (tx, within) = (self.shared.tx.clone(), p.hands.peer.detect.service_timeout);
+        let wire = self.shared.host.wire.clone();
         self.shared.slow.spawn(async move {
-            let ok = rtmp::handshake(at, &From::Anywhere, within).await.is_ok();
+            let dialled = wire.dial(at, &From::Anywhere);
+            let ok = rtmp::handshake_by(dialled, at, within).await.is_ok();
             let _ = tx.send(Input::OwnService(peer, ok));
         });
     }

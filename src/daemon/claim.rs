@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::interfaces::Interface;
 use super::keeper::{Keeper, Place, Want};
 use super::perform::{Hands, Shared};
-use crate::net::sockets;
 use crate::takeover::event::Outcome;
 
 /// Puts the VIP on the interface and reads it back, as the order of this number says.
@@ -39,7 +38,7 @@ pub async fn drop_and_prove(keeper: &Keeper, number: u64) -> Outcome {
         }
         Err(e) => return Outcome::Failed(e),
     }
-    match sockets::destroy(vip.addr).await {
+    match keeper.kernel().reset_connections(vip.addr).await {
         Ok(n) => Outcome::Done(format!("{vip} is gone; {n} connections closed here")),
         Err(e) => Outcome::Done(format!("{vip} is gone; its old connections time out ({e})")),
     }

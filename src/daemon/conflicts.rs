@@ -10,7 +10,7 @@ use super::interfaces::Interface;
 use super::perform::{Hands, Shared};
 use crate::detect::rtmp;
 use crate::net::arp::ArpFrame;
-use crate::net::ask_at_mac::{AtMac, first_answer};
+use crate::net::ask_at_mac::AtMac;
 use crate::rt;
 use crate::switch::neighbours::neighbours;
 use crate::takeover::Machine;
@@ -78,8 +78,10 @@ impl Hands {
             mac,
             at: self.service_at(self.vip().addr),
         };
+        let wire = shared.host.wire.clone();
         shared.slow.spawn(async move {
-            let fault = match first_answer(ask, &rtmp::c0_c1(), HANDSHAKE).await {
+            let hello = rtmp::c0_c1();
+            let fault = match wire.first_answer(ask, &hello, HANDSHAKE).await {
                 Ok(said) if said.first() == Some(&rtmp::VERSION) => String::new(),
                 Ok(_) => "it answers, but not with RTMP".to_owned(),
                 Err(e) => e.to_string(),

@@ -15,11 +15,11 @@ use super::hub::{Input, Tx};
 use super::opening::open_pinger;
 use super::perform::Hands;
 use super::run_loop::Loop;
-use crate::net::address;
+use crate::host::{Host, Kernel, KernelEvents};
 use crate::net::kernel_view::KernelView;
 use crate::net::link::LinkState;
-use crate::net::netlink::Netlink;
-use crate::net::watch::{NetEvent, Watch};
+use crate::net::netlink::NetlinkError;
+use crate::net::watch::NetEvent;
 use crate::rt;
 use crate::takeover::action::Level;
 use crate::takeover::event::{Event, Outcome};
@@ -33,25 +33,31 @@ const TOGETHER: Duration = Duration::from_millis(50);
 const RESUBSCRIBE: Duration = Duration::from_secs(1);
 
 /// A subscription to the kernel's events, from before anything was read.
-pub struct Follower(Option<Watch>);
+pub struct Follower(Arc<dyn Kernel>, Option<Box<dyn KernelEvents>>);
 
 impl Follower {
     /// Subscribes; where the kernel refuses, [`follow`] tries again.
-    pub fn subscribe() -> Follower {
-        Follower(Watch::open().ok())
+    pub fn subscribe(kernel: Arc<dyn Kernel>) -> Follower {
+        let events = kernel.events().ok();
+        Follower(kernel, events)
     }
 }
 
 /// Reads events and everything else into the loop from now on.
-pub fn follow(follower: Follower, netlink: &Netlink, tx: &Tx) {
+pub fn follow(Follower(kernel, events): Follower, tx: &Tx) {
     let changed = Arc::new(Notify::new());
-    rt::spawn(read_events(follower.0, changed.clone(), tx.clone()));
-    rt::spawn(read_all(netlink.clone(), changed, tx.clone()));
+    let subscribed = (kernel.clone(), events);
+    rt::spawn(read_events(subscribed, changed.clone(), tx.clone()));
+    rt::spawn(read_all(kernel, changed, tx.clone()));
 }
 
-async fn read_events(mut watch: Option<Watch>, changed: Arc<Notify>, tx: Tx) {
+async fn read_events(
+    (kernel, mut events): (Arc<dyn Kernel>, Option<Box<dyn KernelEvents>>),
+    changed: Arc<Notify>,
+    tx: Tx,
+) {
     loop {
-        let Some(mut open) = watch.take().or_else(|| Watch::open().ok()) else {
+        let Some(mut open) = events.take().or_else(|| kernel.events().ok()) else {
             rt::sleep(RESUBSCRIBE).await;
             continue;
         };
@@ -75,10 +81,10 @@ async fn read_events(mut watch: Option<Watch>, changed: Arc<Notify>, tx: Tx) {
     }
 }
 
-async fn read_all(netlink: Netlink, changed: Arc<Notify>, tx: Tx) {
+async fn read_all(kernel: Arc<dyn Kernel>, changed: Arc<Notify>, tx: Tx) {
     loop {
         let begun = rt::boot();
-        match KernelView::read(&netlink).await {
+        match view_of(&*kernel).await {
             Ok(view) => {
                 if tx.send(Input::Kernel(Box::new(view), begun)).is_err() {
                     return;
@@ -92,10 +98,19 @@ async fn read_all(netlink: Netlink, changed: Arc<Notify>, tx: Tx) {
     }
 }
 
+/// Everything that the kernel shows.
+async fn view_of(kernel: &dyn Kernel) -> Result<KernelView, NetlinkError> {
+    Ok(KernelView {
+        links: kernel.links().await?,
+        addresses: kernel.addresses().await?,
+    })
+}
+
 impl Hands {
     /// ICMP echo from the interface that is called `name` now.
-    pub(super) fn ping_from(&mut self, name: &str, index: u32, tx: &Tx) {
-        let (probe, reader) = open_pinger(&self.peer, name, self.me, tx).unzip();
+    pub(super) fn ping_from(&mut self, name: &str, index: u32, host: &Host, tx: &Tx) {
+        let opened = open_pinger(&self.peer, name, self.me, (host, tx));
+        let (probe, reader) = opened.unzip();
         (self.pinger, self.pings) = (probe, (reader, index));
     }
 }
@@ -182,10 +197,10 @@ impl Loop {
     /// The interface has another index: whatever was bound to the old one is deaf, and its addresses are gone.
     fn made_anew(&mut self, i: usize, link: &LinkState, key: &str) -> bool {
         self.carrier(i, false);
-        let tx = self.shared.tx.clone();
+        let (wire, tx) = (self.shared.host.wire.clone(), self.shared.tx.clone());
         let at = &mut self.interfaces[i];
         let was = at.index;
-        if let Err(e) = at.reopen(i, &tx, &link.name, link.ifindex.0) {
+        if let Err(e) = at.reopen(i, (&*wire, &tx), &link.name, link.ifindex.0) {
             self.raise(None, key, Level::Critical, e.to_string());
             return false;
         }
@@ -194,9 +209,9 @@ impl Loop {
             link.name,
             link.ifindex
         );
-        let name = link.name.clone();
+        let (name, kernel) = (link.name.clone(), self.shared.host.kernel.clone());
         self.shared.slow.spawn_blocking(move || {
-            if let Err(e) = address::promote_secondaries(&name) {
+            if let Err(e) = kernel.promote_secondaries(&name) {
                 tracing::warn!("{e}");
             }
         });
@@ -270,7 +285,8 @@ impl Loop {
         let p = &mut self.peers[peer];
         let at = &self.interfaces[p.interface];
         if p.hands.pings.1 != at.index {
-            p.hands.ping_from(&at.name, at.index, &tx);
+            p.hands
+                .ping_from(&at.name, at.index, &self.shared.host, &tx);
         }
         let serving = &self.interfaces[p.hands.serving];
         let watch = p.hands.watch.as_ref();
@@ -294,7 +310,7 @@ impl Loop {
         if self.beats_on.get(&socket) == Some(&(index, own)) {
             return;
         }
-        match beats.rebind(socket, own, &name, &tx) {
+        match beats.rebind(socket, (own, &name), &*self.shared.host.wire, &tx) {
             Ok(()) => {
                 self.beats_on.insert(socket, (index, own));
                 self.settle(

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::hub::{Input, Tx};
+use crate::host::Programs;
 use crate::net::gate;
 use crate::rt;
 use crate::takeover::action::Level;
@@ -12,6 +13,7 @@ use crate::takeover::action::Level;
 /// The gate of one peer.
 pub struct GateKeeper {
     peer: String,
+    programs: Arc<dyn Programs>,
     state: Mutex<State>,
     /// `nft` proves what it did, so two at once would see each other's work.
     turn: tokio::sync::Mutex<()>,
@@ -29,9 +31,10 @@ struct State {
 
 impl GateKeeper {
     /// An open gate.
-    pub fn new(peer: &str) -> GateKeeper {
+    pub fn new(peer: &str, programs: Arc<dyn Programs>) -> GateKeeper {
         GateKeeper {
             peer: peer.to_owned(),
+            programs,
             state: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
         }
@@ -69,22 +72,25 @@ impl GateKeeper {
             state.queued = false;
             (state.wanted, std::mem::replace(&mut state.there, true))
         };
+        let programs = &*self.programs;
         match (wanted, there) {
             (None, false) => {
                 self.state().there = false;
                 Ok(None)
             }
             (None, true) => {
-                gate::open(&self.peer).await.map_err(|e| e.to_string())?;
+                gate::open(programs, &self.peer)
+                    .await
+                    .map_err(|e| e.to_string())?;
                 self.state().there = false;
                 Ok(None)
             }
             (Some((vip, port)), false) => {
-                let closed = gate::close(&self.peer, vip, port).await;
+                let closed = gate::close(programs, &self.peer, vip, port).await;
                 closed.map(|()| None).map_err(|e| e.to_string())
             }
             (Some((vip, port)), true) => {
-                let again = gate::keep_closed(&self.peer, vip, port).await;
+                let again = gate::keep_closed(programs, &self.peer, vip, port).await;
                 let gone = again.map_err(|e| e.to_string())?;
                 Ok(gone.then(|| {
                     format!("the gate to {vip}:{port} was gone (somebody flushed the rules of nftables) and is closed again: cameras may have been refused")

@@ -4,8 +4,9 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::hub::{Input, Tx};
+use crate::host::{ArpEnd, Wire};
 use crate::net::arp::ArpFrame;
-use crate::net::arp_socket::{ArpError, ArpSocket};
+use crate::net::arp_socket::ArpError;
 use crate::net::budget::Budget;
 use crate::rt::{self, Join};
 use crate::types::{BootTime, MacAddr, Vip};
@@ -26,7 +27,7 @@ pub struct Interface {
     pub network: Vip,
     /// Carrier, as last told.
     pub carrier: bool,
-    socket: Arc<ArpSocket>,
+    socket: Arc<dyn ArpEnd>,
     per_second: u32,
     reader: Option<Reader>,
     /// All ARP that we send here comes out of this.
@@ -48,11 +49,10 @@ impl Interface {
         name: &str,
         (index, mac, own, carrier): (u32, MacAddr, Option<Ipv4Addr>, bool),
         network: Vip,
-        socket: ArpSocket,
+        socket: Arc<dyn ArpEnd>,
         per_second: u32,
     ) -> Self {
         let budget = Budget::per_second(per_second);
-        let socket = Arc::new(socket);
         Interface {
             configured: name.to_owned(),
             name: name.to_owned(),
@@ -148,8 +148,14 @@ impl Interface {
     ///
     /// # Errors
     /// [`ArpError`]; the old socket, which is deaf, stays.
-    pub fn reopen(&mut self, me: usize, tx: &Tx, name: &str, index: u32) -> Result<(), ArpError> {
-        self.socket = Arc::new(ArpSocket::open(name)?);
+    pub fn reopen(
+        &mut self,
+        me: usize,
+        (wire, tx): (&dyn Wire, &Tx),
+        name: &str,
+        index: u32,
+    ) -> Result<(), ArpError> {
+        self.socket = wire.arp(name)?;
         self.name = name.to_owned();
         self.index = index;
         self.listen(me, tx.clone());

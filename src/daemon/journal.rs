@@ -13,16 +13,18 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, watch};
 
 pub use file::{Damage, Replay, files, read};
 
+use crate::host::Disk;
+use crate::host::real::RealDisk;
 use crate::rt;
 use crate::types::BootTime;
 
@@ -174,7 +176,7 @@ pub struct Journal {
 
 #[derive(Debug)]
 struct Inner {
-    queue: SyncSender<Job>,
+    queue: mpsc::Sender<Job>,
     lost: Arc<AtomicU64>,
     error: Arc<Mutex<Option<String>>>,
     /// When the group that is being written was begun, microseconds of `CLOCK_BOOTTIME`; 0: none is.
@@ -213,11 +215,32 @@ impl Journal {
         node: &str,
         limits: Limits,
     ) -> Result<(Journal, Replay), JournalError> {
+        Journal::open_in(
+            Arc::new(RealDisk),
+            &crate::sys::boot_id(),
+            dir,
+            node,
+            limits,
+        )
+    }
+
+    /// As [`Journal::open_with`], on this disk and in the boot of this identity.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn open_in(
+        disk: Arc<dyn Disk>,
+        boot_id: &str,
+        dir: &Path,
+        node: &str,
+        limits: Limits,
+    ) -> Result<(Journal, Replay), JournalError> {
         let path = dir.join(FILE);
-        let (opened, refused) = match opening::open(&path) {
+        let (opened, refused) = match opening::open(&*disk, &path) {
             Ok((lock, file, replay)) => (Ok((lock, file, replay)), None),
             Err(e @ JournalError::InUse { .. }) => return Err(e),
-            Err(e) => (Err(opening::look(&path)), Some(e.to_string())),
+            Err(e) => (Err(opening::look(&*disk, &path)), Some(e.to_string())),
         };
         let (file, lock, replay) = match opened {
             Ok((lock, file, replay)) => (Some(file), Some(lock), replay),
@@ -226,7 +249,7 @@ impl Journal {
         if let Some(e) = &refused {
             tracing::error!("{e}: what is done from now on is NOT durable");
         }
-        let (queue, jobs) = sync_channel(limits.queue);
+        let (queue, jobs) = mpsc::channel(limits.queue);
         let lost = Arc::new(AtomicU64::new(0));
         let error = Arc::new(Mutex::new(refused));
         let busy = Arc::new(AtomicU64::new(0));
@@ -237,11 +260,12 @@ impl Journal {
             .map(|r| (carried_as(r), line::encode(r)))
             .collect();
         let writer = writer::Writer {
+            disk,
             file,
             length: replay.length,
             path: path.clone(),
             node: node.to_owned(),
-            boot_id: crate::sys::boot_id(),
+            boot_id: boot_id.to_owned(),
             next: replay.records.last().map_or(1, |r| r.seq + 1),
             carried,
             limits,
@@ -251,9 +275,7 @@ impl Journal {
             unsaved: BTreeMap::new(),
             lock,
         };
-        std::thread::Builder::new()
-            .name("journal".to_owned())
-            .spawn(move || writer.run(&jobs))
+        rt::start_thread("journal", rt::sim::Thread::Journal, writer.run(jobs))
             .map_err(JournalError::io("start the thread that writes", &path))?;
         let inner = Arc::new(Inner {
             queue,
@@ -270,7 +292,7 @@ impl Journal {
         let (done, ticket) = watch::channel(None);
         match self.inner.queue.try_send(Job { entry, done }) {
             Ok(()) => {}
-            Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => {
+            Err(TrySendError::Full(job) | TrySendError::Closed(job)) => {
                 self.inner.lost.fetch_add(1, Ordering::Relaxed);
                 job.done.send_replace(Some(false));
             }

@@ -11,10 +11,9 @@ use std::time::Duration;
 
 use super::hub::{Input, Tx};
 use super::interfaces::Interface;
-use crate::net::address::{self, AddressLife, AddressState};
-use crate::net::netlink::Netlink;
-use crate::net::route::{self, Connected};
-use crate::net::{link, sockets};
+use crate::host::Kernel;
+use crate::net::address::{AddressLife, AddressState};
+use crate::net::route::Connected;
 use crate::rt;
 use crate::takeover::action::Level;
 use crate::takeover::event::Outcome;
@@ -75,7 +74,7 @@ pub struct Routes {
 
 /// The keeper of one VIP.
 pub struct Keeper {
-    netlink: Netlink,
+    kernel: Arc<dyn Kernel>,
     vip: Vip,
     order: Mutex<Order>,
     turn: tokio::sync::Mutex<()>,
@@ -88,7 +87,7 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 impl Keeper {
     /// A keeper to whom nothing is ordered yet.
-    pub fn new(netlink: Netlink, vip: Vip, place: Place, routes: Arc<Routes>) -> Keeper {
+    pub fn new(kernel: Arc<dyn Kernel>, vip: Vip, place: Place, routes: Arc<Routes>) -> Keeper {
         let order = Order {
             want: Want::Untouched,
             number: 0,
@@ -98,12 +97,17 @@ impl Keeper {
             queued: false,
         };
         Keeper {
-            netlink,
+            kernel,
             vip,
             order: Mutex::new(order),
             turn: tokio::sync::Mutex::default(),
             routes,
         }
+    }
+
+    /// Where it keeps it.
+    pub fn kernel(&self) -> &dyn Kernel {
+        &*self.kernel
     }
 
     /// What is wanted from now on; the number of the order. To be called before the task that carries it out is started.
@@ -243,14 +247,13 @@ impl Keeper {
     async fn keep_routes(&self) -> Result<Vec<String>, String> {
         let _turn = self.routes.turn.lock().await;
         let wanted: Vec<Connected> = locked(&self.routes.wanted).values().copied().collect();
-        let kept = route::keep_connected(&self.netlink, &wanted).await;
+        let kept = self.kernel.keep_connected(&wanted).await;
         kept.map_err(|e| e.to_string())
     }
 
     async fn here(&self) -> Result<Vec<AddressState>, String> {
-        let mut all = address::all(&self.netlink)
-            .await
-            .map_err(|e| e.to_string())?;
+        let all = self.kernel.addresses().await;
+        let mut all = all.map_err(|e| e.to_string())?;
         all.retain(|a| a.vip.addr == self.vip.addr);
         Ok(all)
     }
@@ -261,7 +264,7 @@ impl Keeper {
         vip: Vip,
         mended: &mut Vec<String>,
     ) -> Result<(), String> {
-        let gone = address::remove(&self.netlink, index, vip).await;
+        let gone = self.kernel.remove_address(index, vip).await;
         if gone.map_err(|e| e.to_string())? {
             mended.push(format!(
                 "{vip} was on interface number {index} and is removed"
@@ -291,7 +294,7 @@ impl Keeper {
         mended: &mut Vec<String>,
     ) -> Result<(), String> {
         let (name, index) = (place.name.as_str(), IfIndex(place.index));
-        match link::link(&self.netlink, name).await {
+        match self.kernel.link(name).await {
             Ok(Some(l)) if l.ifindex != index => {
                 return Err(format!("{name} was made anew a moment ago"));
             }
@@ -307,9 +310,9 @@ impl Keeper {
         let right = now.is_some_and(|a| (a.life == AddressLife::Forever) == forever);
         if first || !right {
             if here.is_empty() {
-                forget_old_connections(self.vip).await;
+                forget_old_connections(&*self.kernel, self.vip).await;
             }
-            let added = address::add(&self.netlink, index, name, self.vip, life).await;
+            let added = self.kernel.put_address(index, name, self.vip, life).await;
             added.map_err(|e| e.to_string())?;
             if now.is_none() {
                 mended.push(format!("{} was missing on {name} and is back", self.vip));
@@ -335,8 +338,8 @@ impl Keeper {
 /// Connections from an earlier time with the VIP, which survive a machine that hung and was fenced: a camera that dials
 /// from the same port again would get no reset from them, and wait for minutes. To be called while the address is not
 /// here: where it is in place already, its connections are alive.
-async fn forget_old_connections(vip: Vip) {
-    match sockets::destroy(vip.addr).await {
+async fn forget_old_connections(kernel: &dyn Kernel, vip: Vip) {
+    match kernel.reset_connections(vip.addr).await {
         Ok(0) => {}
         Ok(n) => tracing::info!(%vip, "{n} connections of an earlier time closed"),
         Err(e) => tracing::warn!(%vip, error = %e, "connections of an earlier time stay"),

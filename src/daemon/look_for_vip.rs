@@ -3,7 +3,7 @@
 
 use super::keeper::{Place, Want};
 use super::run_loop::Loop;
-use crate::net::address::{self, AddressState};
+use crate::net::address::AddressState;
 use crate::net::kernel_view::KernelView;
 use crate::rt;
 use crate::takeover::action::Level;
@@ -74,10 +74,10 @@ impl Loop {
             .collect();
         self.strays = !found.is_empty();
         for stray in found {
-            let (netlink, vip, index) = (self.shared.netlink.clone(), stray.vip, stray.ifindex);
+            let (kernel, vip, index) = (self.shared.host.kernel.clone(), stray.vip, stray.ifindex);
             let name = view.name_of(index);
             rt::spawn(async move {
-                match address::remove(&netlink, index, vip).await {
+                match kernel.remove_address(index, vip).await {
                     Ok(true) => tracing::warn!(
                         "{vip} was on {name}, set by an earlier run for a VIP or peer that the configuration does not have any more: removed"
                     ),

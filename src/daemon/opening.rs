@@ -1,7 +1,7 @@
 //! Sockets and subscriptions of the fast path, opened before the loop starts.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use super::beats::{BeatPeer, Beats};
@@ -10,26 +10,23 @@ use super::interfaces::{Interface, Reader};
 use super::run_loop::PeerRun;
 use super::start::{StartError, adapter};
 use crate::config::{Config, Kind, Peer, Secrets};
-use crate::detect::beat_socket::HeartbeatSocket;
-use crate::detect::icmp::IcmpProbe;
-use crate::net::arp_socket::ArpSocket;
-use crate::net::netlink::Netlink;
-use crate::net::{address, link};
+use crate::host::{EchoEnd, Host};
+use crate::net::address;
 use crate::rt;
 use crate::takeover::event::Event;
 use crate::types::IfIndex;
 
 pub(super) async fn open_interface(
-    netlink: &Netlink,
+    host: &Host,
     peer: &Peer,
     interfaces: &mut Vec<Interface>,
 ) -> Result<usize, StartError> {
-    open_leg(netlink, peer, &peer.interface, interfaces).await
+    open_leg(host, peer, &peer.interface, interfaces).await
 }
 
 /// Opens one of this machine's interfaces for `peer`: the listening one, or the parked one.
 pub(super) async fn open_leg(
-    netlink: &Netlink,
+    host: &Host,
     peer: &Peer,
     name: &str,
     interfaces: &mut Vec<Interface>,
@@ -39,19 +36,18 @@ pub(super) async fn open_leg(
         return Ok(at);
     }
     let err = adapter(peer);
-    let state = link::link(netlink, name)
-        .await
-        .map_err(|e| err(Box::new(e)))?;
+    let state = host.kernel.link(name).await;
+    let state = state.map_err(|e| err(Box::new(e)))?;
     let state = state.ok_or_else(|| StartError::NoInterface {
         peer: peer.name.clone(),
         interface: name.to_owned(),
     })?;
     // The parked interface needs none: it only ever speaks for the VIP.
     let own = match name == peer.interface {
-        true => Some(own_address(netlink, peer, state.ifindex).await?),
+        true => Some(own_address(host, peer, state.ifindex).await?),
         false => None,
     };
-    let socket = ArpSocket::open(name).map_err(|e| err(Box::new(e)))?;
+    let socket = host.wire.arp(name).map_err(|e| err(Box::new(e)))?;
     let facts = (state.ifindex.0, state.mac, own, state.carrier);
     interfaces.push(Interface::new(
         name,
@@ -63,18 +59,14 @@ pub(super) async fn open_leg(
     Ok(interfaces.len() - 1)
 }
 
-async fn own_address(
-    netlink: &Netlink,
-    peer: &Peer,
-    ifindex: IfIndex,
-) -> Result<Ipv4Addr, StartError> {
-    let own = address::own(netlink, ifindex, peer.vip).await;
-    own.map_err(|e| adapter(peer)(Box::new(e)))?
-        .ok_or_else(|| StartError::NoAddress {
-            peer: peer.name.clone(),
-            interface: peer.interface.clone(),
-            network: peer.vip.to_string(),
-        })
+async fn own_address(host: &Host, peer: &Peer, ifindex: IfIndex) -> Result<Ipv4Addr, StartError> {
+    let all = host.kernel.addresses().await;
+    let all = all.map_err(|e| adapter(peer)(Box::new(e)))?;
+    address::own_in(&all, ifindex, peer.vip).ok_or_else(|| StartError::NoAddress {
+        peer: peer.name.clone(),
+        interface: peer.interface.clone(),
+        network: peer.vip.to_string(),
+    })
 }
 
 /// Opens ICMP echo to the VIP out of the interface that is called `interface` now, and reads the answers into the loop.
@@ -82,12 +74,11 @@ pub(super) fn open_pinger(
     peer: &Peer,
     interface: &str,
     me: usize,
-    tx: &Tx,
-) -> Option<(Arc<IcmpProbe>, Reader)> {
+    (host, tx): (&Host, &Tx),
+) -> Option<(Arc<dyn EchoEnd>, Reader)> {
     let id = rt::random() as u16;
-    match IcmpProbe::open(interface, peer.vip.addr, id) {
+    match host.wire.echo(Some(interface), peer.vip.addr, id) {
         Ok(probe) => {
-            let probe = Arc::new(probe);
             let (theirs, tx) = (probe.clone(), tx.clone());
             let task = rt::spawn(async move {
                 loop {
@@ -115,11 +106,10 @@ pub(super) fn open_pinger(
 
 pub(super) fn open_beats(
     config: &Config,
-    secrets: Secrets,
-    boot: Option<u64>,
+    (secrets, boot): (Secrets, Option<u64>),
     interfaces: &[Interface],
     runs: &[PeerRun],
-    tx: &Tx,
+    (host, tx): (&Host, &Tx),
 ) -> Result<Option<Beats>, StartError> {
     let (Some(heartbeat), Some(key), Some(boot)) = (&config.heartbeat, secrets.heartbeat, boot)
     else {
@@ -142,7 +132,8 @@ pub(super) fn open_beats(
             Some(socket) => *socket,
             None => {
                 let own = interface.own.unwrap_or(Ipv4Addr::UNSPECIFIED);
-                let socket = HeartbeatSocket::bind(own, heartbeat.port, Some(&interface.name));
+                let bound = SocketAddrV4::new(own, heartbeat.port);
+                let socket = host.wire.beats(bound, Some(&interface.name));
                 sockets.push(socket.map_err(|e| err(Box::new(e)))?);
                 by_interface.insert(at, sockets.len() - 1);
                 sockets.len() - 1
@@ -152,8 +143,8 @@ pub(super) fn open_beats(
             Some(socket) => socket,
             None => {
                 let any = Ipv4Addr::UNSPECIFIED;
-                let socket = HeartbeatSocket::bind(any, heartbeat.port, None)
-                    .map_err(|e| err(Box::new(e)))?;
+                let at = SocketAddrV4::new(any, heartbeat.port);
+                let socket = host.wire.beats(at, None).map_err(|e| err(Box::new(e)))?;
                 sockets.push(socket);
                 *other.insert(sockets.len() - 1)
             }

@@ -18,9 +18,9 @@ use crate::net::arp::ArpFrame;
 use crate::takeover::action::{Level, Run};
 use crate::takeover::step::Step;
 
+use crate::host::{Kernel, Programs};
 use crate::net::address::{self, AddressLife};
-use crate::net::netlink::Netlink;
-use crate::net::{link, mute, sockets};
+use crate::net::mute;
 use crate::rt;
 use crate::switch::Switch;
 use crate::takeover::event::Outcome;
@@ -57,6 +57,7 @@ impl Parked {
 pub struct Mute {
     peer: String,
     vip: Vip,
+    programs: Arc<dyn Programs>,
     wanted: AtomicBool,
     /// It was proven in place at least once since it was ordered: if it is gone, somebody took it away.
     proven: AtomicBool,
@@ -67,8 +68,9 @@ pub struct Mute {
 
 impl Mute {
     /// Nothing is ordered yet; silence is what is wanted.
-    pub fn new(peer: &str, vip: Vip) -> Mute {
+    pub fn new(peer: &str, vip: Vip, programs: Arc<dyn Programs>) -> Mute {
         Mute {
+            programs,
             peer: peer.to_owned(),
             vip,
             wanted: AtomicBool::new(true),
@@ -94,7 +96,7 @@ impl Mute {
         if !self.wanted.load(Ordering::SeqCst) {
             return Ok(());
         }
-        mute::mute(&self.peer, self.vip.addr)
+        mute::mute(&*self.programs, &self.peer, self.vip.addr)
             .await
             .map_err(|e| e.to_string())?;
         self.proven.store(true, Ordering::SeqCst);
@@ -106,7 +108,9 @@ impl Mute {
         if self.wanted.load(Ordering::SeqCst) {
             return Err("silence was ordered meanwhile".to_owned());
         }
-        mute::unmute(&self.peer).await.map_err(|e| e.to_string())
+        mute::unmute(&*self.programs, &self.peer)
+            .await
+            .map_err(|e| e.to_string())
     }
 
     /// Silences at the start; true if the machine could speak until now.
@@ -114,7 +118,7 @@ impl Mute {
     /// # Errors
     /// In words.
     pub async fn spoke(&self) -> Result<bool, String> {
-        let mute = mute::is_mute(&self.peer).await;
+        let mute = mute::is_mute(&*self.programs, &self.peer).await;
         Ok(!mute.map_err(|e| e.to_string())?)
     }
 
@@ -123,7 +127,9 @@ impl Mute {
         let silence = self.wanted.load(Ordering::SeqCst);
         let is = {
             let _turn = self.turn.lock().await;
-            mute::is_mute(&self.peer).await.map_err(|e| e.to_string())?
+            mute::is_mute(&*self.programs, &self.peer)
+                .await
+                .map_err(|e| e.to_string())?
         };
         match (silence, is) {
             (true, true) => self.proven.store(true, Ordering::SeqCst),
@@ -178,15 +184,15 @@ impl Mute {
 }
 
 /// Makes sure that the address is on the parked interface, and takes the mute away.
-pub async fn claim(netlink: &Netlink, (interface, index): (&str, u32), mute: &Mute) -> Outcome {
+pub async fn claim(kernel: &dyn Kernel, (interface, index): (&str, u32), mute: &Mute) -> Outcome {
     let vip = mute.vip;
-    match link::link(netlink, interface).await {
+    match kernel.link(interface).await {
         Ok(Some(l)) if !l.carrier => return Outcome::Failed(format!("{interface} has no carrier")),
         Ok(Some(l)) if l.ifindex.0 == index => {}
         Ok(_) => return Outcome::Failed(format!("{interface} is not the interface it was")),
         Err(e) => return Outcome::Failed(e.to_string()),
     }
-    let there = match ensure(netlink, (interface, index), vip).await {
+    let there = match ensure(kernel, (interface, index), vip).await {
         Ok(there) => there,
         Err(e) => return Outcome::Failed(e),
     };
@@ -203,36 +209,33 @@ pub async fn claim(netlink: &Netlink, (interface, index): (&str, u32), mute: &Mu
 /// # Errors
 /// In words.
 pub async fn ensure(
-    netlink: &Netlink,
+    kernel: &dyn Kernel,
     (interface, index): (&str, u32),
     vip: Vip,
 ) -> Result<&'static str, String> {
-    let read = || address::read_back(netlink, IfIndex(index), vip.addr);
-    if read().await.map_err(|e| e.to_string())?.is_some() {
+    let read = async || {
+        let all = kernel.addresses().await.map_err(|e| e.to_string())?;
+        Ok::<bool, String>(address::on(&all, IfIndex(index), vip.addr).is_some())
+    };
+    if read().await? {
         return Ok("is there already on");
     }
-    address::add(
-        netlink,
-        IfIndex(index),
-        interface,
-        vip,
-        AddressLife::Forever,
-    )
-    .await
-    .map_err(|e| e.to_string())?;
-    match read().await.map_err(|e| e.to_string())? {
-        Some(_) => Ok("was missing and is back on"),
-        None => Err(format!("{vip} does not read back on {interface}")),
+    let life = AddressLife::Forever;
+    let added = kernel.put_address(IfIndex(index), interface, vip, life);
+    added.await.map_err(|e| e.to_string())?;
+    match read().await? {
+        true => Ok("was missing and is back on"),
+        false => Err(format!("{vip} does not read back on {interface}")),
     }
 }
 
 /// Mutes the VIP, proves it, and closes what is left of its connections on this side.
-pub async fn drop_and_prove(mute: &Mute) -> Outcome {
+pub async fn drop_and_prove(kernel: &dyn Kernel, mute: &Mute) -> Outcome {
     let vip = mute.vip;
     if let Err(e) = mute.silence().await {
         return Outcome::Failed(e);
     }
-    match sockets::destroy(vip.addr).await {
+    match kernel.reset_connections(vip.addr).await {
         Ok(n) => Outcome::Done(format!(
             "{vip} stays on the parked interface, mute; {n} connections closed here"
         )),
@@ -285,13 +288,13 @@ impl Hands {
         let Some(parked) = self.parked.clone() else {
             return;
         };
-        let (netlink, index) = (shared.netlink.clone(), interface.index);
+        let (kernel, index) = (shared.host.kernel.clone(), interface.index);
         let name = interface.name.clone();
         parked.mute.want(false);
         let (slow, step, attempt) = (&shared.slow, run.step, run.attempt);
         self.tasks.spawn(slow, step, attempt, async move {
             durable(ticket).await;
-            claim(&netlink, (&name, index), &parked.mute).await
+            claim(&*kernel, (&name, index), &parked.mute).await
         });
     }
 

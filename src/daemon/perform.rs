@@ -23,10 +23,9 @@ use super::watch::Watch;
 use super::witnesses::Witnesses;
 use super::{alarms, claim, steps};
 use crate::config;
-use crate::detect::icmp::IcmpProbe;
+use crate::host::{EchoEnd, Host};
 use crate::net::announce::Announcer;
 use crate::net::arp::ArpFrame;
-use crate::net::netlink::Netlink;
 use crate::rt::{self, Lane};
 use crate::switch::PortIdentity;
 use crate::switch::unfence::Lift;
@@ -72,7 +71,7 @@ pub struct Hands {
     /// Index of the interface that has the VIP; the same, except with port takeover.
     pub serving: usize,
     /// ICMP echo to the VIP.
-    pub pinger: Option<Arc<IcmpProbe>>,
+    pub pinger: Option<Arc<dyn EchoEnd>>,
     /// None with port takeover.
     pub keeper: Option<Arc<Keeper>>,
     /// The VIP is on one of our interfaces though we do not own it: whatever is asked by IP is answered by ourselves.
@@ -101,8 +100,8 @@ pub struct Shared {
     pub tx: Tx,
     /// The slow runtime.
     pub slow: Lane,
-    /// rtnetlink of the fast path.
-    pub netlink: Netlink,
+    /// This machine.
+    pub host: Host,
 }
 
 impl Hands {
@@ -114,9 +113,9 @@ impl Hands {
         fencing: Fencing,
         inventory: Arc<Inventory>,
         witnesses: Witnesses,
-        tx: Tx,
+        (host, tx): (&Host, Tx),
     ) -> Self {
-        let gate = Arc::new(GateKeeper::new(&peer.name));
+        let gate = Arc::new(GateKeeper::new(&peer.name, host.programs.clone()));
         Hands {
             me,
             name: peer.name.clone(),
@@ -252,9 +251,10 @@ impl Hands {
             }
             Step::Service => {
                 let service = self.peer.service.clone();
+                let programs = shared.host.programs.clone();
                 let starter = steps::starter(slow);
                 self.tasks.spawn(&starter, step, attempt, async move {
-                    steps::start_service(&service).await
+                    steps::start_service(&*programs, &service).await
                 });
             }
             Step::Fence => self.set_fence(run, ticket, slow, shared),
@@ -287,8 +287,13 @@ impl Hands {
             }
             Step::Open => {
                 let (opens, at) = (OpensAtLast(self.gate.clone()), self.service_at(vip.addr));
-                self.tasks
-                    .spawn(slow, step, attempt, steps::open_gate(opens, at, within));
+                let wire = shared.host.wire.clone();
+                self.tasks.spawn(
+                    slow,
+                    step,
+                    attempt,
+                    steps::open_gate(wire, opens, at, within),
+                );
             }
             Step::Verify => match &self.watch {
                 Some(watch) => self
@@ -303,10 +308,10 @@ impl Hands {
             Step::Precheck => {
                 let off_path = self.peer.management.or(self.peer.addresses.get(1).copied());
                 let at = off_path.map(|a| self.service_at(a));
-                let fencing = self.fencing.clone();
+                let (fencing, wire) = (self.fencing.clone(), shared.host.wire.clone());
                 self.tasks.spawn(slow, step, attempt, async move {
                     let may = async { fencing.liftable().await.map_err(Outcome::Failed) };
-                    let (may, checked) = join(may, steps::precheck(at, within)).await;
+                    let (may, checked) = join(may, steps::precheck(wire, at, within)).await;
                     may.err().unwrap_or(checked)
                 });
             }
@@ -315,9 +320,9 @@ impl Hands {
                 self.watch = None;
                 if let Some(parked) = &self.parked {
                     parked.mute.want(true);
-                    let mute = parked.mute.clone();
+                    let (mute, kernel) = (parked.mute.clone(), shared.host.kernel.clone());
                     self.tasks.spawn(slow, step, attempt, async move {
-                        parked::drop_and_prove(&mute).await
+                        parked::drop_and_prove(&*kernel, &mute).await
                     });
                     return;
                 }

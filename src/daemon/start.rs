@@ -24,8 +24,8 @@ use super::status::About;
 use super::witnesses::Witnesses;
 use super::{alarms, policy, traps, two_legs};
 use crate::config::{Config, Peer, Secrets};
+use crate::host::{Host, Kernel};
 use crate::net::address;
-use crate::net::netlink::Netlink;
 use crate::rt::{self, Lane};
 use crate::switch::Switch;
 use crate::takeover::Machine;
@@ -91,6 +91,16 @@ pub enum StartError {
     },
 }
 
+impl StartError {
+    /// What was said to no peer in particular.
+    pub fn of_all(source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        StartError::Adapter {
+            peer: "all".to_owned(),
+            source: Box::new(source),
+        }
+    }
+}
+
 pub(super) fn adapter(
     peer: &Peer,
 ) -> impl Fn(Box<dyn std::error::Error + Send + Sync>) -> StartError + '_ {
@@ -100,12 +110,12 @@ pub(super) fn adapter(
     }
 }
 
-/// Builds the loop. Must run on the fast path's runtime; `slow` is the other one.
+/// Builds the loop on this machine. Must run on the fast path's runtime; `slow` is the other one.
 ///
 /// # Errors
 ///
 /// An interface, socket or address that is needed is not there.
-pub async fn build(parts: Parts, tx: Tx, slow: Lane) -> Result<Loop, StartError> {
+pub async fn build(parts: Parts, host: Host, tx: Tx, slow: Lane) -> Result<Loop, StartError> {
     let Parts {
         config,
         secrets,
@@ -117,22 +127,18 @@ pub async fn build(parts: Parts, tx: Tx, slow: Lane) -> Result<Loop, StartError>
         boot_counter,
         limits,
     } = parts;
-    let netlink = Netlink::open().map_err(|e| StartError::Adapter {
-        peer: "all".to_owned(),
-        source: Box::new(e),
-    })?;
     // Subscribed before anything is read: what changes from here on is told.
-    let follower = Follower::subscribe();
+    let follower = Follower::subscribe(host.kernel.clone());
     let now = rt::boot();
     let mut interfaces: Vec<Interface> = Vec::new();
     let mut peers = Vec::new();
-    let boot_id = crate::sys::boot_id();
+    let boot_id = host.kernel.boot_id();
     let routes = Arc::new(Routes::default());
     let mut begun = Vec::new();
     for peer in config.peers.values() {
-        let at = open_interface(&netlink, peer, &mut interfaces).await?;
+        let at = open_interface(&host, peer, &mut interfaces).await?;
         let serving = match &peer.port_takeover {
-            Some(t) => open_leg(&netlink, peer, &t.interface, &mut interfaces).await?,
+            Some(t) => open_leg(&host, peer, &t.interface, &mut interfaces).await?,
             None => at,
         };
         let kept = record::last(&records, &peer.name, &boot_id);
@@ -185,16 +191,16 @@ pub async fn build(parts: Parts, tx: Tx, slow: Lane) -> Result<Loop, StartError>
             fencing.clone(),
             inventory,
             witnesses,
-            tx.clone(),
+            (&host, tx.clone()),
         );
         (hands.listening, hands.serving, hands.announcing_on) = (at, serving, serving);
         if peer.port_takeover.is_none() {
             let place = Place::of(&interfaces[serving]);
-            let keeper = Keeper::new(netlink.clone(), peer.vip, place, routes.clone());
+            let keeper = Keeper::new(host.kernel.clone(), peer.vip, place, routes.clone());
             hands.keeper = Some(Arc::new(keeper));
         }
-        hands.parked = parked(&peer, &switches, interfaces[serving].mac);
-        hands.ping_from(&interfaces[at].name, interfaces[at].index, &tx);
+        hands.parked = parked(&host, &peer, &switches, interfaces[serving].mac);
+        hands.ping_from(&interfaces[at].name, interfaces[at].index, &host, &tx);
         let machine = Machine::new(policy::policy(&config, &peer, interface.mac), now);
         let mut recorder = Recorder::new(&peer.name, journal.clone());
         recorder.follow(&fencing);
@@ -205,7 +211,7 @@ pub async fn build(parts: Parts, tx: Tx, slow: Lane) -> Result<Loop, StartError>
         let parked = hands.parked.as_ref();
         let legs = (interface, &interfaces[serving]);
         let faults = match interface.own {
-            Some(own) => two_legs::faults(&netlink, &peer, own, &hands.inventory).await,
+            Some(own) => two_legs::faults(&*host.kernel, &peer, own, &hands.inventory).await,
             None => Ok(Vec::new()),
         };
         let faults = faults.map_err(|e| adapter(&peer)(Box::new(e)))?;
@@ -216,7 +222,7 @@ pub async fn build(parts: Parts, tx: Tx, slow: Lane) -> Result<Loop, StartError>
         let found = Seen {
             tagged,
             journal_lost: damaged,
-            address_here: address_here(&netlink, legs.1, (&peer, spoke)).await?,
+            address_here: address_here(&*host.kernel, legs.1, (&peer, spoke)).await?,
             carrier: legs.0.carrier && legs.1.carrier,
             fence,
         };
@@ -252,10 +258,16 @@ pub async fn build(parts: Parts, tx: Tx, slow: Lane) -> Result<Loop, StartError>
     for (i, interface) in interfaces.iter_mut().enumerate() {
         interface.listen(i, tx.clone());
     }
-    follow(follower, &netlink, &tx);
+    follow(follower, &tx);
     let traps = traps::setup(&config, &secrets)
         .map(|setup| traps::Service::start(setup, tx.clone(), &slow, None));
-    let mut beats = open_beats(&config, secrets, boot_counter, &interfaces, &peers, &tx)?;
+    let mut beats = open_beats(
+        &config,
+        (secrets, boot_counter),
+        &interfaces,
+        &peers,
+        (&host, &tx),
+    )?;
     let heard = records.iter().rev().find(|r| r.kind == HEARD);
     if let (Some(beats), Some(heard)) = (&mut beats, heard) {
         beats
@@ -289,7 +301,7 @@ pub async fn build(parts: Parts, tx: Tx, slow: Lane) -> Result<Loop, StartError>
         interfaces,
         beats,
         traps,
-        shared: Shared { tx, slow, netlink },
+        shared: Shared { tx, slow, host },
         about,
         reports,
         started: config.clone(),
@@ -320,7 +332,12 @@ pub(super) fn witnesses(config: &Config, peer: &Peer, inventory: &Inventory) -> 
 }
 
 /// Our own port, where it is moved.
-fn parked(peer: &Peer, switches: &BTreeMap<String, Switch>, mac: MacAddr) -> Option<Parked> {
+fn parked(
+    host: &Host,
+    peer: &Peer,
+    switches: &BTreeMap<String, Switch>,
+    mac: MacAddr,
+) -> Option<Parked> {
     let takeover = peer.port_takeover.as_ref()?;
     Some(Parked {
         switch: switches.get(&takeover.switch)?.clone(),
@@ -328,7 +345,7 @@ fn parked(peer: &Peer, switches: &BTreeMap<String, Switch>, mac: MacAddr) -> Opt
         production: takeover.production,
         parking: takeover.parking,
         mac,
-        mute: Arc::new(Mute::new(&peer.name, peer.vip)),
+        mute: Arc::new(Mute::new(&peer.name, peer.vip, host.programs.clone())),
     })
 }
 
@@ -354,12 +371,13 @@ async fn may_have_spoken(
 
 /// True if the VIP is on our interface, and ours.
 async fn address_here(
-    netlink: &Netlink,
+    kernel: &dyn Kernel,
     serving: &Interface,
     (peer, spoke): (&Peer, Option<bool>),
 ) -> Result<bool, StartError> {
-    let state = address::read_back(netlink, IfIndex(serving.index), peer.vip.addr).await;
-    let state = state.map_err(|e| adapter(peer)(Box::new(e)))?;
+    let all = kernel.addresses().await;
+    let all = all.map_err(|e| adapter(peer)(Box::new(e)))?;
+    let state = address::on(&all, IfIndex(serving.index), peer.vip.addr);
     Ok(state.is_some_and(|a| spoke.unwrap_or(a.ours)))
 }
 

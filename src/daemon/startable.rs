@@ -2,7 +2,7 @@
 
 use super::opening::{open_interface, open_leg};
 use crate::config::Peer;
-use crate::net::netlink::Netlink;
+use crate::host::real;
 
 /// Opens the interfaces of `peer` as a start does, and lets them go again; in words what they are.
 ///
@@ -10,12 +10,12 @@ use crate::net::netlink::Netlink;
 ///
 /// What a start would say before it ends.
 pub async fn open_legs(peer: &Peer) -> Result<String, String> {
-    let netlink = Netlink::open().map_err(|e| e.to_string())?;
+    let host = real::host().map_err(|e| e.to_string())?;
     let mut interfaces = Vec::new();
-    let opened = open_interface(&netlink, peer, &mut interfaces).await;
+    let opened = open_interface(&host, peer, &mut interfaces).await;
     opened.map_err(|e| e.to_string())?;
     if let Some(t) = &peer.port_takeover {
-        let opened = open_leg(&netlink, peer, &t.interface, &mut interfaces).await;
+        let opened = open_leg(&host, peer, &t.interface, &mut interfaces).await;
         opened.map_err(|e| e.to_string())?;
     }
     let names: Vec<&str> = interfaces.iter().map(|i| i.name.as_str()).collect();

@@ -1,14 +1,13 @@
 //! What the steps do off the fast path, as plain functions: service, gate, handshakes.
 
 use std::net::SocketAddrV4;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::gate_keeper::{GateKeeper, OpensAtLast};
 use crate::config;
 use crate::detect::rtmp::{self, From, RtmpFault};
-use crate::net::neighbour;
-use crate::net::netlink::Netlink;
-use crate::net::sent_syns::SentSyns;
+use crate::host::{Kernel, Programs, Wire};
 use crate::net::sockets::Connection;
 use crate::rt::{Instant, Lane, OwnLane, sleep, timeout};
 use crate::service;
@@ -41,11 +40,11 @@ pub fn starter(otherwise: &Lane) -> Lane {
 }
 
 /// Starts the service, where the configuration says how.
-pub async fn start_service(service: &config::Service) -> Outcome {
+pub async fn start_service(programs: &dyn Programs, service: &config::Service) -> Outcome {
     let started = if !service.unit.is_empty() {
-        service::systemd::start(&service.unit, service.timeout).await
+        service::systemd::start(programs, &service.unit, service.timeout).await
     } else if !service.command.is_empty() {
-        service::command::start(&service.command, service.timeout).await
+        service::command::start(programs, &service.command, service.timeout).await
     } else {
         return Outcome::Done("it runs already (no unit and no command is configured)".to_owned());
     };
@@ -67,12 +66,18 @@ pub async fn close_gate(gate: &GateKeeper) -> Outcome {
 
 /// Waits until the service completes a handshake on the VIP, then opens the gate. The gate is opened in any case, also
 /// when this is told to stop, be it before it began: a service that never answers must not leave a rule behind.
-pub async fn open_gate(opens: OpensAtLast, at: SocketAddrV4, within: Duration) -> Outcome {
+pub async fn open_gate(
+    wire: Arc<dyn Wire>,
+    opens: OpensAtLast,
+    at: SocketAddrV4,
+    within: Duration,
+) -> Outcome {
     let begun = Instant::now();
     let gate = opens.0.clone();
     let answered = timeout(within, async {
         loop {
-            match rtmp::handshake(at, &From::Anywhere, OWN_HANDSHAKE).await {
+            let dialled = wire.dial(at, &From::Anywhere);
+            match rtmp::handshake_by(dialled, at, OWN_HANDSHAKE).await {
                 Ok(took) => return took,
                 Err(e) => {
                     tracing::debug!(error = %e, "the service does not complete handshakes yet")
@@ -110,7 +115,9 @@ pub struct Way {
     /// Our interface on the VIP's network: what does not leave by it is not asked.
     pub by: (String, IfIndex),
     /// In a port takeover the listening leg: it hears our other leg announce the VIP, and would go on asking ourselves.
-    pub listening: Option<(Netlink, IfIndex)>,
+    pub listening: Option<(Arc<dyn Kernel>, IfIndex)>,
+    /// What it is asked with.
+    pub wire: Arc<dyn Wire>,
 }
 
 /// What a question brought.
@@ -133,8 +140,8 @@ impl Way {
             Err(why) => return Asked::Prevented(why.clone()),
         };
         // Where it cannot be opened, an error of the socket below says so too.
-        let sent = SentSyns::open(*index, at).ok();
-        let answer = rtmp::handshake(at, from, within).await;
+        let sent = self.wire.sent_syns(*index, at);
+        let answer = rtmp::handshake_by(self.wire.dial(at, from), at, within).await;
         if answer.is_err() {
             self.resolve_anew().await;
         }
@@ -153,8 +160,8 @@ impl Way {
     }
 
     async fn resolve_anew(&self) {
-        if let Some((netlink, index)) = &self.listening
-            && let Err(e) = neighbour::forget(netlink, *index, *self.at.ip()).await
+        if let Some((kernel, index)) = &self.listening
+            && let Err(e) = kernel.forget_neighbour(*index, *self.at.ip()).await
         {
             tracing::warn!("{e}");
         }
@@ -162,14 +169,14 @@ impl Way {
 }
 
 /// Sees the repaired peer healthy on a management address, before anything is given away.
-pub async fn precheck(at: Option<SocketAddrV4>, within: Duration) -> Outcome {
+pub async fn precheck(wire: Arc<dyn Wire>, at: Option<SocketAddrV4>, within: Duration) -> Outcome {
     let Some(at) = at else {
         return Outcome::Done(
             "not checked: the peer has no address off the data path (peer.NAME.management)"
                 .to_owned(),
         );
     };
-    match rtmp::handshake(at, &From::Anywhere, within).await {
+    match rtmp::handshake_by(wire.dial(at, &From::Anywhere), at, within).await {
         Ok(_) => Outcome::Done(format!("the peer's service completes handshakes on {at}")),
         Err(e) => Outcome::Failed(format!("the peer is not healthy: {e}")),
     }

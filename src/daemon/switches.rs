@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{self, Config, Secrets, SnmpAuth, SnmpSecret, SshSecret};
+use crate::host::SwitchIo;
+use crate::host::real::RealSwitches;
 use crate::switch::profile::ProfileError;
 use crate::switch::profile::Transport;
 use crate::switch::ssh::{Legacy, SshTarget};
@@ -44,6 +46,19 @@ pub fn build(
     config: &Config,
     secrets: &Secrets,
 ) -> Result<BTreeMap<String, Switch>, SwitchesError> {
+    build_by(&RealSwitches, config, secrets)
+}
+
+/// As [`build`], reached in another way than by sockets of this machine.
+///
+/// # Errors
+///
+/// As there.
+pub fn build_by(
+    io: &dyn SwitchIo,
+    config: &Config,
+    secrets: &Secrets,
+) -> Result<BTreeMap<String, Switch>, SwitchesError> {
     // A profile is compiled for a good while, and most sites have one family of switches.
     let mut profiles: BTreeMap<&str, Arc<Profile>> = BTreeMap::new();
     let mut switches = BTreeMap::new();
@@ -52,7 +67,7 @@ pub fn build(
             Entry::Occupied(known) => Arc::clone(known.get()),
             Entry::Vacant(new) => Arc::clone(new.insert(found(&s.profile)?)),
         };
-        switches.insert(name.clone(), of_profile(s, secrets, profile)?);
+        switches.insert(name.clone(), of_profile(io, s, secrets, profile)?);
     }
     Ok(switches)
 }
@@ -67,10 +82,11 @@ fn found(profile: &str) -> Result<Arc<Profile>, SwitchesError> {
 ///
 /// As [`build`].
 pub fn one(s: &config::Switch, secrets: &Secrets) -> Result<Switch, SwitchesError> {
-    of_profile(s, secrets, found(&s.profile)?)
+    of_profile(&RealSwitches, s, secrets, found(&s.profile)?)
 }
 
 fn of_profile(
+    io: &dyn SwitchIo,
     s: &config::Switch,
     secrets: &Secrets,
     profile: Arc<Profile>,
@@ -90,7 +106,7 @@ fn of_profile(
         None => None,
     };
     let snmp = s.snmp.as_ref();
-    Ok(Switch::new(SwitchTarget {
+    let target = SwitchTarget {
         name: name.clone(),
         address: SocketAddr::V4(s.address),
         local: None,
@@ -110,7 +126,9 @@ fn of_profile(
         oper_staleness: s.oper_staleness,
         uplinks: s.uplinks.clone(),
         own_ports: s.own_ports.clone(),
-    }))
+    };
+    let way = io.snmp(target.address);
+    Ok(Switch::by(target, way))
 }
 
 /// How a switch's command line is reached.

@@ -4,8 +4,8 @@
 use std::net::Ipv4Addr;
 
 use crate::config::Peer;
-use crate::net::legs;
-use crate::net::netlink::{Netlink, NetlinkError};
+use crate::host::Kernel;
+use crate::net::netlink::NetlinkError;
 use crate::verify::Inventory;
 
 /// What is not as it must be, each with what to type; nothing without port takeover. `own` is the address of the
@@ -16,7 +16,7 @@ use crate::verify::Inventory;
 /// # Errors
 /// [`NetlinkError`] where the kernel does not answer.
 pub async fn faults(
-    netlink: &Netlink,
+    kernel: &dyn Kernel,
     peer: &Peer,
     own: Ipv4Addr,
     cameras: &Inventory,
@@ -24,13 +24,11 @@ pub async fn faults(
     let Some(takeover) = &peer.port_takeover else {
         return Ok(Vec::new());
     };
-    let mut faults = legs::faults(&peer.interface, &takeover.interface);
     let all = || cameras.cameras().iter().map(|c| c.address);
     let near = all().find(|a| peer.vip.on_link(*a)).or(peer.detect.gateway);
-    if let Some(near) = near.or_else(|| all().next()) {
-        let listening = (peer.interface.as_str(), own);
-        let parked = (takeover.interface.as_str(), peer.vip);
-        faults.extend(legs::route_faults(netlink, listening, parked, near).await?);
-    }
+    let near = near.or_else(|| all().next());
+    let listening = (peer.interface.as_str(), own);
+    let parked = (takeover.interface.as_str(), peer.vip);
+    let faults = kernel.leg_faults(listening, parked, near).await?;
     Ok(faults.into_iter().map(|f| f.to_string()).collect())
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::hub::{Input, Tx};
+use crate::host::Wire;
 use crate::net::capture::{Capture, CaptureError};
 use crate::rt::{self, Instant};
 use crate::takeover::event::{Event, Outcome};
@@ -71,8 +72,9 @@ impl Watch {
     /// # Errors
     ///
     /// The capture cannot be opened, or there is no thread to be had.
-    pub fn begin(watched: Watched, tx: Tx) -> Result<Watch, String> {
-        let capture = Capture::open(watched.interface, watched.vip.addr, watched.port)
+    pub fn begin(watched: Watched, wire: &dyn Wire, tx: Tx) -> Result<Watch, String> {
+        let capture = wire
+            .capture(watched.interface, watched.vip.addr, watched.port)
             .map_err(|e| e.to_string())?;
         let watch = Watch::blind(&watched);
         let theirs = watch.shared.clone();

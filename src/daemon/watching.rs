@@ -8,7 +8,6 @@ use super::interfaces::Interface;
 use super::perform::{Hands, Shared};
 use super::watch::{Watch, Watched};
 use super::{steps, watch};
-use crate::net::sockets;
 use crate::rt;
 use crate::takeover::event::Outcome;
 use crate::types::IfIndex;
@@ -27,7 +26,7 @@ impl Hands {
             port: self.peer.service.port,
             inventory: self.inventory.clone(),
         };
-        match Watch::begin(watched.clone(), shared.tx.clone()) {
+        match Watch::begin(watched.clone(), &*shared.host.wire, shared.tx.clone()) {
             Ok(watch) => {
                 if std::mem::take(&mut self.adopt) {
                     self.look_for_connections(watch.waiting(), shared);
@@ -48,11 +47,11 @@ impl Hands {
     /// Asked again and again, so that only connections on which bytes still arrive count, until all are back.
     fn look_for_connections(&self, waiting: impl Fn() -> bool + Send + 'static, shared: &Shared) {
         let (vip, port, me) = (self.vip().addr, self.peer.service.port, self.me);
-        let tx = shared.tx.clone();
+        let (tx, kernel) = (shared.tx.clone(), shared.host.kernel.clone());
         shared.slow.spawn(async move {
             let mut before = Vec::new();
             while waiting() {
-                let now = sockets::established(vip, port).await.unwrap_or_default();
+                let now = kernel.connections(vip, port).await.unwrap_or_default();
                 let fed = now
                     .iter()
                     .filter(|c| steps::fed(&before, c))

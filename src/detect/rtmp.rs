@@ -5,7 +5,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::rt::{self, Instant, timeout, timeout_at};
@@ -95,8 +95,24 @@ pub enum RtmpFault {
     },
 }
 
-/// Does one handshake and returns how long it took, from the SYN to the last byte of S2. Then closes
-/// the connection in the orderly way. One at a time per server: each one that hangs stays in the
+/// A connection that was dialled: bytes both ways.
+pub trait Conversation: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Conversation for S {}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum DialFault {
+    /// No socket: the interface or the address is not ours, or no descriptors are left.
+    #[error("{0}")]
+    Here(#[source] io::Error),
+    /// What the kernel said to the SYN.
+    #[error("{0}")]
+    There(#[source] io::Error),
+}
+
+/// Does one handshake over this machine's own network and returns how long it took, from the SYN to the last byte of
+/// S2. Then closes the connection in the orderly way. One at a time per server: each one that hangs stays in the
 /// server's listen queue.
 ///
 /// # Errors
@@ -106,12 +122,33 @@ pub async fn handshake(
     from: &From,
     limit: Duration,
 ) -> Result<Duration, RtmpFault> {
+    handshake_by(dial(addr, from), addr, limit).await
+}
+
+/// A connection by this machine's own network.
+///
+/// # Errors
+/// [`DialFault`]; it may take as long as the kernel sends SYNs.
+pub async fn dial(addr: SocketAddrV4, from: &From) -> Result<TcpStream, DialFault> {
+    let socket = socket(from).map_err(DialFault::Here)?;
+    socket.connect(addr.into()).await.map_err(DialFault::There)
+}
+
+/// As [`handshake`], over the connection that `dialled` brings.
+///
+/// # Errors
+/// [`RtmpFault`], within `limit`.
+pub async fn handshake_by<S: Conversation>(
+    dialled: impl Future<Output = Result<S, DialFault>>,
+    addr: SocketAddrV4,
+    limit: Duration,
+) -> Result<Duration, RtmpFault> {
     let start = Instant::now();
     let deadline = start + limit;
-    let socket = socket(from).map_err(|source| RtmpFault::Local { addr, source })?;
-    let mut stream = match timeout_at(deadline, socket.connect(addr.into())).await {
+    let mut stream = match timeout_at(deadline, dialled).await {
         Err(_) => return Err(RtmpFault::ConnectTimeout { addr, after: limit }),
-        Ok(Err(e)) => return Err(connect_fault(addr, limit, e)),
+        Ok(Err(DialFault::Here(source))) => return Err(RtmpFault::Local { addr, source }),
+        Ok(Err(DialFault::There(e))) => return Err(connect_fault(addr, limit, e)),
         Ok(Ok(stream)) => stream,
     };
     let mut got = 0;
@@ -158,7 +195,7 @@ fn connect_fault(addr: SocketAddrV4, after: Duration, source: io::Error) -> Rtmp
 /// C0+C1, then S0, S1 (whose copy is C2) and S2. `got` outlives a timeout.
 async fn talk(
     addr: SocketAddrV4,
-    stream: &mut TcpStream,
+    stream: &mut impl Conversation,
     got: &mut usize,
 ) -> Result<(), RtmpFault> {
     let ended = |got: usize| RtmpFault::ClosedEarly { addr, got };
@@ -212,7 +249,7 @@ fn c2(s1: &[u8]) -> Vec<u8> {
 }
 
 /// FIN, then read until the server's: dropping a socket with unread bytes would send a reset.
-async fn goodbye(mut stream: TcpStream) {
+async fn goodbye(mut stream: impl Conversation) {
     let closing = async {
         if stream.shutdown().await.is_ok() {
             let mut sink = [0u8; 512];

@@ -190,11 +190,21 @@ pub async fn own(
     ifindex: IfIndex,
     vip: Vip,
 ) -> Result<Option<Ipv4Addr>, NetlinkError> {
-    let all = all(netlink).await?;
+    Ok(own_in(&all(netlink).await?, ifindex, vip))
+}
+
+/// Among all addresses the one of our own that an interface has in the network of `vip`; `None` if it has none.
+pub fn own_in(all: &[AddressState], ifindex: IfIndex, vip: Vip) -> Option<Ipv4Addr> {
     let own = all.iter().find(|a| {
         a.ifindex == ifindex && !a.ours && a.vip.addr != vip.addr && vip.on_link(a.vip.addr)
     });
-    Ok(own.map(|a| a.vip.addr))
+    own.map(|a| a.vip.addr)
+}
+
+/// Among all addresses this one on this interface, whatever its prefix; `None` if it is not there.
+pub fn on(all: &[AddressState], ifindex: IfIndex, addr: Ipv4Addr) -> Option<&AddressState> {
+    all.iter()
+        .find(|a| a.ifindex == ifindex && a.vip.addr == addr)
 }
 
 /// The address as the kernel has it on this interface, whatever its prefix; `None` if it is not there.
@@ -206,9 +216,7 @@ pub async fn read_back(
     ifindex: IfIndex,
     addr: Ipv4Addr,
 ) -> Result<Option<AddressState>, NetlinkError> {
-    let mut found = all(netlink).await?;
-    found.retain(|a| a.ifindex == ifindex && a.vip.addr == addr);
-    Ok(found.into_iter().next())
+    Ok(on(&all(netlink).await?, ifindex, addr).cloned())
 }
 
 /// All addresses on this machine that carry our mark, on whatever interface: what a crash left.

@@ -15,6 +15,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::sync::oneshot;
 
+use crate::host::Programs;
 use crate::rt::{Elapsed, timeout};
 
 const TABLE_PREFIX: &str = "standin_";
@@ -133,11 +134,18 @@ pub fn rules(peer: &str, vip: Ipv4Addr, port: u16) -> String {
 ///
 /// # Errors
 /// [`GateError`]; the gate is then as it was before.
-pub async fn close(peer: &str, vip: Ipv4Addr, port: u16) -> Result<(), GateError> {
+pub async fn close(
+    programs: &dyn Programs,
+    peer: &str,
+    vip: Ipv4Addr,
+    port: u16,
+) -> Result<(), GateError> {
     let doing = format!("close the gate to {vip}:{port}");
     let name = table(peer);
-    nft(&["-f", "-"], &closing(&name, vip, port), &doing).await?;
-    prove(&name, true, doing).await
+    programs
+        .nft(&["-f", "-"], &closing(&name, vip, port), &doing)
+        .await?;
+    prove(programs, &name, true, doing).await
 }
 
 /// Keeps a closed gate closed for another [`CLOSED_FOR`]. True if it was gone, because somebody flushed the rules, and is
@@ -145,11 +153,19 @@ pub async fn close(peer: &str, vip: Ipv4Addr, port: u16) -> Result<(), GateError
 ///
 /// # Errors
 /// [`GateError`]; the kernel opens the gate when the time that it had is over.
-pub async fn keep_closed(peer: &str, vip: Ipv4Addr, port: u16) -> Result<bool, GateError> {
+pub async fn keep_closed(
+    programs: &dyn Programs,
+    peer: &str,
+    vip: Ipv4Addr,
+    port: u16,
+) -> Result<bool, GateError> {
     let doing = format!("keep the gate to {vip}:{port} closed");
-    match nft(&["-f", "-"], &again(&table(peer), vip, port), &doing).await {
+    match programs
+        .nft(&["-f", "-"], &again(&table(peer), vip, port), &doing)
+        .await
+    {
         Ok(_) => Ok(false),
-        Err(GateError::Refused { .. }) => close(peer, vip, port).await.map(|()| true),
+        Err(GateError::Refused { .. }) => close(programs, peer, vip, port).await.map(|()| true),
         Err(e) => Err(e),
     }
 }
@@ -158,19 +174,19 @@ pub async fn keep_closed(peer: &str, vip: Ipv4Addr, port: u16) -> Result<bool, G
 ///
 /// # Errors
 /// [`GateError`]; cameras may still be locked out: try again.
-pub async fn open(peer: &str) -> Result<(), GateError> {
+pub async fn open(programs: &dyn Programs, peer: &str) -> Result<(), GateError> {
     let name = table(peer);
-    remove(&name, format!("open the gate of {peer}")).await
+    remove(programs, &name, format!("open the gate of {peer}")).await
 }
 
 /// Opens every gate, whoever closed it: after a crash. Returns how many there were.
 ///
 /// # Errors
 /// The first [`GateError`].
-pub async fn clean_all() -> Result<usize, GateError> {
-    let found = closed().await?;
+pub async fn clean_all(programs: &dyn Programs) -> Result<usize, GateError> {
+    let found = closed(programs).await?;
     for name in &found {
-        remove(name, format!("remove the left-over table {name}")).await?;
+        remove(programs, name, format!("remove the left-over table {name}")).await?;
     }
     Ok(found.len())
 }
@@ -179,13 +195,14 @@ pub async fn clean_all() -> Result<usize, GateError> {
 ///
 /// # Errors
 /// [`GateError`].
-pub async fn closed() -> Result<Vec<String>, GateError> {
-    let tables = nft(
-        &["list", "tables", FAMILY],
-        "",
-        "list the tables of nftables",
-    )
-    .await?;
+pub async fn closed(programs: &dyn Programs) -> Result<Vec<String>, GateError> {
+    let tables = programs
+        .nft(
+            &["list", "tables", FAMILY],
+            "",
+            "list the tables of nftables",
+        )
+        .await?;
     Ok(our_tables(&tables))
 }
 
@@ -198,14 +215,19 @@ fn our_tables(listing: &str) -> Vec<String> {
     ours.map(str::to_owned).collect()
 }
 
-async fn remove(name: &str, doing: String) -> Result<(), GateError> {
+async fn remove(programs: &dyn Programs, name: &str, doing: String) -> Result<(), GateError> {
     let rules = format!("add table {FAMILY} {name}\ndelete table {FAMILY} {name}\n");
-    nft(&["-f", "-"], &rules, &doing).await?;
-    prove(name, false, doing).await
+    programs.nft(&["-f", "-"], &rules, &doing).await?;
+    prove(programs, name, false, doing).await
 }
 
-async fn prove(name: &str, expected: bool, doing: String) -> Result<(), GateError> {
-    let there = closed().await?.iter().any(|t| t == name);
+async fn prove(
+    programs: &dyn Programs,
+    name: &str,
+    expected: bool,
+    doing: String,
+) -> Result<(), GateError> {
+    let there = closed(programs).await?.iter().any(|t| t == name);
     if there == expected {
         return Ok(());
     }
@@ -216,7 +238,11 @@ async fn prove(name: &str, expected: bool, doing: String) -> Result<(), GateErro
     })
 }
 
-pub(super) async fn nft(arguments: &[&str], input: &str, doing: &str) -> Result<String, GateError> {
+/// Runs `nft` on a thread of its own; what it wrote.
+///
+/// # Errors
+/// [`GateError`], but for [`GateError::Unproven`].
+pub(crate) async fn nft(arguments: &[&str], input: &str, doing: &str) -> Result<String, GateError> {
     let result = on_a_thread(arguments, input, doing).await?;
     let output = match result {
         Err(_) => return Err(GateError::Timeout(doing.to_owned())),

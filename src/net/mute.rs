@@ -6,7 +6,8 @@
 
 use std::net::Ipv4Addr;
 
-use super::gate::{GateError, nft, table_of};
+use super::gate::{GateError, table_of};
+use crate::host::Programs;
 
 /// Not a prefix of the gate's tables, nor the other way round: cleaning one never opens the other.
 const TABLE_PREFIX: &str = "standinmute_";
@@ -49,33 +50,39 @@ pub fn rules(peer: &str, vip: Ipv4Addr) -> String {
 ///
 /// # Errors
 /// [`GateError`]; it is then as it was before.
-pub async fn mute(peer: &str, vip: Ipv4Addr) -> Result<(), GateError> {
+pub async fn mute(programs: &dyn Programs, peer: &str, vip: Ipv4Addr) -> Result<(), GateError> {
     let (table, doing) = (table_of(TABLE_PREFIX, peer), format!("mute {vip}"));
-    nft(&["-f", "-"], &muting(&table, vip), &doing).await?;
-    prove(&table, true, doing).await
+    programs
+        .nft(&["-f", "-"], &muting(&table, vip), &doing)
+        .await?;
+    prove(programs, &table, true, doing).await
 }
 
 /// Takes the mute of `peer` away. None is fine.
 ///
 /// # Errors
 /// [`GateError`]; the address may still be mute.
-pub async fn unmute(peer: &str) -> Result<(), GateError> {
+pub async fn unmute(programs: &dyn Programs, peer: &str) -> Result<(), GateError> {
     let table = table_of(TABLE_PREFIX, peer);
     let doing = format!("take the mute of {peer} away");
-    nft(&["-f", "-"], &speaking(&table), &doing).await?;
-    prove(&table, false, doing).await
+    programs
+        .nft(&["-f", "-"], &speaking(&table), &doing)
+        .await?;
+    prove(programs, &table, false, doing).await
 }
 
 /// True if both tables of `peer` are there.
 ///
 /// # Errors
 /// [`GateError`].
-pub async fn is_mute(peer: &str) -> Result<bool, GateError> {
-    Ok(count(&table_of(TABLE_PREFIX, peer)).await? == 2)
+pub async fn is_mute(programs: &dyn Programs, peer: &str) -> Result<bool, GateError> {
+    Ok(count(programs, &table_of(TABLE_PREFIX, peer)).await? == 2)
 }
 
-async fn count(table: &str) -> Result<usize, GateError> {
-    let tables = nft(&["list", "tables"], "", "list the tables of nftables").await?;
+async fn count(programs: &dyn Programs, table: &str) -> Result<usize, GateError> {
+    let tables = programs
+        .nft(&["list", "tables"], "", "list the tables of nftables")
+        .await?;
     let ours = |family: &str| {
         let line = format!("table {family} {table}");
         tables.lines().any(|l| l.trim() == line)
@@ -83,8 +90,13 @@ async fn count(table: &str) -> Result<usize, GateError> {
     Ok(["arp", "ip"].into_iter().filter(|f| ours(f)).count())
 }
 
-async fn prove(table: &str, mute: bool, doing: String) -> Result<(), GateError> {
-    let there = count(table).await?;
+async fn prove(
+    programs: &dyn Programs,
+    table: &str,
+    mute: bool,
+    doing: String,
+) -> Result<(), GateError> {
+    let there = count(programs, table).await?;
     if there == if mute { 2 } else { 0 } {
         return Ok(());
     }

@@ -18,7 +18,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use nix::time::{ClockId, clock_gettime};
 
 use crate::types::BootTime;
-pub use task::{Entered, Gone, Join, Lane, OwnLane, spawn, yield_now};
+pub use task::{Entered, Gone, Join, Lane, OwnLane, spawn, start_thread, yield_now};
 pub use time::{
     Elapsed, Instant, Interval, Sleep, interval, sleep, sleep_until, timeout, timeout_at,
 };

@@ -134,6 +134,25 @@ where
     })
 }
 
+/// Starts work that may block on a thread of its own, which ends with it. It can wait and sleep, and has no IO of tokio's.
+/// In a simulation it is started on the lane `kind` of the machine that the caller is on.
+///
+/// # Errors
+/// There is no thread to be had.
+pub fn start_thread<F>(name: &'static str, kind: sim::Thread, work: F) -> std::io::Result<()>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    if let Some(place) = sim::place() {
+        let thread = kind;
+        drop(Lane::simulated(sim::Place { thread, ..place }).spawn(work));
+        return Ok(());
+    }
+    let runtime = Builder::new_current_thread().enable_time().build()?;
+    let thread = std::thread::Builder::new().name(name.to_owned());
+    thread.spawn(move || runtime.block_on(work)).map(drop)
+}
+
 /// Lets whatever else is ready run first.
 pub async fn yield_now() {
     if !sim::running() {

@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use super::{ServiceError, Started, output};
+use super::{ServiceError, Started};
+use crate::host::Programs;
 use crate::rt::Instant;
 
 /// Runs the command (full path, then arguments) and waits for its end, at most `within`.
@@ -14,10 +15,14 @@ use crate::rt::Instant;
 /// # Errors
 ///
 /// It cannot be run, ends with an error, or is not done in time (then it is killed with its process group).
-pub async fn start(command: &[String], within: Duration) -> Result<Started, ServiceError> {
+pub async fn start(
+    programs: &dyn Programs,
+    command: &[String],
+    within: Duration,
+) -> Result<Started, ServiceError> {
     let (program, arguments) = command.split_first().ok_or(ServiceError::Empty)?;
     let begun = Instant::now();
-    let ended = output::run(program, arguments, within).await?;
+    let ended = programs.run(program, arguments, within).await?;
     if !ended.status.success() {
         return Err(ServiceError::Failed {
             program: program.clone(),

@@ -1,12 +1,14 @@
 //! Starting what serves the cameras: a systemd unit or a command, within a deadline, idempotent.
 
 pub mod command;
-mod output;
+pub(crate) mod output;
 pub mod systemd;
 
 use std::fmt;
 use std::io;
 use std::time::Duration;
+
+pub use output::Ended;
 
 /// A service that was asked to start, and has.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,8 +17,11 @@ use crate::rt::{self, Join};
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// What a program that ended in time did.
-pub(super) struct Ended {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// How it ended.
     pub status: ExitStatus,
+    /// The beginning of what it printed, at most [`OUTPUT_LIMIT`] bytes.
     pub output: String,
 }
 
@@ -37,7 +40,7 @@ impl Drop for Group {
 }
 
 /// Runs `program`; at the deadline, or if the future is dropped, its process group is killed.
-pub(super) async fn run(
+pub(crate) async fn run(
     program: &str,
     arguments: &[String],
     within: Duration,

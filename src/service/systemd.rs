@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{ServiceError, Started, output};
+use super::{Ended, ServiceError, Started};
+use crate::host::Programs;
 use crate::rt::Instant;
 
 /// Found by the search path: it is `/usr/bin` or `/bin`, and nothing else goes by this name.
@@ -16,9 +17,13 @@ const READ: Duration = Duration::from_secs(5);
 ///
 /// systemd does not run here, does not know the unit, could not start it, or is not done in time. A deadline does not
 /// cancel systemd's job.
-pub async fn start(unit: &str, within: Duration) -> Result<Started, ServiceError> {
+pub async fn start(
+    programs: &dyn Programs,
+    unit: &str,
+    within: Duration,
+) -> Result<Started, ServiceError> {
     let begun = Instant::now();
-    let before = state(unit, within.min(READ)).await?;
+    let before = state(programs, unit, within.min(READ)).await?;
     let started = |already, output| Started {
         already,
         what: unit.to_owned(),
@@ -41,11 +46,11 @@ pub async fn start(unit: &str, within: Duration) -> Result<Started, ServiceError
     }
     let left = within.saturating_sub(begun.elapsed());
     let arguments = ["start", "--no-ask-password", "--quiet", "--", unit].map(str::to_owned);
-    let said = match output::run(SYSTEMCTL, &arguments, left).await {
+    let said = match programs.run(SYSTEMCTL, &arguments, left).await {
         Ok(ended) if ended.status.success() => ended.output,
         Ok(ended) => return Err(failed(unit, ended)),
         Err(ServiceError::Timeout { .. }) => {
-            let now = state(unit, READ).await?;
+            let now = state(programs, unit, READ).await?;
             return Err(ServiceError::Slow {
                 unit: unit.to_owned(),
                 state: now.shown(),
@@ -54,7 +59,7 @@ pub async fn start(unit: &str, within: Duration) -> Result<Started, ServiceError
         }
         Err(e) => return Err(e),
     };
-    let after = state(unit, READ).await?;
+    let after = state(programs, unit, READ).await?;
     // A oneshot unit without RemainAfterExit has done its work and is inactive again.
     let done = after.active == "inactive" && after.result == "success" && after.kind == "oneshot";
     if after.active == "active" || after.active == "reloading" || done {
@@ -82,10 +87,14 @@ impl State {
     }
 }
 
-async fn state(unit: &str, within: Duration) -> Result<State, ServiceError> {
+async fn state(
+    programs: &dyn Programs,
+    unit: &str,
+    within: Duration,
+) -> Result<State, ServiceError> {
     let what = "--property=LoadState,ActiveState,SubState,Result,Type";
     let arguments = ["show", what, "--", unit].map(str::to_owned);
-    let ended = output::run(SYSTEMCTL, &arguments, within).await?;
+    let ended = programs.run(SYSTEMCTL, &arguments, within).await?;
     if !ended.status.success() {
         return Err(failed(unit, ended));
     }
@@ -106,7 +115,7 @@ async fn state(unit: &str, within: Duration) -> Result<State, ServiceError> {
     Ok(state)
 }
 
-fn failed(unit: &str, ended: output::Ended) -> ServiceError {
+fn failed(unit: &str, ended: Ended) -> ServiceError {
     let no_systemd = [
         "System has not been booted with systemd",
         "Failed to connect to bus",

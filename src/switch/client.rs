@@ -13,6 +13,7 @@ use super::profile::{FdbId, FdbPort, Profile, Transport};
 use super::snmp::{Snmp, SnmpError, UdpSnmp};
 use super::ssh::Cli;
 use super::value::{Oid, Value};
+use crate::host::Datagrams;
 use crate::rt::Instant;
 use crate::types::{IfIndex, MacAddr, VlanId};
 
@@ -26,6 +27,8 @@ pub struct Switch {
 
 struct Inner {
     target: SwitchTarget,
+    /// Where its SNMP goes instead of over a socket.
+    way: Option<Arc<dyn Datagrams>>,
     snmp: Box<dyn Snmp>,
     map: Mutex<Arc<Map>>,
     relearn: Mutex<Relearn>,
@@ -45,12 +48,21 @@ const AVOIDED: Duration = Duration::from_secs(30);
 impl Switch {
     /// For this target; sends nothing yet.
     pub fn new(target: SwitchTarget) -> Switch {
-        let snmp = Box::new(UdpSnmp::new(target.clone()));
-        Switch::over(target, snmp)
+        Switch::by(target, None)
+    }
+
+    /// The same, whose SNMP goes over these datagrams instead of a socket, where there are any.
+    pub fn by(target: SwitchTarget, way: Option<Arc<dyn Datagrams>>) -> Switch {
+        let snmp = Box::new(UdpSnmp::by(target.clone(), way.clone()));
+        Switch::made(target, snmp, way)
     }
 
     /// The same over another transport.
     pub fn over(target: SwitchTarget, snmp: Box<dyn Snmp>) -> Switch {
+        Switch::made(target, snmp, None)
+    }
+
+    fn made(target: SwitchTarget, snmp: Box<dyn Snmp>, way: Option<Arc<dyn Datagrams>>) -> Switch {
         let cli = match (&target.ssh, &target.profile.cli) {
             (Some(ssh), Some(rules)) => Some(Cli::new(ssh.clone(), Arc::clone(rules))),
             _ => None,
@@ -62,6 +74,7 @@ impl Switch {
                 answered: Mutex::default(),
                 silent_vlans: SilentVlans::default(),
                 target,
+                way,
                 snmp,
                 map: Mutex::default(),
                 relearn: Mutex::default(),
@@ -72,7 +85,7 @@ impl Switch {
 
     /// The same switch over connections of its own: what is slow there keeps nobody here from writing.
     pub fn beside(&self) -> Switch {
-        Switch::new(self.target().clone())
+        Switch::by(self.target().clone(), self.inner.way.clone())
     }
 
     /// What it was made for.

@@ -46,6 +46,7 @@ pub mod schema;
 mod shown_table;
 mod shut;
 pub mod snmp;
+mod snmp_client;
 mod snmp_error;
 mod snmp_habits;
 mod snmp_port;

@@ -1,5 +1,6 @@
 //! SNMP as this program needs it, and the one implementation of it. Only this file and its
-//! neighbours `snmp_walk` (tables), `snmp_said` (errors) and `snmp_wire` (values) know the SNMP crate.
+//! neighbours `snmp_walk` (tables), `snmp_said` (errors), `snmp_wire` (values) and `snmp_client` (sockets, or whatever
+//! else carries datagrams) know the SNMP crate.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -7,17 +8,19 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_snmp::v3::ReportStatus;
-use async_snmp::{Client, EngineCache, Error, ErrorStatus, Retry, UdpHandle, UdpTransport};
+use async_snmp::{ClientBuilder, EngineCache, Error, ErrorStatus, Retry, UdpTransport};
 use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
 
 use super::credentials::{Credentials, PrivAlgorithm, SwitchTarget};
 use super::render::SetVar;
+use super::snmp_client::{Asker, Handed};
 pub use super::snmp_error::{Attempt, SnmpError};
 use super::snmp_habits::Habits;
 use super::snmp_port::OwnPort;
 use super::snmp_wire::{auth, des_salts, theirs, value, wire};
 use super::value::{Oid, Value};
+use crate::host::Datagrams;
 use crate::rt::{self, Instant};
 
 /// The answer to come of one request.
@@ -46,6 +49,8 @@ pub trait Snmp: Send + Sync {
 /// SNMP over UDP. The socket is opened and the v3 keys are computed at the first request.
 pub struct UdpSnmp {
     pub(super) target: SwitchTarget,
+    /// Instead of a socket of its own.
+    way: Option<Arc<dyn Datagrams>>,
     client: Mutex<Option<Kept>>,
     vlans: std::sync::Mutex<BTreeMap<u16, Arc<UdpSnmp>>>,
     habits: std::sync::Mutex<Habits>,
@@ -54,7 +59,7 @@ pub struct UdpSnmp {
 }
 
 struct Kept {
-    client: Client<UdpHandle>,
+    client: Asker,
     /// What is known of its SNMPv3 engine.
     engines: Arc<EngineCache>,
     _port: Option<OwnPort>,
@@ -63,7 +68,13 @@ struct Kept {
 impl UdpSnmp {
     /// For this switch; sends nothing yet.
     pub fn new(target: SwitchTarget) -> UdpSnmp {
+        UdpSnmp::by(target, None)
+    }
+
+    /// The same over these datagrams instead of a socket, where there are any.
+    pub fn by(target: SwitchTarget, way: Option<Arc<dyn Datagrams>>) -> UdpSnmp {
         UdpSnmp {
+            way,
             habits: std::sync::Mutex::new(Habits::new(target.timeout, target.retries)),
             target,
             client: Mutex::default(),
@@ -81,7 +92,7 @@ impl UdpSnmp {
         self.habits().has_answered
     }
 
-    pub(super) async fn client(&self, request: &str) -> Result<Client<UdpHandle>, SnmpError> {
+    pub(super) async fn client(&self, request: &str) -> Result<Asker, SnmpError> {
         let mut kept = self.client.lock().await;
         if let Some(kept) = &*kept {
             return Ok(kept.client.clone());
@@ -96,6 +107,20 @@ impl UdpSnmp {
 
     /// A client that sends a request so often before it gives up, within the same time.
     async fn made(&self, tries: u32) -> Result<Kept, Box<Error>> {
+        let engines = Arc::new(EngineCache::new());
+        let builder = self.builder(tries)?.engine_cache(Arc::clone(&engines));
+        if let Some(way) = &self.way {
+            let handed = Handed {
+                way: Arc::clone(way),
+                agent: self.target.address,
+                within: self.patience(tries),
+            };
+            return Ok(Kept {
+                client: Asker::Handed(builder.build_with_transport(handed)?),
+                engines,
+                _port: None,
+            });
+        }
         let any = match self.target.address {
             SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
@@ -109,10 +134,9 @@ impl UdpSnmp {
         share(true).map_err(failed)?;
         let transport = UdpTransport::bind(at.to_string()).await?;
         share(false).map_err(failed)?;
-        let engines = Arc::new(EngineCache::new());
-        let builder = self.builder(tries)?.engine_cache(Arc::clone(&engines));
+        let builder = builder.target(self.target.address);
         Ok(Kept {
-            client: builder.build_with(&transport).await?,
+            client: Asker::Udp(builder.build_with(&transport).await?),
             engines,
             _port: port,
         })
@@ -183,13 +207,18 @@ impl UdpSnmp {
         true
     }
 
-    fn builder(&self, tries: u32) -> Result<async_snmp::TargetClientBuilder, Box<Error>> {
+    /// How long one of so many tries is waited for.
+    fn patience(&self, tries: u32) -> Duration {
+        self.target.timeout * (self.target.retries + 1) / tries.max(1)
+    }
+
+    fn builder(&self, tries: u32) -> Result<ClientBuilder, Box<Error>> {
         let t = &self.target;
         let config = |e: String| Error::Config(e.into()).boxed();
         let retry = Retry::fixed(tries.saturating_sub(1), Duration::ZERO)
             .map_err(|e| config(format!("retries = {}: {e}", t.retries)))?;
-        let client = Client::builder(t.address, auth(&t.credentials).map_err(config)?)
-            .request_timeout(t.timeout * (t.retries + 1) / tries.max(1))
+        let client = ClientBuilder::new(auth(&t.credentials).map_err(config)?)
+            .request_timeout(self.patience(tries))
             .retry(retry)
             .max_oids_per_request(PER_GET)
             // Turns the Report about a wrong password into an error instead of a timeout. An injected Report can at
@@ -336,7 +365,7 @@ impl Snmp for UdpSnmp {
         let made = kept.entry(vlan).or_insert_with(|| {
             let mut target = self.target.clone();
             target.credentials = target.credentials.of_vlan(rule, vlan);
-            let of_vlan = UdpSnmp::new(target);
+            let of_vlan = UdpSnmp::by(target, self.way.clone());
             of_vlan.habits().learn(&self.habits());
             Arc::new(of_vlan)
         });

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use async_snmp::{Client, Error, ErrorStatus, UdpHandle, Version};
+use async_snmp::{Error, ErrorStatus, Version};
 
 use super::snmp::{SnmpError, UdpSnmp};
+use super::snmp_client::Asker;
 use super::snmp_wire::{ours, theirs, value};
 use super::value::{Oid, Value};
 use crate::rt::{self, Instant};
@@ -152,12 +153,12 @@ impl UdpSnmp {
 
 /// One request: GETBULK, or GETNEXT for one row.
 async fn next(
-    client: &Client<UdpHandle>,
+    client: &Asker,
     from: &[async_snmp::Oid; 1],
     rows: u32,
 ) -> async_snmp::Result<Vec<Row>> {
     let binds = if rows > 1 {
-        client.get_bulk(from, 0, rows).await?
+        client.get_bulk(from, rows).await?
     } else {
         client.get_next(&from[0]).await?.varbinds
     };

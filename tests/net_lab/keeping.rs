@@ -6,6 +6,7 @@ use std::time::Duration;
 use standin::daemon::keeper::{Keeper, Place, Want};
 use standin::daemon::parked::Mute;
 use standin::daemon::start;
+use standin::host::real::{RealKernel, RealPrograms};
 use standin::net::netlink::Netlink;
 use standin::net::route::{self, Connected};
 use standin::net::{address, gate, mute};
@@ -35,7 +36,12 @@ fn of_two_orders_the_last_one_counts_whenever_its_task_runs() {
         let (tx, mut rx) = start::channel();
         for (first, last) in orders {
             for gap in [0, 0, 50, 100, 300, 500, 800, 1600, 3000].repeat(4) {
-                let keeper = Keeper::new(netlink.clone(), VIP, place(s0.0), Arc::default());
+                let keeper = Keeper::new(
+                    Arc::new(RealKernel::of(netlink.clone())),
+                    VIP,
+                    place(s0.0),
+                    Arc::default(),
+                );
                 let keeper = Arc::new(keeper);
                 keeper.order(first, place(s0.0));
                 keeper.look(0, &tx);
@@ -63,7 +69,12 @@ fn an_address_of_ours_elsewhere_or_with_another_prefix_goes_and_others_stay() {
     lab.standby.block_on(|| async {
         let netlink = Netlink::open().unwrap();
         let (s0, _) = interface(&netlink, "s0").await;
-        let keeper = Keeper::new(netlink.clone(), VIP, place(s0.0), Arc::default());
+        let keeper = Keeper::new(
+            Arc::new(RealKernel::of(netlink.clone())),
+            VIP,
+            place(s0.0),
+            Arc::default(),
+        );
         keeper.obey(keeper.order(Want::Forever, place(s0.0))).await;
         let all = address::all(&netlink).await.unwrap();
         let ours: Vec<_> = all
@@ -137,11 +148,11 @@ fn a_closed_gate_is_opened_by_the_kernel_unless_it_is_closed_again() {
     let elements = || lab.standby.sh("nft list set ip standin_p closed");
     let again = || {
         lab.standby
-            .block_on(|| gate::keep_closed("p", VIP.addr, 1935))
+            .block_on(|| gate::keep_closed(&RealPrograms, "p", VIP.addr, 1935))
             .unwrap()
     };
     lab.standby
-        .block_on(|| gate::close("p", VIP.addr, 1935))
+        .block_on(|| gate::close(&RealPrograms, "p", VIP.addr, 1935))
         .unwrap();
     for _ in 0..4 {
         std::thread::sleep(gate::CLOSED_FOR / 2);
@@ -172,8 +183,8 @@ fn a_mute_that_is_flushed_comes_back_and_one_that_is_not_wanted_goes() {
             wanted.look_after(0, &tx);
             rx.recv().await
         };
-        let wanted = Arc::new(Mute::new("p", VIP));
-        let is_mute = async || mute::is_mute("p").await.unwrap();
+        let wanted = Arc::new(Mute::new("p", VIP, Arc::new(RealPrograms)));
+        let is_mute = async || mute::is_mute(&RealPrograms, "p").await.unwrap();
         looked(&wanted).await;
         assert!(is_mute().await, "never ordered otherwise");
         for half in [

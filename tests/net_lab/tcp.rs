@@ -8,6 +8,7 @@ use standin::daemon::claim;
 use standin::daemon::keeper::{Keeper, Place, Want};
 use standin::detect::icmp::IcmpProbe;
 use standin::detect::rtmp::{self, RtmpFault};
+use standin::host::real::{RealKernel, RealPrograms};
 use standin::net::address;
 use standin::net::gate;
 use standin::net::netlink::Netlink;
@@ -54,9 +55,16 @@ fn the_gate_drops_instead_of_refusing_and_goes_without_a_trace() {
     let refused = |port| matches!(dial(&lab, port), Err(RtmpFault::Refused(_)));
     assert!(refused(1935));
     lab.standby.block_on(|| async {
-        gate::close("site-1", VIP.addr, 1935).await.unwrap();
-        gate::close("site-1", VIP.addr, 1935).await.unwrap();
-        assert_eq!(gate::closed().await.unwrap(), ["standin_site_2d1"]);
+        gate::close(&RealPrograms, "site-1", VIP.addr, 1935)
+            .await
+            .unwrap();
+        gate::close(&RealPrograms, "site-1", VIP.addr, 1935)
+            .await
+            .unwrap();
+        assert_eq!(
+            gate::closed(&RealPrograms).await.unwrap(),
+            ["standin_site_2d1"]
+        );
         let local = SocketAddrV4::new(VIP.addr, 1935);
         let from_here = rtmp::handshake(local, &rtmp::From::Anywhere, PATIENCE).await;
         assert!(
@@ -70,16 +78,20 @@ fn the_gate_drops_instead_of_refusing_and_goes_without_a_trace() {
     let rules = lab.standby.sh("nft list table ip standin_site_2d1");
     assert!(rules.contains("counter packets 1 "), "{rules}");
     lab.standby.block_on(|| async {
-        gate::open("site-1").await.unwrap();
-        gate::open("site-1").await.unwrap();
-        assert_eq!(gate::closed().await.unwrap(), [""; 0]);
+        gate::open(&RealPrograms, "site-1").await.unwrap();
+        gate::open(&RealPrograms, "site-1").await.unwrap();
+        assert_eq!(gate::closed(&RealPrograms).await.unwrap(), [""; 0]);
     });
     assert!(refused(1935));
     lab.standby.block_on(|| async {
-        gate::close("a", VIP.addr, 1935).await.unwrap();
-        gate::close("b", VIP.addr, 1936).await.unwrap();
-        assert_eq!(gate::clean_all().await.unwrap(), 2);
-        assert_eq!(gate::clean_all().await.unwrap(), 0);
+        gate::close(&RealPrograms, "a", VIP.addr, 1935)
+            .await
+            .unwrap();
+        gate::close(&RealPrograms, "b", VIP.addr, 1936)
+            .await
+            .unwrap();
+        assert_eq!(gate::clean_all(&RealPrograms).await.unwrap(), 2);
+        assert_eq!(gate::clean_all(&RealPrograms).await.unwrap(), 0);
     });
     assert_eq!(lab.standby.sh("nft list tables").trim(), "");
 }
@@ -178,7 +190,12 @@ fn who_claims_the_vip_has_no_connections_of_an_earlier_time() {
                 index: s0.0,
                 own: Some(OWN),
             };
-            let keeper = Keeper::new(netlink, VIP, place.clone(), Arc::default());
+            let keeper = Keeper::new(
+                Arc::new(RealKernel::of(netlink)),
+                VIP,
+                place.clone(),
+                Arc::default(),
+            );
             match claim::claim(&keeper, keeper.order(Want::Forever, place)).await {
                 Outcome::Done(_) => sockets::established(VIP.addr, 1935).await.unwrap().len(),
                 other => panic!("{other:?}"),

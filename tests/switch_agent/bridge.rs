@@ -1,10 +1,11 @@
 //! The VLANs of the switch in the test's process: static and current rows of Q-BRIDGE-MIB as agents serve them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_snmp::handler::SetTestError;
 use async_snmp::{Oid, Value};
+use standin::rt::Instant;
 
 const QBRIDGE: [u32; 8] = [1, 3, 6, 1, 2, 1, 17, 7];
 /// dot1qVlanCurrentTable's first index is a TimeFilter: anything but zero, as several families send it.

@@ -1,10 +1,11 @@
 //! What the switch remembers, and what it does when it is written to: rightly, or as its faults say.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_snmp::handler::OidTable;
 use async_snmp::{Oid, Value, oid};
+use standin::rt::Instant;
 use standin::types::MacAddr;
 
 use super::bridge::Bridge;
@@ -101,7 +102,7 @@ pub struct State {
 
 impl State {
     /// A switch without faults that has been up for a while.
-    pub(super) fn new(ports: Vec<Port>, fdb: Vec<(u32, MacAddr, u32)>) -> State {
+    pub fn new(ports: Vec<Port>, fdb: Vec<(u32, MacAddr, u32)>) -> State {
         State {
             ports,
             fdb,
@@ -173,7 +174,7 @@ impl State {
     }
 
     /// Every object as the agent shows it now.
-    pub(super) fn table(&mut self) -> OidTable<Value> {
+    pub fn table(&mut self) -> OidTable<Value> {
         let shown = self.shown();
         let mut t = vec![(
             oid!(1, 3, 6, 1, 2, 1, 1, 3, 0),
@@ -237,7 +238,7 @@ impl State {
     }
 
     /// Applies one varbind as a switch with these faults would.
-    pub(super) fn apply(&mut self, request: i32, oid: &Oid, value: &Value) {
+    pub fn apply(&mut self, request: i32, oid: &Oid, value: &Value) {
         let nth = self.committed.entry(request).or_default();
         *nth += 1;
         if self.faults.first_only && *nth > 1 {

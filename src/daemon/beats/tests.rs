@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretSlice;
@@ -8,6 +9,7 @@ use super::hearing::Came;
 use super::{BeatPeer, Beats, Heard, Saying};
 use crate::detect::beat_socket::HeartbeatSocket;
 use crate::detect::heartbeat::{self, About, Flags, Message, v2};
+use crate::host::BeatEnd;
 use crate::takeover;
 use crate::types::{BootTime, Epoch, MacAddr};
 
@@ -15,7 +17,7 @@ const KEY: &[u8] = b"0123456789abcdef0123456789abcdef";
 const OUR_BOOT: u64 = 9;
 const PEER: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
-fn beats(vips: &[&str], sockets: Vec<HeartbeatSocket>, port: u16) -> Beats {
+fn beats(vips: &[&str], sockets: Vec<Arc<dyn BeatEnd>>, port: u16) -> Beats {
     let peers = vips.iter().enumerate().map(|(index, vip)| BeatPeer {
         index,
         name: format!("prim-{index}"),
@@ -195,7 +197,7 @@ async fn who_is_not_known_gets_both_versions_and_then_its_own() {
     let other = HeartbeatSocket::bind(PEER, 0, None).unwrap();
     let port = other.local_addr().unwrap().port();
     let mine = HeartbeatSocket::bind(PEER, 0, None).unwrap();
-    let mut b = beats(&[ONE, TWO], vec![mine], port);
+    let mut b = beats(&[ONE, TWO], vec![Arc::new(mine)], port);
     let saying = Saying {
         flags: takeover::Flags {
             holds: true,

@@ -1,12 +1,12 @@
 //! Reading a journal: what can be trusted, and what is put aside.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::{FILE, JournalError, Record, line};
+use crate::host::real::RealDisk;
+use crate::host::{Disk, DiskFile};
+use crate::rt;
 
 /// What a journal says.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -65,7 +65,14 @@ impl fmt::Display for Damage {
 ///
 /// It cannot be read at all; damage is no error.
 pub fn read(path: &Path) -> Result<Replay, JournalError> {
-    let bytes = fs::read(path).map_err(JournalError::io("read the journal", path))?;
+    read_on(&RealDisk, path)
+}
+
+/// As [`read`], on this disk.
+pub(super) fn read_on(disk: &dyn Disk, path: &Path) -> Result<Replay, JournalError> {
+    let bytes = disk
+        .read(path)
+        .map_err(JournalError::io("read the journal", path))?;
     Ok(examine(path, &bytes))
 }
 
@@ -89,26 +96,27 @@ pub(super) fn numbered(current: &Path, n: u32) -> PathBuf {
 }
 
 /// Reads the journal for writing on; what cannot be trusted is moved aside first.
-pub(super) fn recover(path: &Path) -> Result<(File, Replay), JournalError> {
-    let file = File::options()
-        .read(true)
-        .append(true)
-        .create(true)
-        .mode(0o640)
-        .open(path)
+pub(super) fn recover(
+    disk: &dyn Disk,
+    path: &Path,
+) -> Result<(Box<dyn DiskFile>, Replay), JournalError> {
+    let mut file = disk
+        .append_to(path, false)
         .map_err(JournalError::io("open the journal", path))?;
-    let bytes = fs::read(path).map_err(JournalError::io("read the journal", path))?;
+    let bytes = disk
+        .read(path)
+        .map_err(JournalError::io("read the journal", path))?;
     let mut replay = examine(path, &bytes);
     if let Some(damage) = &mut replay.damage {
         let bad = &bytes[replay.length as usize..];
-        damage.moved_to = Some(put_aside(path, bad)?);
+        damage.moved_to = Some(put_aside(disk, path, bad)?);
         // Only now, with the copy on the disk, may the bad part go.
-        file.set_len(replay.length)
+        file.cut(replay.length)
             .and_then(|()| file.sync_all())
             .map_err(JournalError::io("cut the damaged part off", path))?;
     }
     if let Some(dir) = path.parent() {
-        sync_dir(dir)?;
+        sync_dir(disk, dir)?;
     }
     Ok((file, replay))
 }
@@ -158,8 +166,10 @@ fn examine(path: &Path, bytes: &[u8]) -> Replay {
 }
 
 /// Writes the bad part to `journal.jsonl.bad-TIME`, durably; an older one of the same second stays.
-fn put_aside(path: &Path, bad: &[u8]) -> Result<PathBuf, JournalError> {
-    let now = jiff::Timestamp::now()
+fn put_aside(disk: &dyn Disk, path: &Path, bad: &[u8]) -> Result<PathBuf, JournalError> {
+    let us = i64::try_from(rt::wall_us()).unwrap_or(i64::MAX);
+    let now = jiff::Timestamp::from_microsecond(us)
+        .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
         .strftime("%Y%m%dT%H%M%SZ")
         .to_string();
     let mut n = 0;
@@ -170,14 +180,9 @@ fn put_aside(path: &Path, bad: &[u8]) -> Result<PathBuf, JournalError> {
             name.push(format!("-{n}"));
         }
         let aside = PathBuf::from(name);
-        match File::options()
-            .write(true)
-            .create_new(true)
-            .mode(0o640)
-            .open(&aside)
-        {
+        match disk.append_to(&aside, true) {
             Ok(mut file) => {
-                file.write_all(bad)
+                file.write(bad)
                     .and_then(|()| file.sync_all())
                     .map_err(JournalError::io("write the damaged part to", &aside))?;
                 return Ok(aside);
@@ -189,8 +194,7 @@ fn put_aside(path: &Path, bad: &[u8]) -> Result<PathBuf, JournalError> {
 }
 
 /// Makes names in a folder durable.
-pub(super) fn sync_dir(dir: &Path) -> Result<(), JournalError> {
-    File::open(dir)
-        .and_then(|d| d.sync_all())
+pub(super) fn sync_dir(disk: &dyn Disk, dir: &Path) -> Result<(), JournalError> {
+    disk.sync_folder(dir)
         .map_err(JournalError::io("make durable the folder", dir))
 }

@@ -1,19 +1,18 @@
 //! The thread that writes: lines in the order of the queue, one `fdatasync` for all that waited.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::sync::mpsc::Receiver;
 
 use super::file::{numbered, sync_dir};
 use super::{Entry, Job, LOST, Limits, Record, STATE, carried_as, is_carried, line, opening};
+use crate::host::{Disk, DiskFile, DiskLock};
 use crate::rt;
 
 /// Lines that share one `fdatasync` at most.
@@ -23,8 +22,9 @@ const GROUP: usize = 256;
 const AGAIN: Duration = Duration::from_secs(1);
 
 pub(super) struct Writer {
+    pub disk: Arc<dyn Disk>,
     /// `None`: it could not be opened yet.
-    pub file: Option<File>,
+    pub file: Option<Box<dyn DiskFile>>,
     /// Bytes of the file that are whole lines.
     pub length: u64,
     pub path: PathBuf,
@@ -43,27 +43,27 @@ pub(super) struct Writer {
     /// written again would still say what was before.
     pub unsaved: BTreeMap<String, Record>,
     /// As long as this thread may write, nobody else may.
-    pub lock: Option<File>,
+    pub lock: Option<Box<dyn DiskLock>>,
 }
 
 impl Writer {
     /// Writes until the last [`super::Journal`] is gone and the queue is empty.
-    pub fn run(mut self, jobs: &Receiver<Job>) {
+    pub async fn run(mut self, mut jobs: Receiver<Job>) {
         let mut reported = 0;
         let mut rotate_at = self.limits.rotate_at;
         loop {
             let refused = self.file.is_none() || !self.unsaved.is_empty();
             let first = match refused {
-                false => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                true => jobs.recv_timeout(AGAIN),
+                false => Ok(jobs.recv().await),
+                true => rt::timeout(AGAIN, jobs.recv()).await,
             };
             let group: Vec<Job> = match first {
-                Ok(first) => [first]
+                Ok(Some(first)) => [first]
                     .into_iter()
-                    .chain(jobs.try_iter().take(GROUP - 1))
+                    .chain(std::iter::from_fn(|| jobs.try_recv().ok()).take(GROUP - 1))
                     .collect(),
-                Err(RecvTimeoutError::Timeout) => Vec::new(),
-                Err(RecvTimeoutError::Disconnected) => return,
+                Ok(None) => return,
+                Err(rt::Elapsed) => Vec::new(),
             };
             let began = rt::boot();
             self.busy.store(began.0.max(1), Ordering::Relaxed);
@@ -142,7 +142,7 @@ impl Writer {
         if self.file.is_some() {
             return Ok(());
         }
-        match opening::open_again(&self.path, self.lock.take()) {
+        match opening::open_again(&*self.disk, &self.path, self.lock.take()) {
             Ok((lock, file, replay)) => {
                 let last = replay.records.last().map_or(0, |r| r.seq);
                 self.next = self.next.max(last + 1);
@@ -178,12 +178,10 @@ impl Writer {
         if text.is_empty() {
             return Ok(());
         }
-        let done = file
-            .write_all(text.as_bytes())
-            .and_then(|()| file.sync_data());
+        let done = file.write(text.as_bytes()).and_then(|()| file.sync_data());
         if let Err(e) = done {
             // Half a line in the middle of the file would cost all that is written after it.
-            file.set_len(self.length)?;
+            file.cut(self.length)?;
             return Err(e);
         }
         self.length += text.len() as u64;
@@ -195,12 +193,9 @@ impl Writer {
     /// for a whole file: the old one gets a second name before the new one takes its first.
     fn rotate(&mut self) -> io::Result<()> {
         let new = self.path.with_extension("jsonl.new");
-        ignore_missing(fs::remove_file(&new))?;
-        let mut file = File::options()
-            .append(true)
-            .create_new(true)
-            .mode(0o640)
-            .open(&new)?;
+        let disk = self.disk.clone();
+        ignore_missing(disk.remove(&new))?;
+        let mut file = disk.append_to(&new, true)?;
         // In the order of their numbers: a journal's numbers only grow.
         let mut carried: Vec<(u64, &String)> = self
             .carried
@@ -209,25 +204,23 @@ impl Writer {
             .collect();
         carried.sort_unstable();
         let text: String = carried.iter().map(|(_, l)| format!("{l}\n")).collect();
-        file.write_all(text.as_bytes())?;
+        file.write(text.as_bytes())?;
         file.sync_all()?;
         // Where links are not possible this fails here, before any older journal has moved.
         let old = self.path.with_extension("jsonl.old");
-        ignore_missing(fs::remove_file(&old))?;
-        fs::hard_link(&self.path, &old)?;
+        ignore_missing(disk.remove(&old))?;
+        disk.link(&self.path, &old)?;
         let oldest = numbered(&self.path, self.limits.keep.max(1));
-        ignore_missing(fs::remove_file(oldest))?;
+        ignore_missing(disk.remove(&oldest))?;
         for n in (1..self.limits.keep.max(1)).rev() {
-            ignore_missing(fs::rename(
-                numbered(&self.path, n),
-                numbered(&self.path, n + 1),
-            ))?;
+            let (from, to) = (numbered(&self.path, n), numbered(&self.path, n + 1));
+            ignore_missing(disk.rename(&from, &to))?;
         }
-        fs::rename(&old, numbered(&self.path, 1))?;
-        fs::rename(&new, &self.path)?;
+        disk.rename(&old, &numbered(&self.path, 1))?;
+        disk.rename(&new, &self.path)?;
         self.file = Some(file);
         self.length = text.len() as u64;
-        match self.path.parent().map(sync_dir) {
+        match self.path.parent().map(|dir| sync_dir(&*disk, dir)) {
             Some(Err(e)) => Err(io::Error::other(e)),
             Some(Ok(())) | None => Ok(()),
         }

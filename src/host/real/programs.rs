@@ -1,0 +1,31 @@
+//! Programs as children of this process.
+
+use std::time::Duration;
+
+use crate::host::{Programs, Reply};
+use crate::net::gate::{self, GateError};
+use crate::service::{Ended, ServiceError, output};
+
+/// The programs that are installed here.
+#[derive(Clone, Copy, Debug)]
+pub struct RealPrograms;
+
+impl Programs for RealPrograms {
+    fn nft<'a>(
+        &'a self,
+        arguments: &'a [&'a str],
+        input: &'a str,
+        doing: &'a str,
+    ) -> Reply<'a, String, GateError> {
+        Box::pin(gate::nft(arguments, input, doing))
+    }
+
+    fn run<'a>(
+        &'a self,
+        program: &'a str,
+        arguments: &'a [String],
+        within: Duration,
+    ) -> Reply<'a, Ended, ServiceError> {
+        Box::pin(output::run(program, arguments, within))
+    }
+}

@@ -1,0 +1,272 @@
+//! A machine of the world as the daemon on it finds it: the traits of `standin::host`.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use standin::host::{Datagrams, Host, Kernel, KernelEvents, Programs, Reply, SwitchIo};
+use standin::net::address::{AddressLife, AddressState};
+use standin::net::gate::GateError;
+use standin::net::legs::Fault;
+use standin::net::link::LinkState;
+use standin::net::netlink::NetlinkError;
+use standin::net::route::Connected;
+use standin::net::sockets::{Connection, SocketsError};
+use standin::net::watch::NetEvent;
+use standin::rt;
+use standin::service::{Ended, ServiceError};
+use standin::types::{IfIndex, Vip};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::agent;
+use crate::inbox::Inbox;
+use crate::world::{ETH0, Held, Shared, later, now, takes};
+
+/// Machine number `me`.
+#[derive(Clone)]
+pub struct At {
+    pub world: Shared,
+    pub me: usize,
+}
+
+impl At {
+    pub fn host(&self) -> Host {
+        Host {
+            kernel: Arc::new(self.clone()),
+            wire: Arc::new(self.clone()),
+            programs: Arc::new(self.clone()),
+        }
+    }
+}
+
+fn refused(what: &str, errno: i32) -> NetlinkError {
+    NetlinkError {
+        doing: what.to_owned(),
+        source: io::Error::from_raw_os_error(errno),
+    }
+}
+
+/// A request to the kernel.
+async fn asks() {
+    rt::sleep(Duration::from_micros(takes(15, 60))).await;
+}
+
+impl Kernel for At {
+    fn boot_id(&self) -> String {
+        let boots = self.world.lock().unwrap().machines[self.me].boots;
+        format!("boot-{}-{boots}", self.me)
+    }
+
+    fn link<'a>(&'a self, name: &'a str) -> Reply<'a, Option<LinkState>, NetlinkError> {
+        Box::pin(async move {
+            asks().await;
+            let world = self.world.lock().unwrap();
+            Ok((name == "eth0").then(|| world.machines[self.me].link()))
+        })
+    }
+
+    fn links(&self) -> Reply<'_, Vec<LinkState>, NetlinkError> {
+        Box::pin(async move { Ok(self.link("eth0").await?.into_iter().collect()) })
+    }
+
+    fn addresses(&self) -> Reply<'_, Vec<AddressState>, NetlinkError> {
+        Box::pin(async move {
+            asks().await;
+            let (world, now) = (self.world.lock().unwrap(), now());
+            let held = world.machines[self.me].addresses.iter();
+            Ok(held.filter(|h| h.until > now).map(Held::shown).collect())
+        })
+    }
+
+    fn put_address<'a>(
+        &'a self,
+        at: IfIndex,
+        _interface: &'a str,
+        vip: Vip,
+        life: AddressLife,
+    ) -> Reply<'a, (), NetlinkError> {
+        Box::pin(async move {
+            asks().await;
+            if at != ETH0 {
+                return Err(refused("add an address", libc::ENODEV));
+            }
+            let until = match life {
+                AddressLife::Forever => u64::MAX,
+                // The kernel counts whole seconds, and is late.
+                AddressLife::For(d) => now() + d.as_secs_f64().ceil() as u64 * 1_000_000,
+            };
+            let held = Held {
+                vip,
+                ours: true,
+                until,
+            };
+            let mut world = self.world.lock().unwrap();
+            let machine = &mut world.machines[self.me];
+            machine.addresses.retain(|h| h.vip != vip);
+            machine.addresses.push(held);
+            machine.tell(NetEvent::AddressSet(held.shown()));
+            Ok(())
+        })
+    }
+
+    fn remove_address(&self, _at: IfIndex, vip: Vip) -> Reply<'_, bool, NetlinkError> {
+        Box::pin(async move {
+            asks().await;
+            let mut world = self.world.lock().unwrap();
+            let machine = &mut world.machines[self.me];
+            let Some(i) = machine.addresses.iter().position(|h| h.vip == vip) else {
+                return Ok(false);
+            };
+            let gone = machine.addresses.remove(i);
+            machine.tell(NetEvent::AddressGone(gone.shown()));
+            Ok(true)
+        })
+    }
+
+    fn keep_connected<'a>(
+        &'a self,
+        _wanted: &'a [Connected],
+    ) -> Reply<'a, Vec<String>, NetlinkError> {
+        Box::pin(async {
+            asks().await;
+            Ok(Vec::new())
+        })
+    }
+
+    fn leg_faults<'a>(
+        &'a self,
+        _listening: (&'a str, Ipv4Addr),
+        _parked: (&'a str, Vip),
+        _near: Option<Ipv4Addr>,
+    ) -> Reply<'a, Vec<Fault>, NetlinkError> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn forget_neighbour(&self, _at: IfIndex, _: Ipv4Addr) -> Reply<'_, bool, NetlinkError> {
+        Box::pin(async { Ok(false) })
+    }
+
+    fn connections(&self, _vip: Ipv4Addr, _port: u16) -> Reply<'_, Vec<Connection>, SocketsError> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn reset_connections(&self, _vip: Ipv4Addr) -> Reply<'_, usize, SocketsError> {
+        Box::pin(async {
+            asks().await;
+            Ok(0)
+        })
+    }
+
+    fn promote_secondaries(&self, _interface: &str) -> Result<(), NetlinkError> {
+        Ok(())
+    }
+
+    fn events(&self) -> Result<Box<dyn KernelEvents>, NetlinkError> {
+        let (inbox, way) = Inbox::new();
+        self.world.lock().unwrap().machines[self.me]
+            .events
+            .push(way);
+        Ok(Box::new(Events(inbox)))
+    }
+}
+
+struct Events(Arc<Inbox<NetEvent>>);
+
+impl KernelEvents for Events {
+    fn next(&mut self) -> BoxFuture<'_, Option<NetEvent>> {
+        Box::pin(async { Some(self.0.take().await) })
+    }
+}
+
+impl Programs for At {
+    /// The part of nft's language that the daemon writes; anything else is refused.
+    fn nft<'a>(
+        &'a self,
+        arguments: &'a [&'a str],
+        input: &'a str,
+        doing: &'a str,
+    ) -> Reply<'a, String, GateError> {
+        Box::pin(async move {
+            rt::sleep(Duration::from_micros(takes(4000, 4000))).await;
+            let mut world = self.world.lock().unwrap();
+            let tables = &mut world.machines[self.me].tables;
+            if let ["list", "tables", ..] = arguments {
+                return Ok(tables.iter().map(|t| format!("table {t}\n")).collect());
+            }
+            for line in input.lines() {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                match words[..] {
+                    ["add" | "delete", "table", family, name] => {
+                        let name = format!("{family} {name}");
+                        match words[0] {
+                            "add" => tables.insert(name),
+                            _ => tables.remove(&name),
+                        };
+                    }
+                    ["table", family, name, "{"] => {
+                        tables.insert(format!("{family} {name}"));
+                    }
+                    ["flush", "set", family, name, _] | ["add", "element", family, name, ..]
+                        if !tables.contains(&format!("{family} {name}")) =>
+                    {
+                        let said = format!("no such table: {line}");
+                        let doing = doing.to_owned();
+                        return Err(GateError::Refused { doing, said });
+                    }
+                    ["flush" | "add", ..] => {}
+                    // What is in a table matters to nobody here yet.
+                    _ if line.starts_with(' ') || line == "}" => {}
+                    _ => panic!("nft was told something that is not known here: {line}"),
+                }
+            }
+            Ok(String::new())
+        })
+    }
+
+    /// `systemctl`, of which the unit of the media server is known.
+    fn run<'a>(
+        &'a self,
+        program: &'a str,
+        arguments: &'a [String],
+        _within: Duration,
+    ) -> Reply<'a, Ended, ServiceError> {
+        Box::pin(async move {
+            assert_eq!(program, "systemctl");
+            let started = arguments[0] == "start";
+            let least = if started { 200_000 } else { 5_000 };
+            rt::sleep(Duration::from_micros(takes(least, least * 4))).await;
+            let mut world = self.world.lock().unwrap();
+            let serves = &mut world.machines[self.me].serves;
+            *serves |= started;
+            let active = if *serves { "active" } else { "inactive" };
+            Ok(Ended {
+                status: ExitStatus::default(),
+                output: format!(
+                    "LoadState=loaded\nActiveState={active}\nSubState=running\nResult=success\nType=simple"
+                ),
+            })
+        })
+    }
+}
+
+impl SwitchIo for At {
+    fn snmp(&self, _agent: SocketAddr) -> Option<Arc<dyn Datagrams>> {
+        Some(Arc::new(self.clone()))
+    }
+}
+
+impl Datagrams for At {
+    fn ask(&self, message: Vec<u8>, answers: UnboundedSender<Vec<u8>>) {
+        let world = self.world.clone();
+        later(takes(200, 800), move || {
+            if let Some(answer) = agent::answer(&mut world.lock().unwrap(), message) {
+                later(takes(200, 2000), move || {
+                    let _ = answers.send(answer);
+                });
+            }
+        });
+    }
+}

@@ -1,0 +1,132 @@
+//! The shipped daemon on virtual time: two machines, one switch, one thread.
+//!
+//! A seed decides what fails when, and the order and latency of everything. A failure prints the seed;
+//! `SIM_SEED=7 cargo nextest run --test sim NAME` tells that one again, and `SIM_SEEDS=1000` takes more than in CI.
+
+mod agent;
+mod disk;
+mod host;
+mod inbox;
+mod plan;
+mod rules;
+mod site;
+mod start;
+#[expect(
+    dead_code,
+    reason = "one agent for several tests, each of which needs a part of it"
+)]
+#[path = "../switch_agent/mod.rs"]
+mod switch_agent;
+mod wire;
+mod world;
+
+use plan::{Act, What, of_a_pair, of_a_standby};
+use rules::{Broken, Rule};
+use site::Site;
+
+/// The seeds of this run.
+fn seeds(many: u64) -> Vec<u64> {
+    let number = |name| std::env::var(name).ok()?.parse::<u64>().ok();
+    match number("SIM_SEED") {
+        Some(seed) => vec![seed],
+        None => (1..=number("SIM_SEEDS").unwrap_or(many)).collect(),
+    }
+}
+
+/// Runs a seed's plan on an agentless standby, and gives what happened: the trace, and what was broken.
+fn agentless(seed: u64) -> (u64, Vec<Broken>, Site) {
+    let mut site = Site::agentless(seed);
+    let acts = of_a_standby();
+    let broken = site.run(&acts, 30_000_000);
+    (site.sim.trace(), broken, site)
+}
+
+/// Says everything about a seed that failed.
+fn told(seed: u64, site: &Site, broken: &[Broken]) -> String {
+    let mut text = format!("seed {seed}: {broken:?}\n  acts: {:?}\n", site.acts);
+    text.push_str(&format!("  panics: {:?}\n", site.sim.panics()));
+    text.push_str(&site.log.join("\n"));
+    text
+}
+
+/// The same with two daemons that watch each other.
+fn pair(seed: u64) -> (u64, Vec<Broken>, Site) {
+    let mut site = Site::pair(seed);
+    let acts = of_a_pair();
+    let broken = site.run(&acts, 45_000_000);
+    (site.sim.trace(), broken, site)
+}
+
+/// Tells these seeds and asserts that nothing was broken; how often the one owner changed.
+fn all_hold(all: &[u64], run: fn(u64) -> (u64, Vec<Broken>, Site)) -> u64 {
+    let (mut took, mut bad) = (0, Vec::new());
+    for seed in all {
+        let (_, broken, site) = run(*seed);
+        took += site.changes;
+        if !broken.is_empty() || !site.sim.panics().is_empty() {
+            bad.push(told(*seed, &site, &broken));
+        }
+        if all.len() == 1 {
+            println!("{}", told(*seed, &site, &broken));
+        }
+    }
+    println!("{took} changes of the owner in {} runs", all.len());
+    let (bad, many) = (bad.join("\n\n"), bad.len());
+    assert!(bad.is_empty(), "{many} of {}:\n{bad}", all.len());
+    took
+}
+
+#[test]
+fn an_agentless_standby_takes_over_once_and_alone_whatever_fails() {
+    let all = seeds(100);
+    let took = all_hold(&all, agentless);
+    assert!(all.len() == 1 || took * 3 > all.len() as u64, "{took}");
+}
+
+#[test]
+fn a_pair_has_one_owner_whatever_fails() {
+    let all = seeds(40);
+    let took = all_hold(&all, pair);
+    assert!(all.len() == 1 || took * 4 > all.len() as u64, "{took}");
+}
+
+#[test]
+fn a_seed_gives_the_same_run_again() {
+    for run in [agentless, pair] {
+        for seed in seeds(2) {
+            let (first, _, site) = run(seed);
+            drop(site);
+            let (second, _, _) = run(seed);
+            assert_eq!(first, second, "seed {seed}");
+        }
+    }
+}
+
+/// What the rules are worth: a switch that says that its port is shut and forwards on is seen.
+#[test]
+fn a_switch_that_lies_breaks_the_rules() {
+    let mut site = Site::agentless(1);
+    site.world.lock().unwrap().lies = true;
+    let acts = [(3, false), (10, true)].map(|(at, on)| Act::at(at * 1_000_000, What::Cable(0, on)));
+    let broken = site.run(&acts, 15_000_000);
+    let rules: Vec<Rule> = broken.iter().map(|b| b.rule).collect();
+    assert!(rules.contains(&Rule::Grounds), "{broken:?}");
+    assert!(rules.contains(&Rule::OneOwner), "{broken:?}");
+}
+
+/// Finding 2 of simulation.md: the configuration names a port on which nobody is, and the owner hangs and goes on. The
+/// standby must not believe in that fence, and a person is told, before or while nobody is heard.
+#[test]
+fn a_fence_that_names_another_port_is_not_believed_in() {
+    for seed in seeds(6) {
+        let mut site = Site::agentless(seed);
+        site.wrong = Some("ge3");
+        let begins = 2_000_000 + seed * 2_000_000;
+        let acts = [(begins, true), (begins + 20_000_000, false)];
+        let acts = acts.map(|(at, on)| Act::at(at, What::Freeze(0, on)));
+        let broken = site.run(&acts, begins + 30_000_000);
+        let at_last = site.log.last().expect("it said something");
+        let fine = broken.is_empty() && site.changes == 0 && at_last.contains("misplaced");
+        assert!(fine, "{}", told(seed, &site, &broken));
+    }
+}

@@ -1,0 +1,284 @@
+//! A site: the world, and the daemons on its machines.
+
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use standin::daemon::hub::{Ask, Input, Tx};
+use standin::rt::sim::{Order, Sim};
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+use crate::host::At;
+use crate::plan::{Act, What};
+use crate::rules::{self, Broken, DARK, Rule};
+use crate::start::{begin, config, fast};
+use crate::switch_agent::{Port, State};
+use crate::world::{CAMERAS, Held, Machine, Shared, VIP, World};
+
+pub struct Site {
+    pub sim: Sim,
+    pub world: Shared,
+    pub acts: Vec<Act>,
+    /// How often another machine than before was the one owner.
+    pub changes: u64,
+    /// What `status` said, each second.
+    pub log: Vec<String>,
+    pair: bool,
+    /// The port of the peer as the standby's configuration has it, if that is wrong.
+    pub wrong: Option<&'static str>,
+    folder: TempDir,
+    daemons: [Option<Tx>; 2],
+}
+
+impl Site {
+    /// A primary without an agent, and a standby.
+    pub fn agentless(seed: u64) -> Site {
+        let site = Site::of(seed, false);
+        site.world.lock().unwrap().machines[0].addresses.push(Held {
+            vip: VIP,
+            ours: false,
+            until: u64::MAX,
+        });
+        site.world.lock().unwrap().machines[1].serves = false;
+        site
+    }
+
+    /// Two machines that watch each other.
+    pub fn pair(seed: u64) -> Site {
+        Site::of(seed, true)
+    }
+
+    fn of(seed: u64, pair: bool) -> Site {
+        let sim = Sim::new(Order::Dice(seed));
+        let port = |index, name, oper| Port {
+            index,
+            name,
+            alias: Vec::new(),
+            admin: 1,
+            oper,
+            base: index - 100,
+            changed: 100,
+        };
+        let ports = vec![
+            port(101, "ge1", 1),
+            port(102, "ge2", 1),
+            port(103, "ge3", 2),
+            port(148, "ge48", 1),
+        ];
+        let machines = vec![Machine::new(0, "ge1"), Machine::new(1, "ge2")];
+        let mut world = World {
+            machines,
+            switch: State::new(ports, Vec::new()),
+            silent: false,
+            lies: false,
+            loss: 0,
+            frames: 0,
+            messages: 0,
+        };
+        world.settle();
+        let folder = tempfile::tempdir().unwrap();
+        let cameras = (0..CAMERAS.1).map(|i| format!("c{i},192.168.1.{}\n", CAMERAS.0 + i));
+        let list = format!("name,address\n{}", cameras.collect::<String>());
+        std::fs::write(folder.path().join("cameras.csv"), list).unwrap();
+        Site {
+            sim,
+            world: Arc::new(Mutex::new(world)),
+            acts: Vec::new(),
+            changes: 0,
+            log: Vec::new(),
+            pair,
+            wrong: None,
+            folder,
+            daemons: [None, None],
+        }
+    }
+
+    /// Starts a machine's daemon, as `standin run` does, if it has one and can.
+    fn boot(&mut self, i: usize) {
+        let power = self.world.lock().unwrap().machines[i].power;
+        if self.daemons[i].is_some() || !power || (i == 0 && !self.pair) {
+            return;
+        }
+        let at = At {
+            world: self.world.clone(),
+            me: i,
+        };
+        let (folder, text) = (self.folder.path(), config(i, self.pair, self.wrong));
+        let tx = self.sim.on(fast(i), || begin(&at, folder, &text));
+        self.daemons[i] = Some(tx);
+    }
+
+    fn kill(&mut self, i: usize) {
+        self.sim.kill(fast(i).node);
+        self.daemons[i] = None;
+    }
+
+    /// What `status` of a machine says now; null if nobody answers.
+    pub fn status(&self, i: usize) -> Value {
+        let Some(daemon) = &self.daemons[i] else {
+            return Value::Null;
+        };
+        let (reply, mut answer) = oneshot::channel();
+        let ask = Ask {
+            command: "status".to_owned(),
+            peer: None,
+            args: json!({}),
+            reply,
+        };
+        let _ = daemon.send(Input::Ask(ask));
+        self.sim.run(self.sim.now(), |_| {});
+        match answer.try_recv() {
+            Ok(Ok(said)) => said["peers"][0].clone(),
+            Ok(Err(_)) | Err(_) => Value::Null,
+        }
+    }
+
+    fn act(&mut self, what: What) {
+        let mut world = self.world.lock().unwrap();
+        match what {
+            What::Off(i, linked) => {
+                world.machines[i].linked_when_off = linked;
+                world.power_off(i);
+            }
+            What::On(i) => {
+                let m = &mut world.machines[i];
+                (m.power, m.serves, m.boots) = (true, true, m.boots + 1);
+            }
+            What::Hang(i) => world.machines[i].serves = false,
+            What::Freeze(i, on) => world.machines[i].frozen = on,
+            What::Cable(i, on) => world.machines[i].cable = on,
+            What::Silent(on) => world.silent = on,
+            What::SlowDisk(i, us) => world.machines[i].disk_slow = us,
+            What::FullDisk(i, full) => world.machines[i].disk_full = full,
+            What::Loss(thousandths) => world.loss = thousandths,
+            What::Kill(_) => {}
+        }
+        world.settle();
+        drop(world);
+        match what {
+            What::Kill(i) | What::Off(i, _) => self.kill(i),
+            What::On(i) => self.boot(i),
+            _ => {}
+        }
+    }
+
+    /// Starts the daemons, does the acts at their times and goes on until `end` (microseconds from now); what was broken.
+    pub fn run(&mut self, acts: &[Act], end: u64) -> Vec<Broken> {
+        (0..2).for_each(|i| self.boot(i));
+        let begin = self.sim.now();
+        self.acts = acts.to_vec();
+        let mut moments: Vec<(u64, Option<What>)> =
+            acts.iter().map(|a| (a.at, Some(a.what))).collect();
+        moments.extend((1..=end / 500_000).map(|s| (s * 500_000, None)));
+        moments.sort_by_key(|m| m.0);
+        let judge = RefCell::new(Judge::default());
+        for (at, what) in moments {
+            self.watch(begin + at, &judge);
+            match what {
+                Some(what) => self.act(what),
+                None => {
+                    // As its supervisor would.
+                    (0..2).for_each(|i| self.boot(i));
+                    self.look(&mut judge.borrow_mut());
+                }
+            }
+        }
+        let mut judge = judge.into_inner();
+        let last = [self.status(0), self.status(1)];
+        let mut world = self.world.lock().unwrap();
+        let machines = 0..world.machines.len();
+        let heard = machines.filter(|i| world.heard(*i, VIP.addr)).count();
+        if heard != 1 && !last.iter().any(alarmed) {
+            let what = format!("{heard} are heard at the end, and nothing is told: {last:?}");
+            judge.broken(Rule::OwnerAtLast, self.sim.now(), what);
+        }
+        self.changes = judge.changes;
+        judge.found
+    }
+
+    fn watch(&self, until: u64, judge: &RefCell<Judge>) {
+        self.sim.run(until, |now| {
+            let mut world = self.world.lock().unwrap();
+            let lives = |i: usize| self.daemons[i].is_some();
+            judge.borrow_mut().after(&mut world, lives, now);
+        });
+    }
+
+    /// Twice a second: what the daemons say, and whether they have said enough.
+    fn look(&mut self, judge: &mut Judge) {
+        let now = self.sim.now();
+        let said = [self.status(0), self.status(1)];
+        for (said, name) in said.iter().zip(["a", "b"]).filter(|(s, _)| !s.is_null()) {
+            let alarms = said["alarms"].as_array();
+            let keys: Vec<&Value> = alarms.into_iter().flatten().map(|a| &a["key"]).collect();
+            let line = format!(
+                " s {name} {} why {} fence {} alarms {keys:?}",
+                said["state"], said["why"], said["fence"]
+            );
+            let of_it = format!(" s {name} ");
+            let before = self.log.iter().rfind(|l| l.contains(&of_it));
+            if before.is_none_or(|l| !l.ends_with(&line)) {
+                self.log.push(format!("  {:>6.1}{line}", now as f64 / 1e6));
+            }
+        }
+        if let Some(since) = judge.dark
+            && now - since > DARK
+            && !said.iter().any(alarmed)
+        {
+            let what = format!("nobody is heard since {since}, and nothing is told: {said:?}");
+            judge.broken(Rule::OwnerOrAlarm, now, what);
+        }
+    }
+}
+
+/// True if an alarm of the peer stands that a person should look at.
+fn alarmed(said: &Value) -> bool {
+    let alarms = said["alarms"].as_array();
+    alarms.is_some_and(|all| all.iter().any(|a| a["level"] != "info"))
+}
+
+/// What was seen so far.
+#[derive(Default)]
+struct Judge {
+    found: Vec<Broken>,
+    /// Who has the address.
+    owns: [bool; 2],
+    /// Who was the last one owner, and how often another one was.
+    owner: Option<usize>,
+    changes: u64,
+    /// Since when nobody is heard, microseconds.
+    dark: Option<u64>,
+}
+
+impl Judge {
+    fn broken(&mut self, rule: Rule, at: u64, what: String) {
+        if self.found.iter().all(|b| b.rule != rule) {
+            self.found.push(Broken { rule, at, what });
+        }
+    }
+
+    fn after(&mut self, world: &mut World, lives: impl Fn(usize) -> bool, now: u64) {
+        if !rules::never_two(world) {
+            self.broken(Rule::OneOwner, now, "two are heard".to_owned());
+        }
+        for i in 0..2 {
+            let owns = world.machines[i].has(VIP.addr);
+            if owns && !self.owns[i] && lives(i) && !rules::grounds(world, i, lives(1 - i)) {
+                let what = format!("machine {i} claims, and its peer's port is open");
+                self.broken(Rule::Grounds, now, what);
+            }
+            self.owns[i] = owns;
+            if world.heard(i, VIP.addr) && self.owner != Some(i) {
+                self.changes += u64::from(self.owner.is_some());
+                self.owner = Some(i);
+            }
+        }
+        // Nobody could where no daemon has a way to the cameras.
+        let could = (0..2).any(|i| lives(i) && world.passes(i));
+        self.dark = match rules::anybody(world) || !could {
+            true => None,
+            false => self.dark.or(Some(now)),
+        };
+    }
+}

@@ -1,0 +1,226 @@
+//! What leaves a machine of the world and arrives at it.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use standin::detect::beat_socket::HeartbeatError;
+use standin::detect::icmp::IcmpError;
+use standin::detect::rtmp::{Conversation, DialFault, From, VERSION};
+use standin::host::{ArpEnd, BeatEnd, EchoEnd, Reply, SentEnd, Wire};
+use standin::net::arp::ArpFrame;
+use standin::net::arp_socket::ArpError;
+use standin::net::ask_at_mac::{AtMac, NoAnswer};
+use standin::net::capture::{Capture, CaptureError};
+use standin::rt::sim::Place;
+use standin::rt::{self, Lane};
+use standin::types::IfIndex;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::host::At;
+use crate::inbox::Inbox;
+use crate::world::{Datagram, later, send, takes};
+
+/// Bytes of S1, S2 and their counterparts.
+const PART: usize = 1536;
+
+impl Wire for At {
+    fn arp(&self, interface: &str) -> Result<Arc<dyn ArpEnd>, ArpError> {
+        if interface != "eth0" {
+            return Err(ArpError::NoInterface(interface.to_owned()));
+        }
+        let (inbox, way) = Inbox::new();
+        self.world.lock().unwrap().machines[self.me]
+            .frames
+            .push(way);
+        Ok(Arc::new(Arp(self.clone(), inbox)))
+    }
+
+    fn echo(
+        &self,
+        _interface: Option<&str>,
+        target: Ipv4Addr,
+        _id: u16,
+    ) -> Result<Arc<dyn EchoEnd>, IcmpError> {
+        let (inbox, way) = Inbox::new();
+        Ok(Arc::new(Echo(self.clone(), target, inbox, way)))
+    }
+
+    fn beats(
+        &self,
+        at: SocketAddrV4,
+        _interface: Option<&str>,
+    ) -> Result<Arc<dyn BeatEnd>, HeartbeatError> {
+        let (inbox, way) = Inbox::new();
+        let mut world = self.world.lock().unwrap();
+        world.machines[self.me].datagrams.push((at, way));
+        Ok(Arc::new(Beats(self.clone(), at, inbox)))
+    }
+
+    fn dial<'a>(
+        &'a self,
+        to: SocketAddrV4,
+        _from: &'a From,
+    ) -> Reply<'a, Box<dyn Conversation>, DialFault> {
+        Box::pin(async move {
+            rt::sleep(Duration::from_micros(takes(300, 700))).await;
+            match self.listens(*to.ip()) {
+                Some(true) => Ok(Box::new(served()) as Box<dyn Conversation>),
+                Some(false) => Err(DialFault::There(io::Error::from_raw_os_error(
+                    libc::ECONNREFUSED,
+                ))),
+                // Nobody answers ARP: the kernel says so after three seconds.
+                None => {
+                    rt::sleep(Duration::from_secs(3)).await;
+                    Err(DialFault::There(io::Error::from_raw_os_error(
+                        libc::EHOSTUNREACH,
+                    )))
+                }
+            }
+        })
+    }
+
+    fn sent_syns(&self, _: IfIndex, _: SocketAddrV4) -> Option<Box<dyn SentEnd>> {
+        None
+    }
+
+    fn first_answer<'a>(
+        &'a self,
+        ask: AtMac,
+        _hello: &'a [u8],
+        within: Duration,
+    ) -> Reply<'a, Vec<u8>, NoAnswer> {
+        Box::pin(async move {
+            rt::sleep(within).await;
+            let source = io::Error::from(io::ErrorKind::Unsupported);
+            Err(NoAnswer::Local(ask.interface, source))
+        })
+    }
+
+    fn capture(&self, at: IfIndex, _: Ipv4Addr, _: u16) -> Result<Capture, CaptureError> {
+        Err(CaptureError::NotPermitted { interface: at })
+    }
+}
+
+impl At {
+    /// Whether a server is behind an address as it is reached from here; `None`: nobody has it.
+    fn listens(&self, address: Ipv4Addr) -> Option<bool> {
+        let mut world = self.world.lock().unwrap();
+        for i in 0..world.machines.len() {
+            let reached = match i == self.me {
+                true => world.machines[i].has(address),
+                false => world.passes(self.me) && world.heard(i, address),
+            };
+            let m = &world.machines[i];
+            if reached || (m.power && m.management == address) {
+                return Some(m.serves);
+            }
+        }
+        None
+    }
+}
+
+/// The client's end of a connection to a media server that completes handshakes.
+fn served() -> tokio::io::DuplexStream {
+    let (ours, mut theirs) = tokio::io::duplex(1 << 14);
+    drop(Lane::simulated(Place::default()).spawn(async move {
+        let mut asked = vec![0; 1 + PART];
+        if theirs.read_exact(&mut asked).await.is_err() {
+            return;
+        }
+        let mut answer = vec![VERSION];
+        answer.extend([7; PART]);
+        answer.extend(&asked[1..]);
+        rt::sleep(Duration::from_micros(takes(200, 500))).await;
+        let _ = theirs.write_all(&answer).await;
+        let _ = theirs.read_exact(&mut asked[..PART]).await;
+    }));
+    ours
+}
+
+struct Arp(At, Arc<Inbox<ArpFrame>>);
+
+impl ArpEnd for Arp {
+    fn send(&self, frame: &ArpFrame) -> Result<(), ArpError> {
+        send(&self.0.world, self.0.me, *frame);
+        Ok(())
+    }
+
+    fn recv(&self) -> Reply<'_, ArpFrame, ArpError> {
+        Box::pin(async { Ok(self.1.take().await) })
+    }
+
+    fn try_recv(&self) -> Option<ArpFrame> {
+        self.1.try_take()
+    }
+}
+
+struct Echo(At, Ipv4Addr, Arc<Inbox<u16>>, Weak<Inbox<u16>>);
+
+impl EchoEnd for Echo {
+    fn send(&self, sequence: u16) -> Result<(), IcmpError> {
+        let (at, target, way) = (self.0.clone(), self.1, self.3.clone());
+        later(takes(200, 400), move || {
+            let mut world = at.world.lock().unwrap();
+            let others = (0..world.machines.len()).filter(|i| *i != at.me);
+            let mut lives = false;
+            for i in others {
+                let m = &world.machines[i];
+                lives |= m.power && m.management == target;
+                lives |= world.passes(at.me) && world.heard(i, target);
+            }
+            if let (true, Some(inbox)) = (lives, way.upgrade()) {
+                inbox.put(sequence);
+            }
+        });
+        Ok(())
+    }
+
+    fn recv(&self) -> Reply<'_, u16, IcmpError> {
+        Box::pin(async { Ok(self.2.take().await) })
+    }
+
+    fn try_recv(&self) -> Option<u16> {
+        self.2.try_take()
+    }
+}
+
+struct Beats(At, SocketAddrV4, Arc<Inbox<Datagram>>);
+
+impl BeatEnd for Beats {
+    fn send(&self, beat: &[u8], to: SocketAddrV4) -> Result<(), HeartbeatError> {
+        let (at, port, beat) = (self.0.clone(), self.1.port(), beat.to_vec());
+        later(takes(100, 200), move || {
+            let mut world = at.world.lock().unwrap();
+            for i in (0..world.machines.len()).filter(|i| *i != at.me) {
+                let (me, m) = (&world.machines[at.me], &world.machines[i]);
+                let data = m.own == *to.ip();
+                if !data && m.management != *to.ip() {
+                    continue;
+                }
+                let from = if data { me.own } else { me.management };
+                if !me.power || !m.power || data && !(world.passes(at.me) && world.passes(i)) {
+                    return;
+                }
+                // The narrower socket wins.
+                let ends = &world.machines[i].datagrams;
+                let bound = |at: Ipv4Addr| ends.iter().rfind(|(a, _)| *a.ip() == at);
+                let end = bound(*to.ip()).or_else(|| bound(Ipv4Addr::UNSPECIFIED));
+                if let Some(inbox) = end.and_then(|(_, way)| way.upgrade()) {
+                    inbox.put((beat, SocketAddrV4::new(from, port)));
+                }
+                return;
+            }
+        });
+        Ok(())
+    }
+
+    fn recv(&self) -> Reply<'_, Datagram, HeartbeatError> {
+        Box::pin(async { Ok(self.2.take().await) })
+    }
+
+    fn try_recv(&self) -> Option<Datagram> {
+        self.2.try_take()
+    }
+}
