@@ -22,6 +22,8 @@ pub struct Site {
     pub acts: Vec<Act>,
     /// How often another machine than before was the one owner.
     pub changes: u64,
+    /// When anything happened, microseconds from the beginning.
+    pub steps: Vec<u64>,
     /// What `status` said, each second.
     pub log: Vec<String>,
     pair: bool,
@@ -86,6 +88,7 @@ impl Site {
             world: Arc::new(Mutex::new(world)),
             acts: Vec::new(),
             changes: 0,
+            steps: Vec::new(),
             log: Vec::new(),
             pair,
             wrong: None,
@@ -194,6 +197,7 @@ impl Site {
             judge.broken(Rule::OwnerAtLast, self.sim.now(), what);
         }
         self.changes = judge.changes;
+        self.steps = judge.steps.into_iter().map(|at| at - begin).collect();
         judge.found
     }
 
@@ -247,6 +251,7 @@ struct Judge {
     /// Who was the last one owner, and how often another one was.
     owner: Option<usize>,
     changes: u64,
+    steps: Vec<u64>,
     /// Since when nobody is heard, microseconds.
     dark: Option<u64>,
 }
@@ -259,6 +264,7 @@ impl Judge {
     }
 
     fn after(&mut self, world: &mut World, lives: impl Fn(usize) -> bool, now: u64) {
+        self.steps.push(now);
         if !rules::never_two(world) {
             self.broken(Rule::OneOwner, now, "two are heard".to_owned());
         }
