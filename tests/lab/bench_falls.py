@@ -172,10 +172,10 @@ def suspicions(site, since):
                if r["boot_us"] and site.wall(r) >= since)
 
 
-def death(site, cell, seed, say):
-    """One death behind the impairment: milliseconds to the proof and to the claim, or why not."""
+def death(site, cell, seed, watched, say):
+    """One death behind the impairment, after so many seconds behind it: milliseconds to the proof and to the claim."""
     with Impairment(site, cell, seed):
-        time.sleep(2)
+        time.sleep(watched)
         cut = site.cut(carrier_stays=True)
         deadline = time.monotonic() + 90
         while time.monotonic() < deadline:
@@ -215,11 +215,13 @@ def measure(args, mode, settings, cell, say):
         say(f"{mode}, {settings}, {cell.name}: {lived:.0f} s, {'; '.join(bad) or 'nothing done'}; {suspected} suspicions; "
             f"{dropped} of {seen} frames lost")
         for n in range(args.deaths):
-            site.rebuild(sets)
-            if not cell.pings:
-                answer_pings(site, False)
-                site.healthy(60)
-            row["deaths"].append(death(site, cell, args.seed + n, say))
+            if n or bad:
+                site.rebuild(sets)
+                if not cell.pings:
+                    answer_pings(site, False)
+                    site.healthy(60)
+            # What a standby knows of the loss is that of the last minute.
+            row["deaths"].append(death(site, cell, args.seed + n, 60 if n or bad else 5, say))
         return row
 
 
