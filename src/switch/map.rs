@@ -27,11 +27,13 @@ impl Relearn {
 
     /// It is time; not again before the next pause is over, whatever becomes of it.
     pub fn is_due(&mut self) -> bool {
-        let due = self.0.is_some_and(|(at, _)| at <= Instant::now());
-        if due {
-            self.learned(false);
+        match &mut self.0 {
+            Some((at, pause)) if *at <= Instant::now() => {
+                *at = Instant::now() + *pause;
+                true
+            }
+            Some(_) | None => false,
         }
-        due
     }
 }
 

@@ -1,3 +1,5 @@
+//! Machines, lanes, clocks and tasks of a simulation: order, kills, suspends, panics, and the same run again.
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
