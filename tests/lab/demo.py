@@ -5,6 +5,7 @@ import os
 import shlex
 import statistics
 import sys
+import time
 
 sys.dont_write_bytecode = True
 import run as labrun
@@ -101,11 +102,17 @@ def medians(rows):
     return out
 
 
+WATCHED = 25   # seconds before each cut
+
+
 def play(t, args, got, released):
     t.start_agents()
     for n in range(args.runs):
         if args.runs > 1:
             say(f"-- takeover {n + 1} of {args.runs}")
+        say(f"for {WATCHED} s the standby watches a healthy primary: right after its start it would be slower, since it knows "
+            "little of what the link loses")
+        time.sleep(WATCHED)
         got.append(t.takeover(args.carrier_stays))
         for problem in got[-1]["problems"]:
             say(f"NOT AS IT SHOULD BE: {problem}")
