@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use standin::switch::ssh::screen::Screen;
-use standin::switch::ssh::{CliRules, parse_mac, show, text, vlan_list};
+use standin::switch::mac_format::parse_mac;
+use standin::switch::ssh::{CliRules, show, text, vlan_list};
 
 static RULES: LazyLock<CliRules> = LazyLock::new(|| {
     let raw = toml::from_str(

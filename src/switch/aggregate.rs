@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::client::{Switch, small};
-use super::credentials::Listed;
 use super::error::SwitchError;
 use super::map::Map;
 use super::port::FdbEntry;
 use super::profile::Transport;
 use super::read::Reading;
 use super::snmp::SnmpError;
+use super::target::Listed;
 use super::value::Oid;
 use crate::types::IfIndex;
 

@@ -9,15 +9,14 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::client::Switch;
-use super::credentials::Listed;
 use super::error::SwitchError;
-use super::guard::HOST_MACS;
 use super::learned::Learned;
 use super::neighbours::{Neighbour, neighbours};
 use super::numbering::misread;
-use super::port::Oper;
 use super::port::PortIdentity;
+use super::port::{HOST_MACS, Oper};
 use super::profile::Transport;
+use super::target::Listed;
 use crate::types::{BridgePort, IfIndex, MacAddr};
 
 /// A machine that is looked for.

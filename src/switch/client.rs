@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::credentials::{Credentials, SwitchTarget};
+use super::credentials::Credentials;
 use super::error::SwitchError;
 use super::learned::Learned;
 use super::map::{Map, Relearn, panel_number};
@@ -12,6 +12,7 @@ use super::port::{FdbEntry, PortIdentity, PortState, SystemInfo};
 use super::profile::{FdbId, FdbPort, Profile, Transport};
 use super::snmp::{Snmp, SnmpError, UdpSnmp};
 use super::ssh::Cli;
+use super::target::SwitchTarget;
 use super::value::{Oid, Value};
 use crate::host::Datagrams;
 use crate::rt::Instant;
@@ -53,7 +54,7 @@ impl Switch {
 
     /// The same, whose SNMP goes over these datagrams instead of a socket, where there are any.
     pub fn by(target: SwitchTarget, way: Option<Arc<dyn Datagrams>>) -> Switch {
-        let snmp = Box::new(UdpSnmp::by(target.clone(), way.clone()));
+        let snmp = Box::new(UdpSnmp::by(target.snmp(), way.clone()));
         Switch::made(target, snmp, way)
     }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::port::Place;
+
 /// One reading of a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
@@ -150,9 +152,6 @@ fn changed_after(before: &Sample, set: SetTimes, read: &Sample) -> bool {
     let since = set.sent.saturating_sub(before.started).as_millis() / 10 + 1;
     now >= then && change <= now && u128::from(change) > u128::from(then) + since
 }
-
-/// Where a forwarding table has a MAC address: table and bridge port (or ifIndex, as the profile says).
-pub type Place = (Option<u32>, u32);
 
 /// What the forwarding table says about the peer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -2,12 +2,9 @@
 
 use serde::Serialize;
 
-use super::credentials::{Listed, SwitchTarget};
-use super::port::{PortIdentity, PortState};
+use super::port::{HOST_MACS, PortIdentity, PortState};
+use super::target::{Listed, SwitchTarget};
 use crate::types::{MacAddr, PortName, VlanId};
-
-/// More MAC addresses than this behind a port, and it is not one host.
-pub const HOST_MACS: usize = 4;
 
 /// Why a port must not be shut.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::credentials::SwitchTarget;
 use super::profile::{FdbPort, Profile};
+use super::target::SwitchTarget;
 use super::value::{Oid, Value, mac_index};
 use crate::rt::Instant;
 use crate::types::{MacAddr, VlanId};

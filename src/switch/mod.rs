@@ -22,6 +22,7 @@ pub mod fence_together;
 pub mod guard;
 pub mod identify;
 pub mod learned;
+pub mod mac_format;
 mod map;
 pub mod neighbours;
 pub mod numbering;
@@ -46,6 +47,7 @@ pub mod schema;
 mod shown_table;
 mod shut;
 pub mod snmp;
+mod snmp_by_hand;
 mod snmp_client;
 mod snmp_error;
 mod snmp_habits;
@@ -58,13 +60,14 @@ mod state;
 pub mod stp;
 pub mod tag;
 mod tagging;
+pub mod target;
 pub mod traps;
 pub mod unfence;
 pub mod value;
 
 pub use change::{ChangeError, ChangeProof, ChangeRequest, change};
 pub use client::Switch;
-pub use credentials::{AuthAlgorithm, Credentials, PrivAlgorithm, SwitchTarget};
+pub use credentials::{AuthAlgorithm, Credentials, PrivAlgorithm};
 pub use error::SwitchError;
 pub use fence::{
     FenceError, FencePort, FenceProgress, FenceProof, FenceRequest, FenceState, fence, read_fence,
@@ -74,4 +77,5 @@ pub use plan::{PlanOp, PlannedSet, plan};
 pub use port::{Admin, FdbEntry, Oper, PortIdentity, PortState, SystemInfo};
 pub use profile::Profile;
 pub use tag::FenceTag;
+pub use target::SwitchTarget;
 pub use unfence::{Lift, unfence};

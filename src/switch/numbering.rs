@@ -97,7 +97,7 @@ impl Switch {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ports::LearnedMac;
+    use super::super::port::LearnedMac;
     use super::*;
 
     fn row(n: u32, bridge_port: u32, oper: Oper, macs: &[u8]) -> PortRow {

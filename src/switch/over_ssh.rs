@@ -4,15 +4,16 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::client::Switch;
-use super::confirm::Place;
 use super::error::SwitchError;
+use super::mac_format::parse_mac;
+use super::port::Place;
 use super::port::{Admin, LinkState, Oper, PortState, SystemInfo};
 use super::ports::PortRow;
 use super::profile::Transport;
 use super::read::Reading;
 use super::shown_table::ShownTable;
 use super::ssh::rules::ChannelKind;
-use super::ssh::{Cli, Record, Vars, parse_mac, vlan_list};
+use super::ssh::{Cli, Record, Vars, vlan_list};
 use super::tag;
 use crate::rt::{self, Instant};
 use crate::types::{IfIndex, MacAddr, VlanId};

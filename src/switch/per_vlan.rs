@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 
 use super::client::{Switch, small};
-use super::confirm::Place;
+use super::port::Place;
 use super::snmp::{Snmp, SnmpError};
 use super::value::{Oid, Value, mac_index, mac_of};
 use crate::rt::Instant;

@@ -2,12 +2,12 @@
 //! these say nothing.
 
 use super::client::Switch;
-use super::credentials::Listed;
 use super::error::SwitchError;
 use super::neighbours::neighbours;
 use super::port::{Oper, PortState};
 use super::profile::Transport;
 use super::read::Reading;
+use super::target::Listed;
 use crate::types::MacAddr;
 
 /// What one look saw.
@@ -244,7 +244,7 @@ impl Switch {
             if let (Some(name), false) = (entry.if_name, uplink) {
                 // A port with more machines than one is an uplink that nobody has listed.
                 let many = self.macs_on(&name).await.map_or(0, |m| m.len());
-                if many <= super::guard::HOST_MACS {
+                if many <= super::port::HOST_MACS {
                     return Ok(Some(name));
                 }
             }

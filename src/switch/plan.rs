@@ -3,13 +3,13 @@
 use serde::Serialize;
 
 use super::client::Switch;
-use super::credentials::{Credentials, SwitchTarget};
 use super::error::SwitchError;
 use super::port::PortState;
 use super::profile::Kind;
 use super::render::{RenderError, SetVar, render};
+use super::snmp_by_hand::{command, text};
 use super::tag::{FenceTag, split, with_tag};
-use super::value::Value;
+use super::target::SwitchTarget;
 
 /// What is planned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,65 +114,6 @@ fn planned(target: &SwitchTarget, port: &PortState, var: &SetVar) -> PlannedSet 
             _ => None,
         },
         value: text(&var.value),
-        command: command(target, var),
+        command: command(&target.credentials, target.address, var),
     }
-}
-
-pub(super) fn text(value: &Value) -> String {
-    value.text().unwrap_or_else(|| value.to_string())
-}
-
-/// A net-snmp command line that does the same.
-pub(super) fn command(target: &SwitchTarget, var: &SetVar) -> String {
-    let login = match &target.credentials {
-        Credentials::Off => String::new(),
-        Credentials::V1 { .. } => "-v1 -c \"$COMMUNITY\"".to_owned(),
-        Credentials::V2c { .. } => "-v2c -c \"$COMMUNITY\"".to_owned(),
-        Credentials::V3 {
-            user,
-            auth,
-            privacy,
-            context,
-        } => {
-            let level = match (auth, privacy) {
-                (None, _) => "noAuthNoPriv",
-                (Some(_), None) => "authNoPriv",
-                (Some(_), Some(_)) => "authPriv",
-            };
-            let mut login = format!("-v3 -l {level} -u {}", quoted(user));
-            if let Some((a, _)) = auth {
-                login += &format!(" -a {} -A \"$AUTH_PASSWORD\"", a.net_snmp());
-            }
-            if let Some((p, _)) = privacy {
-                login += &format!(" -x {} -X \"$PRIV_PASSWORD\"", p.net_snmp());
-            }
-            if !context.is_empty() {
-                login += &format!(" -n {}", quoted(context));
-            }
-            login
-        }
-    };
-    let kind = match var.kind {
-        Kind::I32 => "i",
-        Kind::U32 => "u",
-        Kind::Text => "s",
-        Kind::Ticks => "t",
-        Kind::PortList | Kind::Octets => "x",
-        Kind::Ip => "a",
-    };
-    let value = match &var.value {
-        Value::Bytes(octets) if matches!(var.kind, Kind::PortList | Kind::Octets) => {
-            octets.iter().map(|b| format!("{b:02x}")).collect()
-        }
-        Value::Bytes(_) => quoted(&text(&var.value)),
-        other => other.to_string(),
-    };
-    format!(
-        "snmpset {login} {} {} {kind} {value}",
-        target.address, var.oid
-    )
-}
-
-fn quoted(s: &str) -> String {
-    format!("'{}'", s.replace('\'', r"'\''"))
 }

@@ -179,3 +179,18 @@ pub struct FdbEntry {
     /// ifName of that port, if the map knows it.
     pub if_name: Option<String>,
 }
+
+/// Where a forwarding table has a MAC address: table and bridge port (or ifIndex, as the profile says).
+pub type Place = (Option<u32>, u32);
+
+/// More MAC addresses than this behind a port, and it is not one host.
+pub const HOST_MACS: usize = 4;
+
+/// One MAC address learned on a port.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct LearnedMac {
+    /// The address.
+    pub mac: MacAddr,
+    /// The VLAN, where it can be told.
+    pub vlan: Option<u32>,
+}

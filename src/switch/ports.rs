@@ -9,21 +9,11 @@ use serde::Serialize;
 use super::client::{Switch, small};
 use super::error::SwitchError;
 use super::learned::Forwarding;
-use super::port::{Admin, Oper};
+use super::port::{Admin, LearnedMac, Oper};
 use super::portlist;
 use super::profile::{BitOf, Index, Transport};
 use super::tag;
 use super::value::Value;
-use crate::types::MacAddr;
-
-/// One MAC address learned on a port.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct LearnedMac {
-    /// The address.
-    pub mac: MacAddr,
-    /// The VLAN, where it can be told.
-    pub vlan: Option<u32>,
-}
 
 /// One port, as far as the switch tells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -4,14 +4,13 @@
 //! (ifAdminStatus, or the commands that open a port) of a port that is admin and oper up.
 
 mod asked;
+mod lines;
 mod objects;
 mod port;
 mod said;
 mod shown;
 
 use std::time::Duration;
-
-use serde::Serialize;
 
 use super::client::Switch;
 use super::identify::{self, Fit, Marks};
@@ -23,38 +22,10 @@ use super::snmp::SnmpError;
 use super::{SwitchError, SystemInfo};
 use crate::rt::Instant;
 use crate::types::MacAddr;
+pub use lines::{Line, Verdict};
 
 /// A slower switch than this is worth a word.
 const SLOW: Duration = Duration::from_millis(100);
-
-/// What a line says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// As it should be.
-    Ok,
-    /// It works, and a person should know.
-    Warning,
-    /// It will not work.
-    Failed,
-    /// The switch does not tell.
-    NotKnown,
-}
-
-/// One thing that was looked at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Line {
-    /// What was looked at.
-    pub check: &'static str,
-    /// ifName, where it is about one port.
-    pub port: Option<String>,
-    /// How it is.
-    pub verdict: Verdict,
-    /// What was seen.
-    pub detail: String,
-    /// What to do about it; empty where there is nothing to do.
-    pub todo: String,
-}
 
 /// A port that standin will write to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

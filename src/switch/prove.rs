@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::client::Switch;
 use super::confirm::{
-    Doubt, Expect, Freshness, PeerSeen, Place, Sample, SetTimes, Verdict, judge, judge_peer,
+    Doubt, Expect, Freshness, PeerSeen, Sample, SetTimes, Verdict, judge, judge_peer,
 };
 use super::fence::{PortSeen, SetOutcome, Unproven, sample};
-use super::port::{Admin, Oper, PortState};
+use super::port::{Admin, Oper, Place, PortState};
 use super::read::Reading;
 use super::shut::{Sent, send_apart};
 use crate::rt::{Instant, sleep_until, timeout_at};

@@ -1,9 +1,9 @@
 //! One GET for everything that is asked about some ports, with the names checked in the same answer.
 
 use super::client::{SYS_UPTIME, Switch, small};
-use super::confirm::Place;
 use super::error::SwitchError;
 use super::map::Map;
+use super::port::Place;
 use super::port::{Admin, Oper, PortState};
 use super::profile::{Object, Transport};
 use super::snmp::SnmpError;

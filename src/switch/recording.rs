@@ -9,10 +9,11 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::client::Switch;
-use super::credentials::{Credentials, SwitchTarget};
+use super::credentials::Credentials;
 use super::profile::Profile;
 use super::render::SetVar;
 use super::snmp::{Answer, Snmp};
+use super::target::SwitchTarget;
 use super::value::{Oid, Value};
 
 /// Longest recording that is read, in bytes.

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::client::Switch;
 use super::error::SwitchError;
-use super::ports::LearnedMac;
-use super::ssh::{Record, Vars, parse_mac, unread_macs};
+use super::mac_format::parse_mac;
+use super::port::LearnedMac;
+use super::ssh::{Record, Vars, unread_macs};
 use crate::types::PortName;
 
 /// The whole table.

@@ -12,7 +12,7 @@ use async_snmp::{ClientBuilder, EngineCache, Error, ErrorStatus, Retry, UdpTrans
 use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
 
-use super::credentials::{Credentials, PrivAlgorithm, SwitchTarget};
+use super::credentials::{Credentials, PrivAlgorithm, SnmpTarget};
 use super::render::SetVar;
 use super::snmp_client::{Asker, Handed};
 pub use super::snmp_error::{Attempt, SnmpError};
@@ -48,7 +48,7 @@ pub trait Snmp: Send + Sync {
 
 /// SNMP over UDP. The socket is opened and the v3 keys are computed at the first request.
 pub struct UdpSnmp {
-    pub(super) target: SwitchTarget,
+    pub(super) target: SnmpTarget,
     /// Instead of a socket of its own.
     way: Option<Arc<dyn Datagrams>>,
     client: Mutex<Option<Kept>>,
@@ -67,12 +67,12 @@ struct Kept {
 
 impl UdpSnmp {
     /// For this switch; sends nothing yet.
-    pub fn new(target: SwitchTarget) -> UdpSnmp {
+    pub fn new(target: SnmpTarget) -> UdpSnmp {
         UdpSnmp::by(target, None)
     }
 
     /// The same over these datagrams instead of a socket, where there are any.
-    pub fn by(target: SwitchTarget, way: Option<Arc<dyn Datagrams>>) -> UdpSnmp {
+    pub fn by(target: SnmpTarget, way: Option<Arc<dyn Datagrams>>) -> UdpSnmp {
         UdpSnmp {
             way,
             habits: std::sync::Mutex::new(Habits::new(target.timeout, target.retries)),
@@ -359,7 +359,7 @@ impl Snmp for UdpSnmp {
     }
 
     fn of_vlan(&self, vlan: u16) -> Option<Arc<dyn Snmp>> {
-        let rule = self.target.profile.snmp.per_vlan.as_ref()?;
+        let rule = self.target.per_vlan.as_ref()?;
         // A client is whole or not there: what a panic elsewhere left is usable.
         let mut kept = self.vlans.lock().unwrap_or_else(PoisonError::into_inner);
         let made = kept.entry(vlan).or_insert_with(|| {

@@ -1,11 +1,11 @@
 //! What must hold before a change. Pure: a wrong port changed is worse than none.
 
-use super::super::credentials::Listed;
-use super::super::guard::{Guard, HOST_MACS};
+use super::super::guard::Guard;
 use super::super::learned::Learned;
 use super::super::op::Operation;
-use super::super::port::Oper;
+use super::super::port::{HOST_MACS, Oper};
 use super::super::profile::Need;
+use super::super::target::Listed;
 use super::ChangeRequest;
 use super::scene::Before;
 use crate::types::MacAddr;

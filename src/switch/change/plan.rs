@@ -5,10 +5,10 @@ use serde::Serialize;
 use super::super::client::Switch;
 use super::super::commands;
 use super::super::guard::Guard;
-use super::super::plan::{command, text};
 use super::super::portlist;
 use super::super::profile::{Kind, Transport};
 use super::super::render::{RenderError, Rendered, Renderer, SetVar};
+use super::super::snmp_by_hand::{command, text};
 use super::super::value::Value;
 use super::cli;
 use super::run::look;
@@ -179,6 +179,10 @@ fn line(switch: &Switch, pdu: usize, var: &SetVar, now: Option<&Value>) -> PlanL
         kind: Some(var.kind),
         now: now.filter(|v| **v != Value::Absent).map(told),
         value: told(&var.value),
-        command: Some(command(switch.target(), var)),
+        command: Some(command(
+            &switch.target().credentials,
+            switch.target().address,
+            var,
+        )),
     }
 }

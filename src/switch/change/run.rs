@@ -123,7 +123,7 @@ pub(super) fn listed(
     switch: &Switch,
     request: &ChangeRequest,
     before: &Before,
-) -> Option<super::super::credentials::Listed> {
+) -> Option<super::super::target::Listed> {
     let named = request.port.iter().map(String::as_str);
     let mut names = named.chain(before.port.iter().map(|p| p.if_name.as_str()));
     names.find_map(|name| switch.target().listed(name))

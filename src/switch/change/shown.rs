@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::super::error::SwitchError;
+use super::super::mac_format::parse_mac;
 use super::super::op::Operation;
 use super::super::portlist;
 use super::super::profile::ShowRow;
-use super::super::ssh::{Record, parse_mac, vlan_list};
+use super::super::ssh::{Record, vlan_list};
 use super::cli::CliRun;
 use super::run::{PAUSE, Read};
 use crate::rt::{Instant, sleep_until};

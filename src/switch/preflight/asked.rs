@@ -14,8 +14,8 @@ use super::super::shut::{Sent, SetOutcome, send_together};
 use super::super::snmp::SnmpError;
 use super::super::stp::StpState;
 use super::super::value::Value;
-use super::port::Lines;
-use super::{Ask, Verdict, objects, shown};
+use super::lines::{Lines, Verdict};
+use super::{Ask, objects, shown};
 use crate::rt::Instant;
 use crate::types::VlanId;
 

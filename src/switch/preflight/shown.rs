@@ -7,9 +7,9 @@ use super::super::client::Switch;
 use super::super::ports::PortRow;
 use super::super::ssh::rules::{Layout, Show};
 use super::super::ssh::{Cli, CliError, Record, Vars, vlan_list};
-use super::port::Lines;
+use super::lines::{Lines, Verdict};
+use super::objects;
 use super::said::{Arp, Said, any_inspected};
-use super::{Verdict, objects};
 use crate::rt;
 
 /// Packets per second above which Cisco IOS err-disables an untrusted port, unless it is configured otherwise.

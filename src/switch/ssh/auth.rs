@@ -8,9 +8,9 @@ use russh::keys::{PrivateKeyWithHashAlg, load_secret_key};
 use russh::{MethodKind, MethodSet};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::error::CliError;
+use super::error::{CliError, unreachable};
+use super::host_check::Guard;
 use super::rules::{AuthMethod, CliRules};
-use super::session::{Guard, unreachable};
 use super::target::{RSA_HASH, SshTarget};
 use crate::rt::timeout;
 

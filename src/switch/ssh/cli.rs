@@ -6,9 +6,9 @@ use std::time::Duration;
 use regex::Regex;
 use tokio::sync::Mutex;
 
-use super::change::named;
 use super::error::CliError;
 use super::exec::exec;
+use super::random::named;
 use super::rules::{Answer, ChannelKind, CliRules, Show};
 use super::session::Session;
 use super::shell::{Output, Shell};

@@ -10,7 +10,8 @@ use toml::Spanned;
 use super::rules::{
     Answer, AuthMethod, ChannelKind, CliRules, Mode, Reply, RuleProblem, SecretName, WITHIN,
 };
-use super::vars::{MacFormat, placeholders};
+use super::vars::placeholders;
+use crate::switch::mac_format::MacFormat;
 use crate::switch::schema;
 
 pub(super) type Text = Spanned<String>;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use regex::Regex;
 
 use super::compile::Compiler;
-use super::vars::MacFormat;
+use crate::switch::mac_format::MacFormat;
 use crate::switch::schema;
 use crate::types::PortName;
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::rules::{Layout, Meaning, Show};
-use super::vars::parse_mac;
+use crate::switch::mac_format::parse_mac;
 
 /// One record: field names and their texts.
 pub type Record = BTreeMap<String, String>;

@@ -8,9 +8,9 @@ use russh::client::Msg;
 use russh::{Channel, ChannelMsg};
 
 use super::error::CliError;
+use super::habits::{Habits, reply};
 use super::rules::{Answer, CliRules, Reply};
 use super::screen::Screen;
-use super::shell::{Habits, reply};
 use super::target::SshTarget;
 use super::text::{self, End};
 use crate::rt::{Instant, timeout, timeout_at};
