@@ -1,12 +1,12 @@
 //! One port before standin is trusted with it.
 
-use super::super::client::Switch;
-use super::super::neighbours::Neighbour;
-use super::super::port::{Admin, HOST_MACS, Oper};
-use super::super::ports::PortRow;
-use super::asked::{protections, stp, write};
 use super::lines::{Line, Lines, Verdict};
+use super::may_write::{protections, stp, write};
 use super::{Ask, PortAsk, Seen};
+use crate::switch::model::port::{Admin, HOST_MACS, Oper};
+use crate::switch::read::lldp::Neighbour;
+use crate::switch::read::switch::Switch;
+use crate::switch::read::table::PortRow;
 
 pub(super) async fn look(
     switch: &Switch,

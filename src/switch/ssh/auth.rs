@@ -10,9 +10,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::error::{CliError, unreachable};
 use super::host_check::Guard;
-use super::rules::{AuthMethod, CliRules};
 use super::target::{RSA_HASH, SshTarget};
 use crate::rt::timeout;
+use crate::switch::profile::ssh::rules::{AuthMethod, CliRules};
 
 /// Rounds of questions that are answered: password, and what a server may say before and after it.
 const ROUNDS: usize = 4;

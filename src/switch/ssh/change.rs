@@ -6,11 +6,11 @@ use std::time::Duration;
 use super::cli::{Cli, Command, Open};
 use super::error::CliError;
 use super::random::{named, random};
-use super::rules::{Line, Transaction, When};
 use super::shell::Output;
 use super::text::Judgement;
-use super::vars::Vars;
 use crate::rt::{Instant, sleep};
+use crate::switch::profile::ssh::fill::Vars;
+use crate::switch::profile::ssh::rules::{Line, Transaction, When};
 
 /// Shortest and longest pause before a locked configuration is tried again, in milliseconds.
 const JITTER: (u64, u64) = (150, 600);

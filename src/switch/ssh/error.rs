@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::known_hosts::HostKeyError;
 use super::target::SshTarget;
-use super::vars::FillError;
+use crate::switch::profile::ssh::fill::FillError;
 
 /// What can go wrong on a switch's command line. Nothing in it is secret: what was sent as a secret is masked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

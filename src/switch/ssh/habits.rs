@@ -2,9 +2,9 @@
 
 use secrecy::ExposeSecret;
 
-use super::rules::{CliRules, Reply, SecretName};
 use super::target::SshTarget;
 use super::text::Prompts;
+use crate::switch::profile::ssh::rules::{CliRules, Reply, SecretName};
 
 /// What answers a question, with its end of line.
 pub(super) fn reply(reply: &Reply, target: &SshTarget, rules: &CliRules) -> String {

@@ -1,7 +1,7 @@
 //! Names that no other change has.
 
-use super::vars::Vars;
 use crate::rt;
+use crate::switch::profile::ssh::fill::Vars;
 
 /// With `{random}`, if it is not there yet.
 pub(super) fn named(vars: &Vars) -> Vars {

@@ -12,10 +12,11 @@ use tokio::net::{TcpSocket, TcpStream};
 use super::auth::authenticate;
 use super::error::{CliError, unreachable};
 use super::host_check::{Check, Guard};
-use super::known_hosts::{self, HostKeyError, ShownKey};
-use super::rules::CliRules;
+use super::known_hosts;
+use super::known_hosts::{HostKeyError, ShownKey};
 use super::target::{Legacy, SshTarget};
 use crate::rt::{self, timeout};
+use crate::switch::profile::ssh::rules::CliRules;
 
 /// An authenticated connection.
 pub struct Session {

@@ -8,13 +8,14 @@ use std::time::Duration;
 use russh::Pty;
 
 use super::error::{CliError, unreachable};
-use super::rules::{Answer, CliRules, Mode, Move, Reply, SecretName};
 use super::session::Session;
 use super::target::SshTarget;
-use super::text::{self, Judgement};
-use super::vars::Vars;
+use super::text;
+use super::text::Judgement;
 use super::wire::{Patience, Wait, Wire};
 use crate::rt::timeout;
+use crate::switch::profile::ssh::fill::Vars;
+use crate::switch::profile::ssh::rules::{Answer, CliRules, Mode, Move, Reply, SecretName};
 
 /// Terminal width: no command is so long that its echo would be wrapped.
 const COLUMNS: u32 = 511;

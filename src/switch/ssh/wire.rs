@@ -9,11 +9,12 @@ use russh::{Channel, ChannelMsg};
 
 use super::error::CliError;
 use super::habits::{Habits, reply};
-use super::rules::{Answer, CliRules, Reply};
 use super::screen::Screen;
 use super::target::SshTarget;
-use super::text::{self, End};
+use super::text;
+use super::text::End;
 use crate::rt::{Instant, timeout, timeout_at};
+use crate::switch::profile::ssh::rules::{Answer, CliRules, Reply};
 
 /// How much of the end of the output is looked at, in bytes.
 const TAIL: usize = 2048;
