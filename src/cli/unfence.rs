@@ -18,7 +18,7 @@ use crate::net::arp_socket::ArpSocket;
 use crate::net::link;
 use crate::net::netlink::Netlink;
 use crate::switch::Switch;
-use crate::switch::unfence::{Lift, unfence};
+use crate::switch::fence::lift::{Lift, unfence};
 use crate::takeover::event::Outcome;
 use crate::types::{PortName, PortRef};
 
