@@ -296,9 +296,9 @@ fn journals_of_the_version_before_are_read_and_nothing_is_dropped() {
                 "{name}"
             );
         }
-        let states = lines.iter().filter(|l| l["kind"] == STATE);
+        let mut states = lines.iter().filter(|l| l["kind"] == STATE);
         let said = &states
-            .last()
+            .next_back()
             .unwrap_or_else(|| panic!("{name} has no state"))["data"];
         let (kept, unread) = Kept::read(said).unwrap();
         assert!(unread.is_empty(), "{name}: {unread:?}");
