@@ -9,9 +9,9 @@ use super::unfence::answered;
 use crate::config::{Config, Peer};
 use crate::daemon::fencing::level_name;
 use crate::switch::Switch;
-use crate::switch::credentials::Listed;
-use crate::switch::placing::Placing;
-use crate::switch::placing_together::place_together;
+use crate::switch::read::placing::Placing;
+use crate::switch::read::placing_together::place_together;
+use crate::switch::read::target::Listed;
 use crate::types::MacAddr;
 
 /// What is to be said of one level, or of the peer as a whole.

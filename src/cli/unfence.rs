@@ -19,7 +19,7 @@ use crate::net::link;
 use crate::net::netlink::Netlink;
 use crate::switch::Admin;
 use crate::switch::Switch;
-use crate::switch::unfence::{Lift, unfence};
+use crate::switch::fence::lift::{Lift, unfence};
 use crate::takeover::event::Outcome;
 use crate::types::{PortName, PortRef};
 

@@ -44,6 +44,7 @@ pub mod parked;
 mod perform;
 mod placing;
 pub mod policy;
+pub mod prepare;
 pub mod privilege;
 pub mod quarantine;
 mod questions;

@@ -137,6 +137,10 @@ pub async fn build(parts: Parts, host: Host, tx: Tx, slow: Lane) -> Result<Loop,
     let routes = Arc::new(Routes::default());
     let mut begun = Vec::new();
     for peer in config.peers.values() {
+        // Without it the kernel takes the interface's other addresses along when the VIP was there first.
+        if let Err(e) = host.kernel.promote_secondaries(&peer.interface) {
+            tracing::warn!("{e}");
+        }
         let at = open_interface(&host, peer, &mut interfaces).await?;
         let serving = match &peer.port_takeover {
             Some(t) => open_leg(&host, peer, &t.interface, &mut interfaces).await?,

@@ -2,6 +2,7 @@
 //! itself. Needs root. `STANDIN_BIN` names another binary than the one just built.
 
 mod addresses;
+mod cameras;
 mod elsewhere;
 mod gates;
 #[expect(dead_code, reason = "shared with net_lab, which needs all of it")]

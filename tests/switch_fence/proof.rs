@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use standin::switch::confirm::PeerSeen;
+use standin::switch::change::freshness::PeerSeen;
 use standin::switch::fence::{Doubt, Freshness, SetOutcome};
 use standin::switch::{Admin, Oper, Switch, SwitchTarget, fence, read_fence};
 
