@@ -9,6 +9,8 @@ use super::loss;
 const CLEAN: f64 = 0.005;
 /// Heartbeats that may be missed before a peer in a pair is suspected.
 pub const BEATS_MISSED: u32 = 3;
+/// So many missed heartbeats count as unanswered rounds.
+pub const MISSED_BEATS: u32 = 2;
 /// It is not looked further than this.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -80,6 +82,7 @@ impl Pace {
         // The last sign of life may be this old when a gap begins.
         let last = self.heartbeat.map_or(interval, |beat| beat.min(interval));
         let mut rounds = ((suspect - step).as_secs_f64() / interval.as_secs_f64()) as u32;
+        rounds += missed.map_or(0, |missed| if missed <= suspect { MISSED_BEATS } else { 0 });
         let others = f64::from(self.peers.saturating_sub(1)) / interval.as_secs_f64();
         let gain = (f64::from(self.per_second.max(1)) - others) * step.as_secs_f64();
         let burst = if self.per_second < 50 { 10 } else { 5 };
