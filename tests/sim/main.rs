@@ -50,7 +50,7 @@ fn seeds(many: u64) -> Vec<u64> {
 fn agentless(seed: u64) -> (u64, Vec<Broken>, Site) {
     let mut site = Site::agentless(seed);
     let acts = of_a_standby(seed);
-    let broken = site.run(&acts, 30_000_000);
+    let broken = site.run(&acts, 40_000_000);
     (site.sim.trace(), broken, site)
 }
 

@@ -145,6 +145,15 @@ pub fn of_a_standby(seed: u64) -> Vec<Act> {
         acts.push(Act::at(at, begins));
         acts.push(Act::at(at + 50_000 + die(8_000_000), ends));
     }
+    // All is over but the takeover, and its daemon ends.
+    if die(2) == 0 {
+        let ends = if die(2) == 0 {
+            What::Kill(1)
+        } else {
+            What::Term(1)
+        };
+        acts.push(Act::at(21_000_000 + die(3_000_000), ends));
+    }
     acts.sort_by_key(|a| a.at);
     acts
 }
