@@ -58,6 +58,9 @@ impl Loop {
             }
         }
         for (peer, beat) in came.beats {
+            if beat.data_path {
+                self.heard_on_the_data_path(peer);
+            }
             self.event(peer, Event::Beat(beat));
         }
     }

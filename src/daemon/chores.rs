@@ -45,6 +45,7 @@ impl Loop {
         self.tell_what_is_not_saved();
         for i in 0..self.peers.len() {
             self.check_legs(i);
+            self.look_past_fence(i);
             self.look_at_gate(i);
             self.look_at_mute(i);
             let p = &self.peers[i];

@@ -41,6 +41,7 @@ mod opening;
 mod owed;
 mod own_port;
 pub mod parked;
+mod past_fence;
 mod perform;
 mod placing;
 pub mod policy;

@@ -14,6 +14,7 @@ use super::holding::HoldAsked;
 use super::hub::Input;
 use super::interfaces::Interface;
 use super::journal::Journal;
+use super::past_fence::PastFence;
 use super::perform::{Hands, Shared};
 use super::recorder::{self, Recorder};
 use super::report_writer::ReportWriter;
@@ -60,6 +61,8 @@ pub struct PeerRun {
     pub switch_fault: Option<String>,
     /// What the file names for the fence, while another one is in place.
     pub later: Option<Fencing>,
+    /// Its heartbeats come past its fence.
+    pub past_fence: Option<PastFence>,
     /// When a fence that is left although no takeover is was last read.
     pub look_at_marks: Option<Instant>,
     /// What the daemon itself sees and a person must know; what its core tells is there.

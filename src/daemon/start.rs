@@ -257,6 +257,7 @@ pub async fn build(parts: Parts, host: Host, tx: Tx, slow: Lane) -> Result<Loop,
             switch_fails: 0,
             switch_fault: None,
             later,
+            past_fence: None,
             look_at_marks: None,
             alarms,
         });

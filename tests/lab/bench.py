@@ -7,6 +7,7 @@ fence       from the order to the proof that a port is down, beside snmpset, fen
 chaos       faults at random moments; who serves is asked, not only listened for
 falls       a living primary behind a bad network is left alone, and its death is noticed; keepalived beside it
 preflight   `standin switch preflight` of 10 to 200 simulated switches: time, memory, CPU time
+sim         fresh seeds of the simulation: how often each rule was put to the test, ms a failover
 """
 import argparse
 import datetime
@@ -27,6 +28,7 @@ import bench_chaos
 import bench_falls
 import bench_fence
 import bench_preflight
+import bench_sim
 import run as labrun
 import scenarios_takeover
 import trial
@@ -93,6 +95,10 @@ def arguments():
     s = subs.add_parser("fence", help="fences over SNMP and SSH, and what else there is")
     s.add_argument("--runs", type=int, default=25)
     s.add_argument("--cameras", type=int, default=100)
+    s = subs.add_parser("sim", help="fresh seeds of the simulation; STANDIN_SIM=FILE is its test program")
+    s.add_argument("--runs", type=int, default=2000)
+    s.add_argument("--seed", type=int, help="the first one; printed, so that a run can be told again")
+    s.add_argument("--workers", type=int, help="at once (one a processor)")
     s = subs.add_parser("preflight", help="many switches at once")
     s.add_argument("--runs", type=int, default=5)
     s.add_argument("--switches", type=int, nargs="+", default=[10, 50, 100, 200], metavar="N",
@@ -282,6 +288,10 @@ def preflights(args, failures):
     return bench_preflight.bench(args, binary(), say, failures)
 
 
+def simulation(args, failures):
+    return bench_sim.bench(args, say, failures)
+
+
 def chaos(args, failures):
     return bench_chaos.bench(args, binary(), say, failures)
 
@@ -291,7 +301,7 @@ def falls(args, failures):
 
 
 BENCHES = {"chaos": chaos, "falls": falls, "takeover": bench_takeover, "kills": bench_kills, "isolations": bench_isolations, "fence": fences,
-           "preflight": preflights}
+           "preflight": preflights, "sim": simulation}
 
 
 def main():

@@ -5,10 +5,10 @@ use async_snmp::pdu::{PduBody, PduType, StandardPduType};
 use async_snmp::{DecodeConfig, Pdu, Value, VarBind};
 use bytes::Bytes;
 
-use crate::world::World;
+use crate::world::{Lie, World};
 
-/// What the agent answers, if it does.
-pub fn answer(world: &mut World, message: Vec<u8>) -> Option<Vec<u8>> {
+/// What the agent answers machine `who`, if it does.
+pub fn answer(world: &mut World, who: usize, message: Vec<u8>) -> Option<Vec<u8>> {
     world.messages += 1;
     if world.silent {
         return None;
@@ -49,6 +49,14 @@ pub fn answer(world: &mut World, message: Vec<u8>) -> Option<Vec<u8>> {
                     .switch
                     .sets
                     .push((bind.oid.to_string(), bind.value.clone()));
+                let index = bind.oid.arcs().last().copied().unwrap_or_default();
+                world.written.push(index);
+                if world.lie == Some(Lie::OtherPort) {
+                    world.written.push(148);
+                }
+                if matches!(bind.value, Value::Integer(2)) {
+                    world.shut.push((who, index));
+                }
                 world.switch.apply(id, &bind.oid, &bind.value);
             }
             world.settle();

@@ -8,9 +8,9 @@ use standin::rt::sim::{Place, dice};
 use standin::rt::{self, Lane};
 use standin::types::MacAddr;
 
-use crate::inbox::put_into_all;
+use crate::lan::deliver;
 use crate::verify_support as frames;
-use crate::world::{Conn, Shared, VIP, World, later, now, takes};
+use crate::world::{CAMERAS, Conn, Lie, Shared, VIP, World, later, now, takes};
 
 /// The last octet of the first camera's address.
 const FIRST: u8 = 120;
@@ -105,17 +105,15 @@ async fn resolve(world: &Shared, n: usize) -> Option<MacAddr> {
         let camera = &world.cameras[n];
         let asks = ArpFrame::request(camera.mac(), camera.address(), VIP.addr, None);
         for i in 0..world.machines.len() {
-            if !world.passes(i) || world.lost() {
+            if !world.way(CAMERAS, i) || world.lost() {
                 continue;
             }
-            let m = &mut world.machines[i];
-            m.capture(false, || asks.to_bytes().to_vec());
-            put_into_all(&mut m.frames, &asks);
+            deliver(&mut world, i, &asks);
             if world.heard(i, VIP.addr) {
                 let (m, shared) = (world.machines[i].mac, shared.clone());
                 later(takes(50, 300), move || {
                     let mut world = shared.lock().unwrap();
-                    if world.passes(i) && !world.lost() {
+                    if world.way(i, CAMERAS) && !world.lost() {
                         world.cameras[n].knows = Some(m);
                     }
                 });
@@ -157,7 +155,7 @@ async fn dial(world: &Shared, n: usize, mac: MacAddr, port: u16) -> Option<(usiz
         {
             let mut world = world.lock().unwrap();
             let i = world.machines.iter().position(|m| m.mac == mac)?;
-            if world.passes(i) && world.cameras[n].on && !world.lost() {
+            if world.both_ways(CAMERAS, i) && world.cameras[n].on && !world.lost() {
                 capture(&mut world, i, false, session.syn());
                 let m = &world.machines[i];
                 let answer = match (m.has(VIP.addr) && !m.gate_closed(), m.serves) {
@@ -233,8 +231,9 @@ async fn publish(world: &Shared, n: usize, i: usize, session: frames::Wire) {
         if world.cameras[n].refused || !reached(&mut world) {
             return;
         }
-        let since = now();
-        world.cameras[n].served[i] = Some(since);
+        if world.lie != Some(Lie::Unserved) {
+            world.cameras[n].served[i] = Some(now());
+        }
         world.machines[i].connections.push(Conn {
             camera: n,
             port: session.port,
@@ -254,7 +253,9 @@ async fn publish(world: &Shared, n: usize, i: usize, session: frames::Wire) {
         let moved = world.cameras[n].knows != Some(world.machines[i].mac);
         if reached(&mut world) && !moved && world.machines[i].serves {
             silent = 0;
-            world.cameras[n].served[i] = Some(now());
+            if world.lie != Some(Lie::Unserved) {
+                world.cameras[n].served[i] = Some(now());
+            }
             let mut all = world.machines[i].connections.iter_mut();
             if let Some(c) = all.find(|c| ours(c)) {
                 c.received += 50_000;

@@ -23,7 +23,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::agent;
 use crate::inbox::Inbox;
-use crate::world::{ETH0, Held, PORT, Shared, later, now, takes};
+use crate::machine::Held;
+use crate::world::{AGENT, Lie, PORT, Shared, later, now, takes};
 
 /// Machine number `me`.
 #[derive(Clone)]
@@ -64,20 +65,28 @@ impl Kernel for At {
         Box::pin(async move {
             asks().await;
             let world = self.world.lock().unwrap();
-            Ok((name == "eth0").then(|| world.machines[self.me].link()))
+            let m = &world.machines[self.me];
+            Ok((name == m.name).then(|| m.link()))
         })
     }
 
     fn links(&self) -> Reply<'_, Vec<LinkState>, NetlinkError> {
-        Box::pin(async move { Ok(self.link("eth0").await?.into_iter().collect()) })
+        Box::pin(async move {
+            asks().await;
+            let world = self.world.lock().unwrap();
+            let mut link = world.machines[self.me].link();
+            link.carrier |= world.lie == Some(Lie::LinkStays);
+            Ok(vec![link])
+        })
     }
 
     fn addresses(&self) -> Reply<'_, Vec<AddressState>, NetlinkError> {
         Box::pin(async move {
             asks().await;
             let (world, now) = (self.world.lock().unwrap(), now());
-            let held = world.machines[self.me].addresses.iter();
-            Ok(held.filter(|h| h.until > now).map(Held::shown).collect())
+            let m = &world.machines[self.me];
+            let held = m.addresses.iter().filter(|h| h.until > now);
+            Ok(held.map(|h| m.shown(h)).collect())
         })
     }
 
@@ -90,9 +99,6 @@ impl Kernel for At {
     ) -> Reply<'a, (), NetlinkError> {
         Box::pin(async move {
             asks().await;
-            if at != ETH0 {
-                return Err(refused("add an address", libc::ENODEV));
-            }
             let until = match life {
                 AddressLife::Forever => u64::MAX,
                 // The kernel counts whole seconds, and is late.
@@ -105,24 +111,21 @@ impl Kernel for At {
             };
             let mut world = self.world.lock().unwrap();
             let machine = &mut world.machines[self.me];
-            machine.addresses.retain(|h| h.vip != vip);
-            machine.addresses.push(held);
-            machine.tell(NetEvent::AddressSet(held.shown()));
+            if at.0 != machine.index {
+                return Err(refused("add an address", libc::ENODEV));
+            }
+            machine.put(held);
             Ok(())
         })
     }
 
-    fn remove_address(&self, _at: IfIndex, vip: Vip) -> Reply<'_, bool, NetlinkError> {
+    fn remove_address(&self, at: IfIndex, vip: Vip) -> Reply<'_, bool, NetlinkError> {
         Box::pin(async move {
             asks().await;
             let mut world = self.world.lock().unwrap();
             let machine = &mut world.machines[self.me];
-            let Some(i) = machine.addresses.iter().position(|h| h.vip == vip) else {
-                return Ok(false);
-            };
-            let gone = machine.addresses.remove(i);
-            machine.tell(NetEvent::AddressGone(gone.shown()));
-            Ok(true)
+            let here = at.0 == machine.index;
+            Ok(here && machine.remove(vip))
         })
     }
 
@@ -217,8 +220,12 @@ impl Programs for At {
         Box::pin(async move {
             rt::sleep(Duration::from_micros(takes(4000, 4000))).await;
             let mut world = self.world.lock().unwrap();
+            let lie = world.lie;
             let tables = &mut world.machines[self.me].tables;
             if let ["list", "tables", ..] = arguments {
+                if lie == Some(Lie::GateStays) {
+                    return Ok(String::new());
+                }
                 return Ok(tables.keys().map(|t| format!("table {t}\n")).collect());
             }
             let mut inside = String::new();
@@ -229,6 +236,7 @@ impl Programs for At {
                         let name = format!("{family} {name}");
                         match words[0] {
                             "add" => tables.entry(name).or_default(),
+                            _ if lie == Some(Lie::GateStays) => tables.entry(name).or_default(),
                             _ => &mut tables.remove(&name).unwrap_or_default(),
                         };
                     }
@@ -295,10 +303,17 @@ impl SwitchIo for At {
 
 impl Datagrams for At {
     fn ask(&self, message: Vec<u8>, answers: UnboundedSender<Vec<u8>>) {
-        let world = self.world.clone();
+        let (world, me) = (self.world.clone(), self.me);
         later(takes(200, 800), move || {
-            if let Some(answer) = agent::answer(&mut world.lock().unwrap(), message) {
-                later(takes(200, 2000), move || {
+            let mut world = world.lock().unwrap();
+            if world.cuts.contains(&(me, AGENT)) {
+                return;
+            }
+            let slow = world.slow;
+            if let Some(answer) = agent::answer(&mut world, me, message)
+                && !world.cuts.contains(&(AGENT, me))
+            {
+                later(takes(200, 2000) + slow, move || {
                     let _ = answers.send(answer);
                 });
             }

@@ -4,18 +4,31 @@ use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
+use standin::cli::exit::ExitCode;
 use standin::daemon::hub::{Ask, Input};
-use standin::rt::sim::{Order, Sim, dice};
+use standin::rt::sim::{self, Place, Sim, Thread, dice};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use crate::camera::{self, Camera};
 use crate::host::At;
-use crate::plan::{Act, Edit, What};
-use crate::rules::{self, Broken, DARK, Rule};
+use crate::judge::Judge;
+use crate::machine::{Held, Machine};
+use crate::plan::{Act, Edit, Order, What};
+use crate::rules::{ANSWERED, Broken, Ledger, Rule};
 use crate::start::{Daemon, Variant, begin, fast, reload, write_config, write_files};
 use crate::switch_agent::{Port, State};
-use crate::world::{Held, Machine, Shared, VIP, World};
+use crate::world::{Lie, Shared, VIP, World};
+
+type Answer = oneshot::Receiver<Result<Value, (ExitCode, String)>>;
+
+/// Somebody asked a daemon and waits.
+struct Asked {
+    at: u64,
+    of: usize,
+    order: Order,
+    answer: Answer,
+}
 
 pub struct Site {
     pub sim: Sim,
@@ -23,16 +36,18 @@ pub struct Site {
     pub acts: Vec<Act>,
     /// How often another machine than before was the one owner.
     pub changes: u64,
+    /// How often a takeover was told to be verified.
+    pub verified: u64,
+    pub ledger: Ledger,
     /// When anything happened, microseconds from the beginning.
     pub steps: Vec<u64>,
     /// What `status` said, each second.
     pub log: Vec<String>,
-    pair: bool,
+    pub pair: bool,
     /// What is in the configurations.
     pub variants: [Variant; 2],
-    /// How often a takeover was told to be verified.
-    pub verified: u64,
-    folder: TempDir,
+    asked: Vec<Asked>,
+    pub folder: TempDir,
     daemons: [Option<Daemon>; 2],
 }
 
@@ -55,7 +70,7 @@ impl Site {
     }
 
     fn of(seed: u64, pair: bool) -> Site {
-        let sim = Sim::new(Order::Dice(seed));
+        let sim = Sim::new(sim::Order::Dice(seed));
         let port = |index, name, oper| Port {
             index,
             name,
@@ -72,27 +87,19 @@ impl Site {
             port(148, "ge48", 1),
         ];
         let machines = vec![Machine::new(0, "ge1"), Machine::new(1, "ge2")];
-        let mut world = World {
-            machines,
-            cameras: (0..2 + dice(11, 0, 7) as u8).map(Camera::new).collect(),
-            switch: State::new(ports, Vec::new()),
-            silent: false,
-            lies: false,
-            loss: 0,
-            frames: 0,
-            messages: 0,
-        };
-        world.settle();
+        let mut cameras: Vec<_> = (0..2 + dice(11, 0, 7) as u8).map(Camera::new).collect();
         let folder = tempfile::tempdir().unwrap();
-        (0..2).for_each(|i| write_files(folder.path(), i, &world.cameras));
+        (0..2).for_each(|i| write_files(folder.path(), i, &cameras));
         // In one of three one camera stays away, or is turned away.
-        let one = dice(12, 0, world.cameras.len() as u64) as usize;
+        let one = dice(12, 0, cameras.len() as u64) as usize;
         match dice(13, 0, 6) {
-            0 => world.cameras[one].on = false,
-            1 => world.cameras[one].refused = true,
+            0 => cameras[one].on = false,
+            1 => cameras[one].refused = true,
             _ => {}
         }
-        let many = world.cameras.len();
+        let many = cameras.len();
+        let mut world = World::new(machines, cameras, State::new(ports, Vec::new()));
+        world.settle();
         let world = Arc::new(Mutex::new(world));
         (0..many).for_each(|n| camera::start(&world, n));
         Site {
@@ -100,13 +107,26 @@ impl Site {
             world,
             acts: Vec::new(),
             changes: 0,
+            verified: 0,
+            ledger: Ledger::default(),
             steps: Vec::new(),
             log: Vec::new(),
             pair,
             variants: Default::default(),
-            verified: 0,
+            asked: Vec::new(),
             folder,
             daemons: [None, None],
+        }
+    }
+
+    fn lie(&self) -> Option<Lie> {
+        self.world.lock().unwrap().lie
+    }
+
+    pub fn at(&self, i: usize) -> At {
+        At {
+            world: self.world.clone(),
+            me: i,
         }
     }
 
@@ -116,11 +136,7 @@ impl Site {
         if self.daemons[i].is_some() || !power || (i == 0 && !self.pair) {
             return;
         }
-        let at = At {
-            world: self.world.clone(),
-            me: i,
-        };
-        let folder = self.folder.path();
+        let (at, folder) = (self.at(i), self.folder.path());
         let daemon = self.sim.on(fast(i), || begin(&at, folder));
         self.daemons[i] = Some(daemon);
     }
@@ -129,11 +145,15 @@ impl Site {
     fn supervise(&mut self, i: usize) {
         let over = |d: &Daemon| d.over.lock().unwrap().clone();
         if let Some(why) = self.daemons[i].as_ref().and_then(over) {
-            let (at, name) = (self.sim.now() as f64 / 1e6, ["a", "b"][i]);
-            self.log.push(format!("  {at:>6.1} s {name} ended: {why}"));
+            self.tell(format!("{} ended: {why}", ["a", "b"][i]));
             self.kill(i);
         }
         self.boot(i);
+    }
+
+    fn tell(&mut self, what: String) {
+        let at = self.sim.now() as f64 / 1e6 - 3600.0;
+        self.log.push(format!("  {at:>6.1} s {what}"));
     }
 
     /// A person edits the file and sends SIGHUP.
@@ -155,74 +175,93 @@ impl Site {
         };
         write_config(self.folder.path(), i, self.pair, &self.variants[i]);
         if let Some(daemon) = &self.daemons[i] {
-            let at = At {
-                world: self.world.clone(),
-                me: i,
-            };
-            reload(&at, self.folder.path(), &daemon.tx);
+            reload(&self.at(i), self.folder.path(), &daemon.tx);
         }
     }
 
     fn kill(&mut self, i: usize) {
         self.sim.kill(fast(i).node);
         self.daemons[i] = None;
+        // Whoever waited learns that the daemon is gone.
+        self.asked.retain(|a| a.of != i);
+    }
+
+    fn stall(&self, i: usize, us: u64) {
+        for thread in [Thread::Fast, Thread::Slow, Thread::Journal, Thread::Verify] {
+            let node = fast(i).node;
+            self.sim.stall(Place { node, thread }, us);
+        }
+    }
+
+    fn ask(&self, i: usize, command: &str, args: Value) -> Option<Answer> {
+        let (reply, answer) = oneshot::channel();
+        let ask = Ask {
+            command: command.to_owned(),
+            peer: Some("cctv".to_owned()),
+            args,
+            reply,
+        };
+        self.daemons[i].as_ref()?.tx.send(Input::Ask(ask)).ok()?;
+        Some(answer)
+    }
+
+    fn order(&mut self, i: usize, order: Order) {
+        let answer = match order {
+            Order::Hold(on) => self.ask(i, "hold", json!({ "on": on })),
+            Order::Takeover => self.ask(i, "takeover", json!({})),
+            Order::Release => self.ask(i, "release", json!({})),
+        };
+        self.asked.extend(answer.map(|answer| Asked {
+            at: self.sim.now(),
+            of: i,
+            order,
+            answer,
+        }));
     }
 
     /// What `status` of a machine says now; null if nobody answers.
     pub fn status(&self, i: usize) -> Value {
-        let Some(daemon) = &self.daemons[i] else {
+        let Some(mut answer) = self.ask(i, "status", json!({})) else {
             return Value::Null;
         };
-        let (reply, mut answer) = oneshot::channel();
-        let ask = Ask {
-            command: "status".to_owned(),
-            peer: None,
-            args: json!({}),
-            reply,
-        };
-        let _ = daemon.tx.send(Input::Ask(ask));
         self.sim.run(self.sim.now(), |_| {});
-        match answer.try_recv() {
-            Ok(Ok(mut said)) => {
-                // What is told of the machine is told of its one peer too.
-                let mut peer = said["peers"][0].take();
-                if let (Some(all), Some(of_all)) =
-                    (peer["alarms"].as_array_mut(), said["alarms"].as_array())
-                {
-                    all.extend(of_all.iter().cloned());
-                }
-                peer
-            }
-            Ok(Err(_)) | Err(_) => Value::Null,
+        let Ok(Ok(mut said)) = answer.try_recv() else {
+            return Value::Null;
+        };
+        // What is told of the machine is told of its one peer too.
+        let mut peer = said["peers"][0].take();
+        if let (Some(all), Some(of_all)) =
+            (peer["alarms"].as_array_mut(), said["alarms"].as_array())
+        {
+            all.extend(of_all.iter().cloned());
         }
+        peer
     }
 
-    fn act(&mut self, what: What) {
+    fn act(&mut self, what: What, judge: &mut Judge) {
+        let now = self.sim.now();
+        self.tell(format!("{what:?}"));
         let mut world = self.world.lock().unwrap();
-        match what {
-            What::Off(i, linked) => {
-                world.machines[i].linked_when_off = linked;
-                world.power_off(i);
-            }
-            What::On(i) => {
-                let m = &mut world.machines[i];
-                (m.power, m.serves, m.boots) = (true, true, m.boots + 1);
-            }
-            What::Hang(i) => world.machines[i].serves = false,
-            What::Freeze(i, on) => world.machines[i].frozen = on,
-            What::Cable(i, on) => world.machines[i].cable = on,
-            What::Silent(on) => world.silent = on,
-            What::SlowDisk(i, us) => world.machines[i].disk_slow = us,
-            What::FullDisk(i, full) => world.machines[i].disk_full = full,
-            What::Loss(thousandths) => world.loss = thousandths,
-            What::Kill(_) | What::Reload(..) => {}
-        }
-        world.settle();
+        judge.acted(what, &mut world, now);
+        world.suffer(what);
         drop(world);
+        if let (What::Kill(i), Some(Lie::GoesAlong)) = (what, self.lie()) {
+            self.world.lock().unwrap().machines[i].remove(VIP);
+        }
         match what {
             What::Kill(i) | What::Off(i, _) => self.kill(i),
             What::On(i) => self.boot(i),
-            What::Reload(i, edit) => self.reload(i, edit),
+            What::Reload(i, edit) => {
+                judge.foreign_allowed |= edit == Edit::OtherPort;
+                self.reload(i, edit);
+            }
+            What::Stall(i, us) => self.stall(i, us),
+            What::Order(i, order) => self.order(i, order),
+            What::Term(i) => {
+                if let Some(daemon) = &self.daemons[i] {
+                    let _ = daemon.tx.send(Input::Stop);
+                }
+            }
             _ => {}
         }
     }
@@ -240,10 +279,11 @@ impl Site {
         moments.extend((1..=end / 500_000).map(|s| (s * 500_000, None)));
         moments.sort_by_key(|m| m.0);
         let judge = RefCell::new(Judge::default());
+        judge.borrow_mut().foreign_allowed = self.variants.iter().any(|v| v.port.is_some());
         for (at, what) in moments {
             self.watch(begin + at, &judge);
             match what {
-                Some(what) => self.act(what),
+                Some(what) => self.act(what, &mut judge.borrow_mut()),
                 None => {
                     (0..2).for_each(|i| self.supervise(i));
                     self.look(&mut judge.borrow_mut());
@@ -252,22 +292,39 @@ impl Site {
         }
         let mut judge = judge.into_inner();
         let last = [self.status(0), self.status(1)];
-        let mut world = self.world.lock().unwrap();
-        let machines = 0..world.machines.len();
-        let heard = machines.filter(|i| world.heard(*i, VIP.addr)).count();
-        if heard != 1 && !last.iter().any(alarmed) {
-            let what = format!("{heard} are heard at the end, and nothing is told: {last:?}");
-            judge.broken(Rule::OwnerAtLast, self.sim.now(), what);
-        }
-        self.changes = judge.changes;
+        judge.end(&mut self.world.lock().unwrap(), &last, self.sim.now());
+        self.replay(&mut judge);
+        (self.changes, self.verified) = (judge.changes, judge.verified);
         self.steps = judge.steps.into_iter().map(|at| at - begin).collect();
-        judge.found
+        self.ledger = judge.ledger;
+        self.ledger.found.clone()
+    }
+
+    /// R13, each eighth time: `standin replay` decides what the journal says.
+    fn replay(&self, judge: &mut Judge) {
+        if dice(40, 0, 8) > 0 {
+            return;
+        }
+        for (i, name) in ["a", "b"].into_iter().enumerate() {
+            let file = self.folder.path().join(name).join("state/journal.jsonl");
+            let world = self.world.lock().unwrap();
+            let Some(bytes) = world.machines[i].disk.bytes(&file) else {
+                continue;
+            };
+            let copy = self.folder.path().join(format!("{name}.jsonl"));
+            std::fs::write(&copy, bytes).unwrap();
+            let mut replay = std::process::Command::new(env!("CARGO_BIN_EXE_standin"));
+            let ended = replay.arg("replay").arg(&copy).output().unwrap();
+            let what = || String::from_utf8_lossy(&ended.stderr).into_owned();
+            let (fine, now) = (ended.status.success(), self.sim.now());
+            judge.ledger.check(Rule::Replay, fine, now, what);
+        }
     }
 
     fn watch(&self, until: u64, judge: &RefCell<Judge>) {
         self.sim.run(until, |now| {
             let mut world = self.world.lock().unwrap();
-            let lives = |i: usize| self.daemons[i].is_some();
+            let lives = [0, 1].map(|i| self.daemons[i].is_some());
             judge.borrow_mut().after(&mut world, lives, now);
         });
     }
@@ -280,94 +337,45 @@ impl Site {
             let alarms = said["alarms"].as_array();
             let keys: Vec<&Value> = alarms.into_iter().flatten().map(|a| &a["key"]).collect();
             let line = format!(
-                " s {name} {} why {} fence {} alarms {keys:?}",
+                "{name} {} why {} fence {} alarms {keys:?}",
                 said["state"], said["why"], said["fence"]
             );
-            let of_it = format!(" s {name} ");
+            let of_it = format!(" s {name} \"");
             let before = self.log.iter().rfind(|l| l.contains(&of_it));
             if before.is_none_or(|l| !l.ends_with(&line)) {
-                self.log.push(format!("  {:>6.1}{line}", now as f64 / 1e6));
+                self.tell(line);
             }
         }
-        for (i, said) in said.iter().enumerate() {
-            let verified = said["verdict"] == "verified";
-            if verified && !judge.verified[i] {
-                self.verified += 1;
-                let (world, since) = (self.world.lock().unwrap(), judge.claimed[i]);
-                for c in &world.cameras {
-                    if c.served[i].is_none_or(|at| at < since) {
-                        let what = format!("verified, and {c:?} was not served since {since}");
-                        judge.broken(Rule::Verdict, now, what);
+        self.answers(judge);
+        let tasks = [0, 1].map(|i| self.sim.tasks(fast(i).node));
+        judge.look(&mut self.world.lock().unwrap(), &said, tasks, now);
+    }
+
+    /// R9: who asked is answered.
+    fn answers(&mut self, judge: &mut Judge) {
+        let now = self.sim.now();
+        for mut asked in std::mem::take(&mut self.asked) {
+            let heard = match self.lie() {
+                Some(Lie::NoAnswers) => Err(oneshot::error::TryRecvError::Empty),
+                _ => asked.answer.try_recv(),
+            };
+            match heard {
+                Ok(said) => {
+                    judge.ledger.arm(Rule::Orders);
+                    if let (Order::Hold(on), Ok(said)) = (asked.order, &said) {
+                        judge.hold(asked.of, on, said["durable"] == true, now);
                     }
+                    let words = said.map_or_else(|e| e.1, |v| v.to_string());
+                    self.tell(format!("{:?} answered: {words}", asked.order));
+                }
+                Err(_) if judge.stalled(asked.of, asked.at) || now - asked.at < ANSWERED => {
+                    self.asked.push(asked);
+                }
+                Err(_) => {
+                    let what = format!("{:?} at {} is not answered", asked.order, asked.at);
+                    judge.ledger.broken(Rule::Orders, now, what);
                 }
             }
-            judge.verified[i] = verified;
         }
-        if let Some(since) = judge.dark
-            && now - since > DARK
-            && !said.iter().any(alarmed)
-        {
-            let what = format!("nobody is heard since {since}, and nothing is told: {said:?}");
-            judge.broken(Rule::OwnerOrAlarm, now, what);
-        }
-    }
-}
-
-/// True if an alarm of the peer stands that a person should look at.
-fn alarmed(said: &Value) -> bool {
-    let alarms = said["alarms"].as_array();
-    alarms.is_some_and(|all| all.iter().any(|a| a["level"] != "info"))
-}
-
-/// What was seen so far.
-#[derive(Default)]
-struct Judge {
-    found: Vec<Broken>,
-    /// Who has the address.
-    owns: [bool; 2],
-    /// Who was the last one owner, and how often another one was.
-    owner: Option<usize>,
-    changes: u64,
-    steps: Vec<u64>,
-    /// When each last put the address on, and whether it says that this is verified.
-    claimed: [u64; 2],
-    verified: [bool; 2],
-    /// Since when nobody is heard, microseconds.
-    dark: Option<u64>,
-}
-
-impl Judge {
-    fn broken(&mut self, rule: Rule, at: u64, what: String) {
-        if self.found.iter().all(|b| b.rule != rule) {
-            self.found.push(Broken { rule, at, what });
-        }
-    }
-
-    fn after(&mut self, world: &mut World, lives: impl Fn(usize) -> bool, now: u64) {
-        self.steps.push(now);
-        if !rules::never_two(world) {
-            self.broken(Rule::OneOwner, now, "two are heard".to_owned());
-        }
-        for i in 0..2 {
-            let owns = world.machines[i].has(VIP.addr);
-            if owns && !self.owns[i] && lives(i) && !rules::grounds(world, i, lives(1 - i)) {
-                let what = format!("machine {i} claims, and its peer's port is open");
-                self.broken(Rule::Grounds, now, what);
-            }
-            if owns && !self.owns[i] {
-                self.claimed[i] = now;
-            }
-            self.owns[i] = owns;
-            if world.heard(i, VIP.addr) && self.owner != Some(i) {
-                self.changes += u64::from(self.owner.is_some());
-                self.owner = Some(i);
-            }
-        }
-        // Nobody could where no daemon has a way to the cameras.
-        let could = (0..2).any(|i| lives(i) && world.passes(i));
-        self.dark = match rules::anybody(world) || !could {
-            true => None,
-            false => self.dark.or(Some(now)),
-        };
     }
 }

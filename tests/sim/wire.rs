@@ -20,31 +20,39 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::host::At;
 use crate::inbox::Inbox;
-use crate::world::{Captured, Datagram, ETH0, PORT, VIP, later, send, takes};
+use crate::lan::send;
+use crate::world::{Captured, Datagram, Lie, PORT, VIP, later, takes};
 
 /// Bytes of S1, S2 and their counterparts.
 const PART: usize = 1536;
 
 impl Wire for At {
     fn arp(&self, interface: &str) -> Result<Arc<dyn ArpEnd>, ArpError> {
-        if interface != "eth0" {
+        let m = &mut self.world.lock().unwrap().machines[self.me];
+        if interface != m.name {
             return Err(ArpError::NoInterface(interface.to_owned()));
         }
         let (inbox, way) = Inbox::new();
-        self.world.lock().unwrap().machines[self.me]
-            .frames
-            .push(way);
+        m.frames.push(way);
         Ok(Arc::new(Arp(self.clone(), inbox)))
     }
 
     fn echo(
         &self,
-        _interface: Option<&str>,
+        interface: Option<&str>,
         target: Ipv4Addr,
         _id: u16,
     ) -> Result<Arc<dyn EchoEnd>, IcmpError> {
         let (inbox, way) = Inbox::new();
-        Ok(Arc::new(Echo(self.clone(), target, inbox, way)))
+        let index = interface.map(|_| self.world.lock().unwrap().machines[self.me].index);
+        let at = self.clone();
+        Ok(Arc::new(Echo {
+            at,
+            index,
+            target,
+            inbox,
+            way,
+        }))
     }
 
     fn beats(
@@ -105,17 +113,21 @@ impl Wire for At {
         port: u16,
     ) -> Result<Box<dyn CaptureEnd>, CaptureError> {
         assert_eq!((vip, port), (VIP.addr, PORT));
-        if at != ETH0 {
+        let m = &mut self.world.lock().unwrap().machines[self.me];
+        if at.0 != m.index {
             return Err(CaptureError::Open {
                 interface: at,
                 source: io::Error::from_raw_os_error(libc::ENODEV),
             });
         }
         let (inbox, way) = Inbox::new();
-        self.world.lock().unwrap().machines[self.me]
-            .captures
-            .push(way);
-        Ok(Box::new(Captures(inbox, Vec::new())))
+        m.captures.push(way);
+        Ok(Box::new(Captures {
+            at: self.clone(),
+            interface: at,
+            inbox,
+            excluded: Vec::new(),
+        }))
     }
 }
 
@@ -126,10 +138,12 @@ impl At {
         for i in 0..world.machines.len() {
             let reached = match i == self.me {
                 true => world.machines[i].has(address),
-                false => world.passes(self.me) && world.heard(i, address),
+                false if world.lie == Some(Lie::DeafStandby) => false,
+                false => world.machines[i].has(address) && world.both_ways(self.me, i),
             };
+            let managed = world.managed(self.me, i);
             let m = &world.machines[i];
-            if reached || (m.power && m.management == address) {
+            if reached || (managed && m.management == address) {
                 return Some(m.serves);
             }
         }
@@ -155,8 +169,13 @@ fn served() -> tokio::io::DuplexStream {
     ours
 }
 
-/// What was captured, and of which addresses the media are not.
-struct Captures(Arc<Inbox<Captured>>, Vec<Ipv4Addr>);
+/// What was captured on an interface, and of which addresses the media are not.
+struct Captures {
+    at: At,
+    interface: IfIndex,
+    inbox: Arc<Inbox<Captured>>,
+    excluded: Vec<Ipv4Addr>,
+}
 
 impl Captures {
     /// Bytes 26 to 29 of a frame are the sender of its packet, 47 are the flags of TCP.
@@ -164,7 +183,7 @@ impl Captures {
         let bytes = &frame.bytes;
         let ends = bytes.get(47).is_none_or(|flags| flags & 7 != 0);
         let tcp = bytes[12..14] == [8, 0];
-        frame.outgoing || !tcp || ends || self.1.iter().all(|a| a.octets() != bytes[26..30])
+        frame.outgoing || !tcp || ends || self.excluded.iter().all(|a| a.octets() != bytes[26..30])
     }
 }
 
@@ -176,7 +195,11 @@ impl CaptureEnd for Captures {
         each: EachFrame<'a>,
     ) -> Reply<'a, usize, CaptureError> {
         Box::pin(async move {
-            let (mut next, mut count) = (rt::timeout(within, self.0.take()).await.ok(), 0);
+            let (mut next, mut count) = (rt::timeout(within, self.inbox.take()).await.ok(), 0);
+            let interface = self.interface;
+            if self.at.world.lock().unwrap().machines[self.at.me].index != interface.0 {
+                return Err(CaptureError::Gone { interface });
+            }
             while let Some(frame) = next {
                 if self.passes(&frame) {
                     each(Frame {
@@ -188,14 +211,14 @@ impl CaptureEnd for Captures {
                     });
                     count += 1;
                 }
-                next = (count < most).then(|| self.0.try_take()).flatten();
+                next = (count < most).then(|| self.inbox.try_take()).flatten();
             }
             Ok(count)
         })
     }
 
     fn exclude(&mut self, addresses: &[Ipv4Addr]) -> Result<(), CaptureError> {
-        self.1 = addresses.to_vec();
+        self.excluded = addresses.to_vec();
         Ok(())
     }
 
@@ -221,19 +244,36 @@ impl ArpEnd for Arp {
     }
 }
 
-struct Echo(At, Ipv4Addr, Arc<Inbox<u16>>, Weak<Inbox<u16>>);
+struct Echo {
+    at: At,
+    /// The interface that it is bound to.
+    index: Option<u32>,
+    target: Ipv4Addr,
+    inbox: Arc<Inbox<u16>>,
+    way: Weak<Inbox<u16>>,
+}
 
 impl EchoEnd for Echo {
     fn send(&self, sequence: u16) -> Result<(), IcmpError> {
-        let (at, target, way) = (self.0.clone(), self.1, self.3.clone());
-        later(takes(200, 400), move || {
+        let (at, target, way) = (self.at.clone(), self.target, self.way.clone());
+        let index = self.at.world.lock().unwrap().machines[self.at.me].index;
+        if self.index.is_some_and(|bound| bound != index) {
+            let source = io::Error::from_raw_os_error(libc::ENODEV);
+            return Err(IcmpError::Unreachable { target, source });
+        }
+        let back = {
+            let world = self.at.world.lock().unwrap();
+            world.on_the_way().0 + world.on_the_way().0
+        };
+        later(back, move || {
             let mut world = at.world.lock().unwrap();
             let others = (0..world.machines.len()).filter(|i| *i != at.me);
             let mut lives = false;
             for i in others {
-                let m = &world.machines[i];
-                lives |= m.power && m.management == target;
-                lives |= world.passes(at.me) && world.heard(i, target);
+                lives |= world.managed(at.me, i) && world.machines[i].management == target;
+                lives |= world.lie != Some(Lie::DeafStandby)
+                    && world.machines[i].has(target)
+                    && world.both_ways(at.me, i);
             }
             if let (true, Some(inbox)) = (lives, way.upgrade()) {
                 inbox.put(sequence);
@@ -243,11 +283,11 @@ impl EchoEnd for Echo {
     }
 
     fn recv(&self) -> Reply<'_, u16, IcmpError> {
-        Box::pin(async { Ok(self.2.take().await) })
+        Box::pin(async { Ok(self.inbox.take().await) })
     }
 
     fn try_recv(&self) -> Option<u16> {
-        self.2.try_take()
+        self.inbox.try_take()
     }
 }
 
@@ -256,7 +296,8 @@ struct Beats(At, SocketAddrV4, Arc<Inbox<Datagram>>);
 impl BeatEnd for Beats {
     fn send(&self, beat: &[u8], to: SocketAddrV4) -> Result<(), HeartbeatError> {
         let (at, port, beat) = (self.0.clone(), self.1.port(), beat.to_vec());
-        later(takes(100, 200), move || {
+        let on_the_way = at.world.lock().unwrap().on_the_way().0;
+        later(on_the_way, move || {
             let mut world = at.world.lock().unwrap();
             for i in (0..world.machines.len()).filter(|i| *i != at.me) {
                 let (me, m) = (&world.machines[at.me], &world.machines[i]);
@@ -265,7 +306,7 @@ impl BeatEnd for Beats {
                     continue;
                 }
                 let from = if data { me.own } else { me.management };
-                if !me.power || !m.power || data && !(world.passes(at.me) && world.passes(i)) {
+                if data && (world.lost() || !world.way(at.me, i)) || !world.managed(at.me, i) {
                     return;
                 }
                 // The narrower socket wins.

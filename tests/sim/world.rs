@@ -2,21 +2,18 @@
 //!
 //! The cables are here: which machine hangs on which port. A configuration may say otherwise.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use standin::net::address::{AddressLife, AddressState};
-use standin::net::arp::{ArpFrame, ArpOp};
-use standin::net::link::LinkState;
 use standin::net::watch::NetEvent;
 use standin::rt::sim::{Place, dice};
 use standin::rt::{self, Lane};
-use standin::types::{IfIndex, MacAddr, Vip};
+use standin::types::Vip;
 
 use crate::camera::Camera;
-use crate::inbox::{Inbox, put_into_all};
+use crate::machine::Machine;
 use crate::switch_agent::State;
 
 /// The address that is taken over.
@@ -24,19 +21,11 @@ pub const VIP: Vip = Vip {
     addr: Ipv4Addr::new(192, 168, 1, 101),
     prefix: 24,
 };
-/// The one interface of each machine.
-pub const ETH0: IfIndex = IfIndex(2);
 /// TCP port of the media server.
 pub const PORT: u16 = 1935;
-
-/// An address on a machine.
-#[derive(Clone, Copy, Debug)]
-pub struct Held {
-    pub vip: Vip,
-    pub ours: bool,
-    /// Microseconds; afterwards the kernel takes it away.
-    pub until: u64,
-}
+/// The cameras, and the switch's agent, as an end of a way; the machines are 0 and 1.
+pub const CAMERAS: usize = 2;
+pub const AGENT: usize = 3;
 
 pub type Datagram = (Vec<u8>, SocketAddrV4);
 
@@ -56,141 +45,53 @@ pub struct Conn {
     pub received: u64,
 }
 
-/// One machine with its kernel.
-pub struct Machine {
-    pub mac: MacAddr,
-    pub own: Ipv4Addr,
-    pub management: Ipv4Addr,
-    /// The port it hangs on.
-    pub plug: &'static str,
-    pub power: bool,
-    /// Its network card holds the link while it is off.
-    pub linked_when_off: bool,
-    pub cable: bool,
-    /// Its media server: completes handshakes.
-    pub serves: bool,
-    /// It hangs whole: nothing in or out, the link stays.
-    pub frozen: bool,
-    pub boots: u32,
-    /// Its disk takes so much longer, microseconds; or takes nothing more.
-    pub disk_slow: u64,
-    pub disk_full: bool,
-    pub addresses: Vec<Held>,
-    /// Tables of nftables, by family and name, and until when SYNs to the media server are dropped by them.
-    pub tables: BTreeMap<String, u64>,
-    pub captures: Vec<Weak<Inbox<Captured>>>,
-    pub connections: Vec<Conn>,
-    pub frames: Vec<Weak<Inbox<ArpFrame>>>,
-    pub datagrams: Vec<(SocketAddrV4, Weak<Inbox<Datagram>>)>,
-    pub events: Vec<Weak<Inbox<NetEvent>>>,
-    carrier: bool,
-}
-
-impl Machine {
-    pub fn new(n: u8, plug: &'static str) -> Machine {
-        let own = Held {
-            vip: Vip {
-                addr: Ipv4Addr::new(192, 168, 1, 30 + n),
-                prefix: 24,
-            },
-            ours: false,
-            until: u64::MAX,
-        };
-        Machine {
-            mac: MacAddr([2, 0, 0, 0, 0, n]),
-            own: own.vip.addr,
-            management: Ipv4Addr::new(192, 168, 20, 30 + n),
-            plug,
-            power: true,
-            linked_when_off: false,
-            cable: true,
-            serves: true,
-            frozen: false,
-            boots: 1,
-            disk_slow: 0,
-            disk_full: false,
-            addresses: vec![own],
-            tables: BTreeMap::new(),
-            captures: Vec::new(),
-            connections: Vec::new(),
-            frames: Vec::new(),
-            datagrams: Vec::new(),
-            events: Vec::new(),
-            carrier: true,
-        }
-    }
-
-    pub fn has(&self, address: Ipv4Addr) -> bool {
-        let now = now();
-        let mut held = self.addresses.iter();
-        held.any(|h| h.vip.addr == address && h.until > now)
-    }
-
-    /// A frame that its kernel shows to whoever captures.
-    pub fn capture(&mut self, outgoing: bool, bytes: impl FnOnce() -> Vec<u8>) {
-        if !self.captures.is_empty() {
-            let frame = Captured {
-                at: rt::wall_us(),
-                bytes: bytes(),
-                outgoing,
-            };
-            put_into_all(&mut self.captures, &frame);
-        }
-    }
-
-    /// True if SYNs to its media server are dropped.
-    pub fn gate_closed(&self) -> bool {
-        let now = now();
-        self.tables.values().any(|until| *until > now)
-    }
-
-    pub fn link(&self) -> LinkState {
-        LinkState {
-            ifindex: ETH0,
-            name: "eth0".to_owned(),
-            mac: self.mac,
-            admin_up: true,
-            carrier: self.carrier,
-        }
-    }
-
-    pub fn tell(&mut self, event: NetEvent) {
-        put_into_all(&mut self.events, &event);
-    }
-}
-
-impl Held {
-    pub fn shown(&self) -> AddressState {
-        let left = Duration::from_micros(self.until.saturating_sub(now()));
-        AddressState {
-            vip: self.vip,
-            ifindex: ETH0,
-            ours: self.ours,
-            life: match self.until {
-                u64::MAX => AddressLife::Forever,
-                _ => AddressLife::For(left),
-            },
-            label: None,
-            proto: None,
-            secondary: false,
-        }
-    }
+/// A machine or a network that breaks its word, so that a rule is broken: what the rules are worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lie {
+    /// nft says that a table is deleted, and it stays.
+    GateStays,
+    /// The kernel says that there is a link, whatever is so.
+    LinkStays,
+    /// The disk says that something is durable, and it is not.
+    NotDurable,
+    /// Nobody but the machines gets announcements.
+    Unheard,
+    /// Cameras say that they push, and do not.
+    Unserved,
+    /// The standby hears nothing of a well owner.
+    DeafStandby,
+    /// The address goes with its daemon.
+    GoesAlong,
+    /// The agent writes another port too.
+    OtherPort,
+    /// Orders are lost.
+    NoAnswers,
 }
 
 /// Everything.
 pub struct World {
+    pub lie: Option<Lie>,
     pub machines: Vec<Machine>,
     pub cameras: Vec<Camera>,
     pub switch: State,
-    /// The switch's agent does not answer.
+    /// The switch's agent does not answer; or so many microseconds later.
     pub silent: bool,
+    pub slow: u64,
     /// Its ports forward whatever their state says.
     pub lies: bool,
-    /// Of a thousand frames so many are lost, each by itself.
+    /// Of a thousand frames so many are lost, or come twice, each by itself.
     pub loss: u64,
+    pub twice: u64,
+    /// Frames come up to so many microseconds later.
+    pub delay: u64,
+    /// Nothing passes from the one to the other.
+    pub cuts: BTreeSet<(usize, usize)>,
     /// Frames that left, SNMP messages that arrived: how much happened.
     pub frames: u64,
     pub messages: u64,
+    /// The ifIndex of each SET; and of those that shut a port, by whom.
+    pub written: Vec<u32>,
+    pub shut: Vec<(usize, u32)>,
 }
 
 pub type Shared = Arc<Mutex<World>>;
@@ -215,6 +116,26 @@ pub fn takes(least: u64, and_up_to: u64) -> u64 {
 }
 
 impl World {
+    pub fn new(machines: Vec<Machine>, cameras: Vec<Camera>, switch: State) -> World {
+        World {
+            lie: None,
+            machines,
+            cameras,
+            switch,
+            silent: false,
+            slow: 0,
+            lies: false,
+            loss: 0,
+            twice: 0,
+            delay: 0,
+            cuts: BTreeSet::new(),
+            frames: 0,
+            messages: 0,
+            written: Vec::new(),
+            shut: Vec::new(),
+        }
+    }
+
     /// True if frames pass between this machine and the cameras' network.
     pub fn passes(&mut self, i: usize) -> bool {
         let m = &self.machines[i];
@@ -222,115 +143,79 @@ impl World {
         m.power && !m.frozen && m.cable && open
     }
 
+    /// True if what this one sends into the cameras' network reaches that one.
+    pub fn way(&mut self, from: usize, to: usize) -> bool {
+        let ends = [from, to];
+        !self.cuts.contains(&(from, to)) && ends.iter().all(|e| *e >= CAMERAS || self.passes(*e))
+    }
+
+    /// True if both hear each other.
+    pub fn both_ways(&mut self, one: usize, other: usize) -> bool {
+        self.way(one, other) && self.way(other, one)
+    }
+
     /// True if cameras reach the address here.
     pub fn heard(&mut self, i: usize, address: Ipv4Addr) -> bool {
-        self.passes(i) && self.machines[i].has(address)
+        self.machines[i].has(address) && self.both_ways(i, CAMERAS)
+    }
+
+    /// True if the management addresses of the two machines reach each other.
+    pub fn managed(&self, from: usize, to: usize) -> bool {
+        let (a, b) = (&self.machines[from], &self.machines[to]);
+        a.power && b.power && !a.frozen && !b.frozen
     }
 
     /// Brings links, the switch's tables and what the kernels tell in line with power, cables and ports.
     pub fn settle(&mut self) {
         let mut learned = Vec::new();
+        let mut up = BTreeSet::new();
         for i in 0..self.machines.len() {
-            let passes = self.passes(i);
-            let m = &mut self.machines[i];
+            let m = &self.machines[i];
             let (power, cable, off) = (m.power, m.cable, m.linked_when_off);
-            let port = self.switch.port(m.plug);
+            let (mac, plug) = (m.mac, m.plug);
+            let port = self.switch.port(plug);
             let open = port.admin == 1;
             if open && cable && power {
-                learned.push((1, m.mac, port.base));
+                learned.push((1, mac, port.base));
             }
-            let oper = if open && cable && (power || off) {
-                1
-            } else {
-                2
-            };
-            if port.oper != oper {
-                self.switch.cable(m.plug, oper);
+            if open && cable && (power || off) {
+                up.insert(plug);
             }
+            let carrier = (open || self.lies) && cable && power;
             let m = &mut self.machines[i];
-            if m.carrier != passes {
-                m.carrier = passes;
+            if m.carrier != carrier {
+                m.carrier = carrier;
                 let link = m.link();
                 m.tell(NetEvent::Link(link));
+            }
+        }
+        for name in ["ge1", "ge2", "ge3"] {
+            let oper = if up.contains(name) { 1 } else { 2 };
+            if self.switch.port(name).oper != oper {
+                self.switch.cable(name, oper);
             }
         }
         self.switch.fdb = learned;
     }
 
-    /// Its power fails: what it was doing and what its kernel knew is gone.
-    pub fn power_off(&mut self, i: usize) {
-        let m = &mut self.machines[i];
-        m.power = false;
-        m.addresses.truncate(1);
-        m.tables.clear();
-        m.connections.clear();
+    /// The switch starts again with what it has saved, which is nothing of ours.
+    pub fn reboot_switch(&mut self) {
+        self.switch.reboot();
+        for p in &mut self.switch.ports {
+            (p.admin, p.changed) = (1, 0);
+            p.alias.clear();
+        }
         self.settle();
     }
 
     pub fn lost(&self) -> bool {
         dice(2, 0, 1000) < self.loss
     }
-}
 
-/// A frame leaves a machine.
-pub fn send(world: &Shared, from: usize, frame: ArpFrame) {
-    let mut the_world = world.lock().unwrap();
-    the_world.frames += 1;
-    the_world.machines[from].capture(true, || frame.to_bytes().to_vec());
-    drop(the_world);
-    let world = world.clone();
-    later(takes(100, 200), move || arrive(&world, from, frame));
-}
-
-fn arrive(shared: &Shared, from: usize, frame: ArpFrame) {
-    let mut world = shared.lock().unwrap();
-    if !world.passes(from) || world.lost() {
-        return;
-    }
-    let mut answers = Vec::new();
-    for i in 0..world.machines.len() {
-        if i == from || !world.passes(i) {
-            continue;
-        }
-        let m = &mut world.machines[i];
-        if ![MacAddr::BROADCAST, m.mac].contains(&frame.eth_dst) {
-            continue;
-        }
-        m.capture(false, || frame.to_bytes().to_vec());
-        put_into_all(&mut m.frames, &frame);
-        if frame.op == ArpOp::Request && m.has(frame.tpa) && frame.spa != frame.tpa {
-            answers.push((Some(i), m.mac));
-        }
-    }
-    for n in 0..world.cameras.len() {
-        if !world.lost() && world.cameras[n].hears(&frame) {
-            answers.push((None, world.cameras[n].mac()));
-        }
-    }
-    drop(world);
-    for (who, mac) in answers {
-        let answer = ArpFrame {
-            eth_src: mac,
-            eth_dst: frame.sha,
-            op: ArpOp::Reply,
-            sha: mac,
-            spa: frame.tpa,
-            tha: frame.sha,
-            tpa: frame.spa,
-        };
-        let world = shared.clone();
-        later(takes(50, 300), move || {
-            let mut world = world.lock().unwrap();
-            world.frames += 1;
-            if who.is_some_and(|i| !world.passes(i)) || world.lost() {
-                return;
-            }
-            for i in 0..world.machines.len() {
-                if world.machines[i].mac == answer.eth_dst && world.passes(i) {
-                    world.machines[i].capture(false, || answer.to_bytes().to_vec());
-                    put_into_all(&mut world.machines[i].frames, &answer);
-                }
-            }
-        });
+    /// How long a frame is on its way, microseconds; and once more, if it comes twice.
+    pub fn on_the_way(&self) -> (u64, Option<u64>) {
+        let first = takes(100, 200) + dice(3, 0, self.delay + 1);
+        let again = (dice(4, 0, 1000) < self.twice).then(|| first + takes(50, 5_000));
+        (first, again)
     }
 }

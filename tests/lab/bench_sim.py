@@ -1,0 +1,83 @@
+"""scripts/bench sim: fresh seeds of the simulation (tests/sim), on all processors at once."""
+import json
+import os
+import resource
+import subprocess
+import time
+
+import run as labrun
+
+
+def build(say):
+    say("building (cargo test --release --locked --test sim --no-run)")
+    told = subprocess.run(["cargo", "test", "--release", "--locked", "--test", "sim", "--no-run", "--message-format=json"],
+                          cwd=labrun.ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
+    for line in told.splitlines():
+        message = json.loads(line)
+        if message.get("target", {}).get("name") == "sim" and message.get("executable"):
+            return message["executable"]
+    raise labrun.LabError("cargo built no test program `sim`")
+
+
+def shares(first, runs, workers):
+    """Seeds for each worker: (first, how many)."""
+    each, more = divmod(runs, workers)
+    at = first
+    for n in range(workers):
+        count = each + (n < more)
+        if count:
+            yield at, count
+        at += count
+
+
+def added(all_of, one):
+    for key, value in one.items():
+        if isinstance(value, dict):
+            added(all_of.setdefault(key, {}), value)
+        else:
+            all_of[key] = all_of.get(key, 0) + value
+
+
+def bench(args, say, failures):
+    program = os.environ.get("STANDIN_SIM") or build(say)
+    workers = args.workers or os.cpu_count() or 1
+    before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    children = []
+    for first, count in shares(args.seed, args.runs, workers):
+        env = {**os.environ, "SIM_FROM": str(first), "SIM_RUNS": str(count)}
+        children.append(subprocess.Popen([program, "fresh_seeds", "--ignored", "--nocapture"], cwd=labrun.ROOT, env=env,
+                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True))
+    total = {}
+    for child in children:
+        for line in child.stdout:
+            if not line.startswith("SIM "):
+                continue
+            told = json.loads(line[4:])
+            if "seed" in told:
+                failures.append(f"seed {told['seed']}: SIM_SEED={told['seed']} cargo nextest run --test sim {told['test']}"
+                                f" --no-capture tells it again\n{told['told']}")
+            else:
+                added(total, told)
+        child.wait()
+    if total.get("runs") != args.runs:
+        failures.append(f"{total.get('runs', 0)} of {args.runs} runs came to an end")
+        return []
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    took = time.monotonic() - begun
+    failovers = max(total["owners"], 1)
+    for what in ("armed", "struck"):
+        failures += [f"{name} was never {what}" for name, n in total[what].items() if n == 0]
+    lines = [f"{args.runs} runs from seed {args.seed} on, two of three with one daemon; {total['failed']} failed.", "",
+             "| what | figure |", "| --- | --- |",
+             f"| events (polls of tasks) | {total['events']:,} |",
+             f"| virtual hours | {total['virtual_us'] / 3.6e9:.1f} |",
+             f"| changes of the one owner | {total['owners']:,} |",
+             f"| takeovers that were told to be verified | {total['verified']:,} |",
+             f"| CPU time | {cpu:.1f} s, {cpu / args.runs * 1e3:.1f} ms a run, {cpu / failovers * 1e3:.1f} ms a change of owner |",
+             f"| elapsed, {workers} at once | {took:.1f} s, {total['owners'] / took:.0f} changes of owner a second |", "",
+             "| rule | put to the test |", "| --- | --- |",
+             *(f"| {name} | {n:,} |" for name, n in total["armed"].items()), "",
+             "| fault or order | struck |", "| --- | --- |",
+             *(f"| {name} | {n:,} |" for name, n in sorted(total["struck"].items())), ""]
+    return lines

@@ -1,0 +1,133 @@
+//! What a daemon says, against what is so.
+
+use serde_json::Value;
+
+use crate::camera::Camera;
+use crate::judge::{Judge, alarmed};
+use crate::rules::*;
+use crate::world::{VIP, World};
+
+impl Judge {
+    pub fn verdict(&mut self, world: &World, i: usize, said: &Value, now: u64) {
+        let verified = said["verdict"] == "verified";
+        if verified && !self.of[i].verified {
+            self.verified += 1;
+            let since = self.of[i].claimed;
+            let not = |at: Option<u64>| at.is_none_or(|at| at < since);
+            let missing = world.cameras.iter().find(|c| not(c.served[i]));
+            self.ledger
+                .check(Rule::Verdict, missing.is_none(), now, || {
+                    format!("verified, and {missing:?} was not served since {since}")
+                });
+        }
+        self.of[i].verified = verified;
+        self.of[i].active = said["state"] == "active";
+    }
+
+    /// R4 and R5.
+    pub fn beliefs(&mut self, world: &mut World, i: usize, said: &Value, now: u64) {
+        let silent = world.silent || world.slow > 0 || !world.cuts.is_empty();
+        let rests = said["state"] == "standby" || said["state"] == "active";
+        let m = &world.machines[i];
+        let late = if m.tells == Default::default() {
+            0
+        } else {
+            3 * KNOWN
+        };
+        let (carrier, has) = (m.carrier, m.has(VIP.addr));
+        let ours = m.addresses.iter().any(|h| h.ours && h.until > now);
+        // An owner whose cameras are back needs none either.
+        let gate = !m.tables.is_empty();
+        let over = said["state"] == "active" && gate;
+        let plug = world.machines[1 - i].plug;
+        let open = world.switch.port(plug).admin == 1;
+        let reached = open && world.machines[1 - i].cable && world.machines[1 - i].power;
+        let owner = said["owner"] == true;
+        let standby = said["state"] == "standby" && !owner;
+        let forgotten = !open
+            && said["fence"].is_null()
+            && !alarmed(said)
+            && said["left"] == Value::Array(Vec::new());
+        let fence = if silent {
+            FENCE_TOLD_SILENT
+        } else {
+            FENCE_TOLD
+        };
+        let all = [
+            (
+                Rule::Belief,
+                said["carrier"] != carrier,
+                KNOWN + late,
+                "its link",
+            ),
+            (
+                Rule::Belief,
+                rests && owner != has,
+                KNOWN + late,
+                "its address",
+            ),
+            (
+                Rule::Belief,
+                said["fence"] == "proven" && reached && !alarmed(said),
+                fence,
+                "its fence",
+            ),
+            (
+                Rule::NothingLeft,
+                over || standby && (ours || gate || forgotten),
+                LEFT,
+                "nothing that is left",
+            ),
+        ];
+        for (n, (rule, wrong, within, what)) in all.into_iter().enumerate() {
+            let of = &mut self.of[i];
+            let awake = of.stalled_until + LOOK < now;
+            of.wrong[n] = (wrong && awake).then(|| of.wrong[n].unwrap_or(now));
+            let fine = of.wrong[n].is_none_or(|since| now - since < within);
+            self.ledger.check(rule, fine, now, || {
+                format!("machine {i} says {what} wrongly: {said}")
+            });
+        }
+    }
+
+    /// R8 and R14.
+    pub fn kept(&mut self, world: &mut World, i: usize, said: &Value, now: u64) {
+        if let Some(since) = self.of[i].held {
+            let what =
+                || format!("machine {i} was held since {since}, durably, and is not: {said}");
+            self.ledger
+                .check(Rule::Durable, said["hold"] == true, now, what);
+        }
+        if let Some(by) = self.of[i].back_by
+            && now > by
+        {
+            self.of[i].back_by = None;
+            let state = said["state"].as_str().unwrap_or_default();
+            let fine =
+                world.heard(i, VIP.addr) && (state == "active" || state.starts_with("taking"));
+            self.ledger.check(Rule::Restart, fine, now, || {
+                format!("machine {i} owned when its daemon ended, and does not: {said}")
+            });
+        }
+    }
+
+    /// R12.
+    pub fn caches(&mut self, world: &mut World, i: usize, now: u64) {
+        let of = &mut self.of[i];
+        let Some(since) = of.heard_since.map(|h| h.max(of.claimed)) else {
+            return;
+        };
+        if of.caches_checked || now - since < CACHES || world.loss > 0 || world.delay > 0 {
+            return;
+        }
+        of.caches_checked = true;
+        let mac = world.machines[i].mac;
+        let wrong = |c: &&Camera| c.on && c.knows.is_some_and(|m| m != mac);
+        let bad = world.cameras.iter().find(wrong);
+        // Where two are heard the cameras are torn, which R1 is about.
+        let fine = bad.is_none() || self.two.is_some();
+        self.ledger.check(Rule::Caches, fine, now, || {
+            format!("machine {i} owns since {since}, and {bad:?} believes in another one")
+        });
+    }
+}

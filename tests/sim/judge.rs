@@ -1,0 +1,297 @@
+//! Looks at the world after each event, and at what the daemons say twice a second.
+
+use serde_json::Value;
+
+use crate::plan::{Order, What};
+use crate::rules::*;
+use crate::world::{CAMERAS, VIP, World};
+
+/// True if an alarm stands that a person should look at.
+pub fn alarmed(said: &Value) -> bool {
+    let alarms = said["alarms"].as_array();
+    alarms.is_some_and(|all| all.iter().any(|a| a["level"] != "info"))
+}
+
+/// How one machine was so far.
+#[derive(Clone, Debug, Default)]
+pub struct Of {
+    /// It has the address; since when.
+    pub owns: bool,
+    pub claimed: u64,
+    /// It has the address and is heard without a break since then.
+    pub heard_since: Option<u64>,
+    pub caches_checked: bool,
+    /// It owns and all is well with it and with the way from the other one.
+    pub well_since: Option<u64>,
+    pub verified: bool,
+    pub active: bool,
+    /// Its daemon answered when it was last asked.
+    pub answers: bool,
+    /// It gets no processor, or its disk hangs, until then.
+    pub stalled_until: u64,
+    /// What it believes is not so, since when: link, address, fence, what is left.
+    pub wrong: [Option<u64>; 4],
+    /// A hold was told to be durable.
+    pub held: Option<u64>,
+    /// It ended while it owned, and is to be back by then.
+    pub back_by: Option<u64>,
+    pub frames: (u64, u64),
+}
+
+/// What was seen so far.
+#[derive(Default)]
+pub struct Judge {
+    pub ledger: Ledger,
+    pub of: [Of; 2],
+    /// Who was the last one owner, and how often another one was.
+    owner: Option<usize>,
+    pub changes: u64,
+    pub verified: u64,
+    pub steps: Vec<u64>,
+    /// Since when nobody, or two, are heard, microseconds.
+    dark: Option<u64>,
+    pub two: Option<u64>,
+    /// When an alarm last stood.
+    told_at: u64,
+    /// When a person last ordered a takeover, opened a port, or changed what a machine may write.
+    ordered: u64,
+    opened: u64,
+    pub foreign_allowed: bool,
+    written: usize,
+    shut: usize,
+}
+
+impl Judge {
+    /// Something was done to the world.
+    pub fn acted(&mut self, what: What, world: &mut World, now: u64) {
+        *self.ledger.struck.entry(what.kind()).or_default() += 1;
+        match what {
+            What::Stall(i, us) | What::HungDisk(i, us) => {
+                self.of[i].stalled_until = self.of[i].stalled_until.max(now + us);
+            }
+            What::SlowDisk(i, us) => self.of[i].stalled_until = now + us * 3,
+            What::Order(_, Order::Takeover) => self.ordered = now,
+            // Whether it is answered or not.
+            What::Order(_, Order::Hold(false)) => self.of.iter_mut().for_each(|of| of.held = None),
+            What::Opened(_) | What::Reboot | What::Plug(..) => self.opened = now,
+            _ => {}
+        }
+        let ends = matches!(what, What::Kill(_) | What::Term(_));
+        for i in 0..2 {
+            let (heard, of) = (world.heard(i, VIP.addr), &mut self.of[i]);
+            let this = matches!(what, What::Kill(k) | What::Term(k) if k == i);
+            let well = of.answers && of.active && of.stalled_until < now;
+            if this && well && heard && world.machines[i].disk.fault == Default::default() {
+                of.back_by = Some(now + BACK);
+            } else if !ends && what != What::Rest {
+                of.back_by = None;
+            }
+        }
+    }
+
+    /// After each event.
+    pub fn after(&mut self, world: &mut World, lives: [bool; 2], now: u64) {
+        self.steps.push(now);
+        let heard = [0, 1].map(|i| world.heard(i, VIP.addr));
+        let mut claim = false;
+        for i in 0..2 {
+            let owns = world.machines[i].has(VIP.addr);
+            if owns && !self.of[i].owns {
+                self.of[i].claimed = now;
+                self.of[i].caches_checked = false;
+                if lives[i] {
+                    claim = true;
+                    self.grounds(world, i, lives[1 - i], now);
+                }
+            }
+            let of = &mut self.of[i];
+            of.owns = owns;
+            of.heard_since = heard[i].then(|| of.heard_since.unwrap_or(now));
+            if let (Some(_), false) = (of.back_by, heard[i]) {
+                of.back_by = None;
+                let what = format!("machine {i} is not heard while its daemon is away");
+                self.ledger.broken(Rule::Restart, now, what);
+            }
+            if heard[i] && self.owner != Some(i) {
+                self.changes += u64::from(self.owner.is_some());
+                self.owner = Some(i);
+            }
+        }
+        self.two(heard[0] && heard[1], claim, now);
+        // A port that was shut just now takes its machine away: how it was before counts.
+        self.sets(world, now);
+        self.well(world, lives, now);
+        // Nobody could where no daemon has a way to the cameras.
+        let could = (0..2).any(|i| {
+            let of = &self.of[i];
+            of.answers && lives[i] && of.stalled_until < now && world.both_ways(i, CAMERAS)
+        });
+        self.dark = match heard[0] || heard[1] || !could {
+            true => None,
+            false => self.dark.or(Some(now)),
+        };
+    }
+
+    /// R2: its peer's port is down; or the peer lives and has it not, so that it may have given it away.
+    fn grounds(&mut self, world: &mut World, owner: usize, peer_lives: bool, now: u64) {
+        let peer = 1 - owner;
+        let plug = world.machines[peer].plug;
+        let down = world.switch.port(plug).admin == 2 && !world.lies;
+        let given = peer_lives && !world.machines[peer].has(VIP.addr);
+        // A person who opens a port at the very moment is seen by R1.
+        let fine = down || given || now - self.opened < SECOND_AGO;
+        self.ledger.check(Rule::Grounds, fine, now, || {
+            format!("machine {owner} claims, and its peer's port is open")
+        });
+        if let Some(held) = self.of[owner].held {
+            let fine = now < held + HELD;
+            let what = || format!("machine {owner} claims, and is held since {held}");
+            self.ledger.check(Rule::Orders, fine, now, what);
+        }
+    }
+
+    fn two(&mut self, two: bool, claim: bool, now: u64) {
+        if claim {
+            self.ledger.arm(Rule::OneOwner);
+        }
+        if !two {
+            self.two = None;
+        } else if self.two.is_none() {
+            self.two = Some(now);
+            let what = || "two are heard, by a claim".to_owned();
+            let fine = !claim || now - self.opened < SECOND_AGO;
+            self.ledger.check(Rule::OneOwner, fine, now, what);
+        }
+    }
+
+    /// Since when the owner could not be better, as seen from the other machine.
+    fn well(&mut self, world: &mut World, lives: [bool; 2], now: u64) {
+        for i in 0..2 {
+            let other = 1 - i;
+            let quiet = |w: &World| w.loss <= 60 && w.delay == 0 && w.cuts.is_empty();
+            let usual = |w: &World, i: usize| {
+                let m = &w.machines[i];
+                m.has(m.own) && m.name == "eth0" && m.tells == Default::default()
+            };
+            let well = world.heard(i, VIP.addr)
+                && world.both_ways(i, other)
+                && world.machines[i].serves
+                && quiet(world)
+                && usual(world, i)
+                && usual(world, other)
+                && lives[other]
+                && self.of[other].stalled_until < now;
+            let of = &mut self.of[i];
+            of.well_since = well.then(|| of.well_since.unwrap_or(now));
+        }
+    }
+
+    /// R6 and R11, at each SET.
+    fn sets(&mut self, world: &mut World, now: u64) {
+        for n in self.written..world.written.len() {
+            let index = world.written[n];
+            let fine = index == 101 || index == 102 || (index == 103 && self.foreign_allowed);
+            let what = || format!("the port of ifIndex {index} is written");
+            self.ledger.check(Rule::ForeignPorts, fine, now, what);
+        }
+        self.written = world.written.len();
+        for n in self.shut..world.shut.len() {
+            let (by, index) = world.shut[n];
+            let plug = |i: usize| match world.machines[i].plug {
+                "ge1" => 101,
+                "ge2" => 102,
+                _ => 103,
+            };
+            let victim = (0..2).find(|i| plug(*i) == index);
+            if let Some(victim) = victim {
+                let since = self.of[victim].well_since;
+                let well = since.is_some_and(|since| now - since > WELL);
+                let fine = !well || now - self.ordered < 2 * FENCE;
+                self.ledger.check(Rule::TheLiving, fine, now, || {
+                    format!("machine {victim} owns, is well since {since:?}, and its port is shut")
+                });
+            }
+            if let Some(held) = self.of[by].held {
+                let fine = now < held + HELD;
+                let what = || format!("machine {by} shuts a port, and is held since {held}");
+                self.ledger.check(Rule::Orders, fine, now, what);
+            }
+        }
+        self.shut = world.shut.len();
+    }
+
+    /// Twice a second.
+    pub fn look(&mut self, world: &mut World, said: &[Value; 2], tasks: [usize; 2], now: u64) {
+        let told = said.iter().any(alarmed);
+        if told {
+            self.told_at = now;
+        }
+        if let Some(since) = self.two {
+            let since = now - since;
+            let what = || format!("two are heard, and nothing is told: {said:?}");
+            self.ledger
+                .check(Rule::OneOwner, since < TWO_TOLD || told, now, what);
+            // It cannot be over where a person plugged a machine into a port that no fence names: no other one may be shut
+            // (R6). It is told.
+            let named = ["ge1", "ge2"];
+            let reachable = (0..2).all(|i| world.machines[i].plug == named[i]);
+            if reachable && !world.silent && world.cuts.is_empty() && world.slow == 0 {
+                let what = || "two are heard for too long".to_owned();
+                self.ledger
+                    .check(Rule::OneOwner, since < TWO_OVER, now, what);
+            }
+        }
+        if let Some(since) = self.dark {
+            // Who tells may be killed, and tells again in its time: never longer than this without.
+            let fine =
+                now - since.max(self.told_at) <= DARK || said.iter().any(|s| s["hold"] == true);
+            self.ledger.check(Rule::OwnerOrAlarm, fine, now, || {
+                format!("nobody is heard since {since}, and nothing is told: {said:?}")
+            });
+        }
+        for i in 0..2 {
+            self.of[i].answers = !said[i].is_null();
+            let frames = world.machines[i].sent;
+            let before = self.of[i].frames;
+            self.of[i].frames = (frames, before.0);
+            let fine = frames - before.1 < 300 && tasks[i] < 100;
+            self.ledger.check(Rule::Bounds, fine, now, || {
+                format!(
+                    "machine {i} has {} tasks and sent {} frames in a second",
+                    tasks[i],
+                    frames - before.1
+                )
+            });
+            if !said[i].is_null() {
+                self.verdict(world, i, &said[i], now);
+                self.beliefs(world, i, &said[i], now);
+                self.kept(world, i, &said[i], now);
+            }
+            self.caches(world, i, now);
+        }
+    }
+
+    /// A hold was answered.
+    pub fn hold(&mut self, i: usize, on: bool, durable: bool, now: u64) {
+        if on && durable {
+            self.of[i].held = Some(now);
+        }
+    }
+
+    /// True if a machine could not answer what was asked at `at`.
+    pub fn stalled(&self, i: usize, at: u64) -> bool {
+        self.of[i].stalled_until >= at
+    }
+
+    /// The end: all faults are over.
+    pub fn end(&mut self, world: &mut World, last: &[Value; 2], now: u64) {
+        let heard = (0..2).filter(|i| world.heard(*i, VIP.addr)).count();
+        let fine = heard == 1 || last.iter().any(alarmed) || last.iter().any(|s| s["hold"] == true);
+        self.ledger.check(Rule::OwnerAtLast, fine, now, || {
+            format!("{heard} are heard at the end, and nothing is told: {last:?}")
+        });
+    }
+}
+
+/// A port that was opened so shortly ago, microseconds.
+const SECOND_AGO: u64 = 1_000_000;
