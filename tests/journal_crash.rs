@@ -151,6 +151,8 @@ fn rotation_carries_the_last_state_of_each_peer_and_keeps_so_many_files() {
     journal.append(state("a", 1));
     journal.append(state("b", 2));
     journal.append(state("a", 3));
+    // Which heartbeats were heard: without it a restart after a rotation would take recorded ones for new.
+    journal.append(Entry::new(BootTime(4), "", "heard", json!({ "n": 4 })));
     for n in 0..200 {
         let last = journal.append(entry("event", json!(n)));
         // One at a time, so that each rotation has its own group.
@@ -166,9 +168,11 @@ fn rotation_carries_the_last_state_of_each_peer_and_keeps_so_many_files() {
             replay.records.iter().rev().find(of).unwrap().data["n"].clone()
         };
         assert_eq!((last("a"), last("b")), (json!(3), json!(2)));
+        let heard = replay.records.iter().rfind(|r| r.kind == "heard");
+        assert_eq!(heard.unwrap().data["n"], 4, "{path:?}");
     }
     let current = journal::read(files.last().unwrap()).unwrap();
-    assert_eq!(current.records.last().unwrap().seq, 203);
+    assert_eq!(current.records.last().unwrap().seq, 204);
     drop(journal);
     let (_journal, replay) = open(dir.path());
     assert_eq!(replay.records, current.records);
@@ -268,7 +272,8 @@ fn a_record_of_a_newer_version_is_read() {
 #[test]
 fn journals_of_the_version_before_are_read_and_nothing_is_dropped() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journals_9e90df5");
-    let in_place = ["active", "parked-active", "taking-fence"];
+    // An owner of a pair by the other one's consent too: an old record does not say that nothing was shut.
+    let in_place = ["active", "pair-owner", "parked-active", "taking-fence"];
     let mut read = Vec::new();
     for file in fs::read_dir(&folder).unwrap() {
         let path = file.unwrap().path();
@@ -320,7 +325,7 @@ fn journals_of_the_version_before_are_read_and_nothing_is_dropped() {
             .count();
         assert_eq!(moved, kept.quarantined.len(), "{name}");
         assert!(
-            standing.levels.iter().all(|l| l.set == kept.in_place()),
+            !kept.in_place() || standing.levels.iter().all(|l| l.set),
             "{name}"
         );
         read.push(name);

@@ -13,6 +13,7 @@ use crate::detect::rtmp::From;
 use crate::rt;
 use crate::takeover::action::Level;
 use crate::takeover::event::{Event, FenceRead};
+use crate::takeover::left::{PortLeft, PortState};
 use crate::takeover::policy::MANAGEMENT_ANSWERS;
 use crate::types::IfIndex;
 use std::io::ErrorKind;
@@ -140,28 +141,32 @@ impl Hands {
     /// Reads each port of a fence that was left in place.
     pub(super) fn read_back(&self, shared: &Shared) {
         let (fencing, tx, me) = (self.fencing.clone(), shared.tx.clone(), self.me);
-        shared.slow.spawn(async move {
-            let _ = tx.send(Input::Event(me, Event::ReadBack(fencing.read_each().await)));
-        });
+        let said = move |ports| Input::Event(me, Event::ReadBack(ports));
+        let state = PortState::Unknown;
+        let unread = fencing
+            .ports()
+            .into_iter()
+            .map(|port| PortLeft { port, state });
+        let unread = said(unread.collect());
+        let read = async move { said(fencing.read_each().await) };
+        shared.slow.spawn(Owed::answer(tx, unread, read));
     }
 
     /// Looks whether both of a pair have shut the other.
     pub(super) fn read_tie(&self, shared: &Shared) {
         let (fencing, tx, me) = (self.fencing.clone(), shared.tx.clone(), self.me);
-        shared.slow.spawn(async move {
-            let _ = tx.send(Input::Event(me, Event::Tied(fencing.tied().await)));
-        });
+        let said = move |tied| Input::Event(me, Event::Tied(tied));
+        let read = async move { said(fencing.tied().await) };
+        shared.slow.spawn(Owed::answer(tx, said(false), read));
     }
 
     pub(super) fn read_fence(&self, shared: &Shared) {
         let (fencing, tx, me) = (self.fencing.clone(), shared.tx.clone(), self.me);
-        let unread = Input::Event(me, Event::FenceRead(FenceRead::Unknown));
-        let owed = Owed::new(&tx, [unread]);
-        shared.slow.spawn(async move {
-            let read = fencing.read().await;
-            owed.paid();
-            let _ = tx.send(Input::Event(me, Event::FenceRead(read)));
-        });
+        let said = move |read| Input::Event(me, Event::FenceRead(read));
+        let read = async move { said(fencing.read().await) };
+        shared
+            .slow
+            .spawn(Owed::answer(tx, said(FenceRead::Unknown), read));
     }
 
     pub(super) fn poll_port(&self, shared: &Shared) {

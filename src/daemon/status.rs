@@ -69,7 +69,9 @@ pub fn status(l: &Loop) -> Value {
             let stands = m.ownership().is_none() && p.hands.fencing.marks.any();
             // The port is polled while the peer is watched; what was read before it was fenced is no news. Behind a fence
             // that is read each second it is down.
-            let shut = m.fence_words().is_some_and(|w| ["proven", "shut, unconfirmed"].contains(&w));
+            // Right before the claim the step itself says so.
+            let step = matches!(m.state(), State::Taking(_)).then(|| fence_of_flow(m));
+            let shut = m.fence_words().or(step).is_some_and(|w| ["proven", "shut, unconfirmed"].contains(&w));
             // What is read is the port that the fence names: where the peer hangs on another, it is not the peer's.
             let placement = placing::told(m);
             let elsewhere = placement.iter().any(|l| l["state"] == "misplaced");

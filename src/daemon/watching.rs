@@ -31,8 +31,7 @@ impl Hands {
         self.adopt |= self.watch.is_some() && self.serves_the_vip();
         match Watch::begin(watched.clone(), &*shared.host.wire, shared.tx.clone()) {
             Ok(watch) => {
-                // Begun anew while the address stayed: connections that were there before show no SYN.
-                if std::mem::take(&mut self.adopt) || self.watch.is_some() {
+                if std::mem::take(&mut self.adopt) {
                     self.look_for_connections(watch.waiting(), shared);
                 }
                 self.watch = Some(watch);

@@ -79,6 +79,12 @@ pub struct Faults {
     pub repeats_secrets: bool,
     /// Nothing else is in the answers to shows.
     pub garbles: bool,
+    /// The next answers, so many, to shows of a port's status are torn by a log line in the middle of a row.
+    pub torn: usize,
+    /// Shows whose line has this word tell of another port: the one that was asked for is not part of what they know.
+    pub untold: Option<&'static str>,
+    /// Saving asks once more whether the start-up configuration may be overwritten.
+    pub confirms: bool,
 }
 
 /// Everything that sessions share.

@@ -112,6 +112,14 @@ impl Session {
                 self.say("\n% Access denied\n\n");
                 self.prompt();
             }
+            Asked::Destination
+                if std::mem::take(&mut self.shared.lock().unwrap().faults.confirms) =>
+            {
+                self.hear(Said::Asks(
+                    "Warning: Attempting to overwrite an NVRAM configuration previously written\nby a different version of the system image.\nOverwrite the previous NVRAM configuration?[confirm]".to_owned(),
+                    Asked::Destination,
+                ));
+            }
             Asked::Destination => {
                 let mut s = self.shared.lock().unwrap();
                 s.truth.startup = s.truth.running.clone();
@@ -135,6 +143,22 @@ impl Session {
                 self.print("\nExiting configuration mode\n");
             }
         }
+    }
+
+    /// The answer to a show, as the faults have it.
+    fn spoilt(&self, line: &str, text: String) -> String {
+        let mut s = self.shared.lock().unwrap();
+        if s.faults.untold.is_some_and(|word| line.contains(word)) {
+            let asked = line.split_whitespace().nth(2).unwrap_or_default();
+            return text.replace(asked, "Gi9/0/9");
+        }
+        if !line.ends_with("status") || s.faults.torn == 0 {
+            return text;
+        }
+        s.faults.torn -= 1;
+        let row = text.lines().last().filter(|l| !l.is_empty());
+        let at = text.rfind("connected").unwrap_or(row.map_or(0, str::len)) + 4;
+        format!("{}\n{}{}", &text[..at], self.family.log_line(), &text[at..])
     }
 
     /// The fault that strikes at this line, if one does.
@@ -163,6 +187,9 @@ impl Session {
                 self.say(&echo);
                 let garbles = self.shared.lock().unwrap().faults.garbles;
                 let said = match self.carry_out(line) {
+                    Said::Text(text) if line.starts_with("show ") && !garbles => {
+                        Said::Text(self.spoilt(line, text))
+                    }
                     Said::Text(_) if garbles && line.starts_with("show ") => {
                         Said::Text(self.repeated().replace("% Invalid", "Here"))
                     }

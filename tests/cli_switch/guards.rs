@@ -179,3 +179,57 @@ async fn recordings_of_others_are_tried_as_far_as_they_go() {
         assert!(said.code != 0 && said.err.contains(name), "{said:?}");
     }
 }
+
+/// What IF-MIB and BRIDGE-MIB say of two ports, as their documents have the rows; with `pvid` dot1qPvid too.
+fn two_ports(names: [&str; 2], first: u32, pvid: Option<u32>) -> String {
+    let mut rows = Vec::new();
+    for (i, name) in (0..).zip(names) {
+        let (index, bridge) = (first + i, i + 1);
+        rows.push((1, format!("1.3.6.1.2.1.2.2.1.2.{index}|4|{name}")));
+        rows.push((2, format!("1.3.6.1.2.1.2.2.1.7.{index}|2|1")));
+        rows.push((3, format!("1.3.6.1.2.1.2.2.1.8.{index}|2|1")));
+        rows.push((4, format!("1.3.6.1.2.1.17.1.4.1.2.{bridge}|2|{index}")));
+        rows.extend(pvid.map(|p| {
+            (
+                5,
+                format!("1.3.6.1.2.1.17.7.1.4.5.1.1.{bridge}|66|{}", p + i),
+            )
+        }));
+        rows.push((6, format!("1.3.6.1.2.1.31.1.1.1.1.{index}|4|{name}")));
+    }
+    rows.sort_by_key(|(column, _)| *column);
+    rows.iter().map(|(_, row)| format!("{row}\n")).collect()
+}
+
+#[tokio::test]
+async fn tp_link_families_that_answer_q_bridge_and_bridge_ports_of_nx_os_are_read() {
+    let site = Site::new().await;
+    let tp_link = two_ports(
+        ["gigabitEthernet 1/0/1", "gigabitEthernet 1/0/2"],
+        49153,
+        Some(10),
+    );
+    let nx_os = two_ports(["Ethernet1/1", "Ethernet1/2"], 436_207_616, None);
+    for (profile, rows, second) in [
+        (
+            "tplink-jetstream",
+            tp_link,
+            ["gigabitEthernet 1/0/2", "49154", "2", "up", "up", "11"],
+        ),
+        (
+            "cisco-nxos",
+            nx_os,
+            ["Ethernet1/2", "436207617", "2", "up", "up", "-"],
+        ),
+    ] {
+        let file = site.path(&format!("{profile}.snmprec"));
+        std::fs::write(&file, rows).unwrap();
+        let said = site
+            .ok(&["profile", "try", profile, &file.display().to_string()])
+            .await;
+        let line = said.out.lines().find(|l| l.starts_with(second[0]));
+        let line = line.unwrap_or_else(|| panic!("{said:?}"));
+        let columns: Vec<&str> = line[second[0].len()..].split_whitespace().collect();
+        assert_eq!(columns[..5], second[1..], "{profile}: {line}");
+    }
+}

@@ -92,3 +92,25 @@ def broken_configuration(site, _quick):
     for part in ("192.168.1.301", "nmae", "broken.toml:"):
         expect(part in text, f"'{part}' is not named: {text}")
     return f"{text.count('broken.toml:')} problems named"
+
+
+@scenario(owners="[PT?]*")
+def others_who_answer(site, _quick):
+    """Rule 9: two who answer one question, and a router that answers for everybody, fail `check` and `preflight` by name."""
+    def fails(what, *words):
+        for command in (("check",), ("switch", "preflight", "core")):
+            code, out, err = site.on("standby", site.binary, *command, "--config", site.config(), timeout=60)
+            expect(code not in (0, 2) and all(w in out + err for w in words), f"{what}: `{' '.join(command)}` exits {code}: {out}{err}")
+    code, out, err = site.on("standby", site.binary, "check", "--config", site.config(), timeout=60)
+    expect(code == 0, f"with nobody else `check` fails: {out}{err}")
+    site.sabotage("third-machine", "up", undo=("third-machine", "down"))
+    fails("a second machine with the address", site.mac("third"), "p-third")
+    site.undo.close()
+
+    knob = "net.ipv4.conf.eth0.proxy_arp_pvlan"
+    site.undo.callback(site.on, "gateway", "sysctl", "-qw", f"{knob}=0")
+    code, _, err = site.on("gateway", "sysctl", "-qw", "net.ipv4.ip_forward=1", f"{knob}=1")
+    expect(code == 0, err)
+    gateway = site.info["hosts"]["gateway"]["interfaces"]["eth0"]["mac"]
+    fails("a gateway that answers for everybody", gateway, "proxy")
+    return "a second machine by MAC and port; proxy ARP by the gateway's MAC"

@@ -88,3 +88,33 @@ def released_to_a_new_card(site, _quick):
     expect(code == 0, f"the release with the address named: exit {code}: {answer} {err}")
     expect(site.status()["peer"]["mac"] == new, "status shows the old address")
     return f"ended {(ended - heard) / 1000:.0f} ms after the answer: {said[:160]}; then {answer['state']}"
+
+
+@scenario(owners="P*S[SPT?]*P*")
+def plugged_into_another_port(site, _quick):
+    """F10: the repaired primary's second leg lands in the cameras' network with the address: alarmed as long as it lasts."""
+    fine(site.takeover())
+    site.lab("plug", "primary")
+    leg = next(x for x in site.run.load().legs_of("primary") if x.port == "p-prim-m")
+    site.sabotage("switch", "vlan", leg.port, topology.VLAN_PRODUCTION, undo=("switch", "vlan", leg.port, leg.vlan))
+    # Else its own kernel answers for what it has on eth0 already, by either leg.
+    site.on("primary", "ip", "address", "flush", "dev", "eth0")
+    site.on("primary", "ip", "address", "replace", f"{topology.VIP}/24", "dev", "eth1")
+    site.on("primary", "arping", "-U", "-q", "-c", "2", "-w", "3", "-I", "eth1", topology.VIP)
+    began = trial.wall_us()
+    site.until("it is alarmed", 5, lambda: "conflict" in alarms(site), 0.1)
+    after = (trial.wall_us() - began) / 1000
+    # It lasts longer than the first answer to it, and it is said where that machine hangs.
+    for _ in range(4):
+        time.sleep(2)
+        said = alarms(site).get("conflict", "")
+        expect(leg.mac in said and leg.port in said, f"the alarm says {said!r}")
+        expect(site.vip_here(), "a third machine made it give the address up")
+    expect("what the alarm says" in site.on("standby", site.binary, "status", "--config", site.config())[1], "next says nothing of it")
+    site.on("primary", "ip", "address", "del", f"{topology.VIP}/24", "dev", "eth1")
+    site.until("the alarm is over", 20, lambda: "conflict" not in alarms(site), 0.2)
+    site.undo.close()
+    site.lab("plug", "primary")   # with its address where it belongs
+    code, answer, err = site.standin("release", trial.PEER, timeout=60)
+    expect(code == 0, f"the release: exit {code} {answer} {err}")
+    return f"alarmed after {after:.0f} ms: {said[:100]}"

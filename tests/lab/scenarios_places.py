@@ -95,3 +95,30 @@ def wrong_port_is_corrected(site, _quick):
     renamed(site, WRONG, PORT)
     got = site.until("the fence is confirmed", 20, lambda: (lambda p: p.get("state") == "confirmed" and p)(placement(site)))
     return got["detail"]
+
+
+@scenario(owners="P*S[SP]*P*")
+def reload_moves_the_fence(site, _quick):
+    """x_reload_moves_the_fence: a file that names another port, read while the fence stands, moves nothing at the switch."""
+    result = site.takeover()
+    expect(not result["problems"], "; ".join(result["problems"]))
+    renamed(site, PORT, WRONG)
+    site.undo.callback(renamed, site, WRONG, PORT)
+
+    def stands(when):
+        expect(site.port(PORT)["admin"] == "down", f"{when}: the primary's port was opened")
+        expect(site.port(WRONG)["admin"] == "up", f"{when}: the port that the file names was shut")
+        expect(site.vip_here(), f"{when}: the address is gone")
+    time.sleep(3)
+    stands("after the reload")
+    site.until("it is said", 10, lambda: "fence-of-the-journal" in [a["key"] for a in site.status()["alarms"]])
+    site.lab("agent", "kill", "standby")
+    site.start("standby")
+    site.reaches("active", 15)
+    time.sleep(3)
+    stands("after a crash")
+    site.lab("plug", "primary")
+    code, answer, err = site.standin("release", trial.PEER, timeout=60)
+    expect(code == 0, f"the release: exit {code} {answer} {err}")
+    expect(site.port(PORT)["admin"] == "up" and site.port(WRONG)["admin"] == "up", "the release left a port shut")
+    return "the journal's port stays shut, also after a crash; released at that port"

@@ -11,10 +11,10 @@ use secrecy::SecretString;
 use standin::switch::Profile;
 use standin::switch::ssh::known_hosts;
 use standin::switch::ssh::known_hosts::{HostKeyError, Trusted};
-use standin::switch::ssh::{Cli, CliError, Legacy, fetch};
+use standin::switch::ssh::{Cli, CliError, Command, Commit, Legacy, fetch};
 
 use crate::switch::{IOS, Server, Setup, rules};
-use crate::{port, shut, shuts_and_proves};
+use crate::{PATIENCE, port, shut, shuts_and_proves};
 
 #[tokio::test]
 async fn keyboard_interactive_only() {
@@ -269,4 +269,27 @@ async fn what_a_switch_says_instead_of_ssh_is_shown() {
     );
     // A line before the identification (RFC 4253, 4.2) does no harm to a session.
     server.cli().login().await.unwrap();
+}
+
+#[tokio::test]
+async fn aos_s_asks_for_a_name_before_the_password_of_enable() {
+    let shipped = Profile::find("aruba-aos-s", None).unwrap().cli.unwrap();
+    for asks in ["Username: ", "Please Enter Login Name: "] {
+        let server = Server::start(Setup {
+            asks_name: Some(asks),
+            ..Setup::default()
+        })
+        .await;
+        let cli = Cli::new(server.target(), shipped.clone());
+        let show = Command::new("terminal monitor");
+        let report = cli
+            .send(Some("exec"), &[show], &port(), Commit::No, PATIENCE)
+            .await;
+        assert!(
+            server.lines().contains(&"no page".to_owned()),
+            "{asks}: {:?} {:?}",
+            report.error,
+            server.lines()
+        );
+    }
 }

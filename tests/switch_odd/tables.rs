@@ -113,7 +113,7 @@ async fn a_vlan_whose_table_cannot_be_read_is_not_an_empty_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_takes_long_is_only_slow() {
-    for takes in [150, 250, 400] {
+    let cases = [150, 250, 400].map(async |takes| {
         let agent = Agent::start(one_view(sorted(plain(), None)));
         agent.with(|m| m.takes = Duration::from_millis(takes));
         let switch = switch(&agent, "generic-qbridge");
@@ -121,7 +121,9 @@ async fn an_agent_that_takes_long_is_only_slow() {
         let table = table.unwrap_or_else(|e| panic!("{takes} ms: {e}"));
         assert_eq!(table.len(), 8);
         assert_eq!(switch.macs_on("Gi1/0/3").await.unwrap(), [mac(3)]);
-    }
+    });
+    // Each waits for an agent of its own.
+    futures_util::future::join_all(cases).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -77,6 +77,8 @@ pub struct Setup {
     pub preferred: Preferred,
     /// What it is called.
     pub host: &'static str,
+    /// Before the password of `enable` it asks for a name, in these words.
+    pub asks_name: Option<&'static str>,
 }
 
 impl Default for Setup {
@@ -92,6 +94,7 @@ impl Default for Setup {
             codes: false,
             preferred: Preferred::DEFAULT,
             host: "lab-sw1",
+            asks_name: None,
         }
     }
 }

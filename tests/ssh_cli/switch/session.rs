@@ -13,6 +13,7 @@ enum Mode {
     UserName,
     LoginPassword,
     User,
+    EnableName,
     EnablePassword,
     Exec,
     Config,
@@ -118,6 +119,14 @@ impl Session {
                 self.say("\nauthentication failed\nUser Name:");
                 self.mode = Mode::UserName;
             }
+            (Mode::User, "enable") if self.setup.asks_name.is_some() => {
+                self.mode = Mode::EnableName;
+                self.say(self.setup.asks_name.unwrap_or_default());
+            }
+            (Mode::EnableName, "ops") => {
+                self.mode = Mode::EnablePassword;
+                self.say("Password: ");
+            }
             (Mode::User, "enable") => {
                 self.mode = Mode::EnablePassword;
                 self.say("Password: ");
@@ -158,7 +167,7 @@ impl Session {
         let words: Vec<&str> = line.split_whitespace().collect();
         match (self.mode.clone(), words.as_slice()) {
             (_, []) => {}
-            (Mode::Exec, ["terminal", ..]) => {}
+            (Mode::Exec, ["terminal", ..] | ["no", "page"]) => {}
             (Mode::Exec, ["configure", "terminal"]) if device.locked > 0 => {
                 device.locked -= 1;
                 drop(device);
