@@ -31,6 +31,8 @@ pub(super) const OVER_SNMP: Pauses = Pauses::Doubling(ms(5), LONGEST);
 pub(super) const OVER_SSH: Pauses = Pauses::Share(ms(5), LONGEST);
 /// What a switch does by itself: a job, a timer of its own.
 pub(super) const BY_ITSELF: Pauses = Pauses::Even(LONGEST);
+/// A quarantined machine, that it is gone.
+pub(in crate::switch) const QUARANTINE: Pauses = Pauses::Even(ms(20));
 /// What was put back.
 pub(super) const PUT_BACK: Pauses = Pauses::Even(ms(50));
 /// The longest pause of a change.

@@ -3,6 +3,7 @@
 //! Order: all ports are read and all guards checked before anything is written; then one SET; then reading back until
 //! it is proven or the time is over. What could not be proven stays as it is: a partial fence is never undone here.
 
+pub mod gone;
 pub mod lift;
 pub mod plan;
 mod proof;
