@@ -54,14 +54,21 @@ pub async fn look(
             let mut peers = s["peers"].as_array()?.iter();
             peers.find(|p| p["name"] == peer.name)
         });
-        let answers = match answered(peer).await {
-            Ok(Some(who)) => who.parse::<MacAddr>().ok(),
-            Ok(None) | Err(_) => None,
-        };
-        let mac = match (peer.mac, answers) {
-            (Some(mac), Some(who)) if mac == who => Some(mac),
-            (Some(_), _) => None,
-            (None, who) => who,
+        // Another machine that answers is not the peer, whose address the daemon has learned while it was alone.
+        let learned = told.and_then(|p| p["peer"]["mac"].as_str()?.parse::<MacAddr>().ok());
+        let vip = peer.vip.addr;
+        let mac = match (peer.mac.or(learned), answered(peer).await) {
+            (known, Ok(Some(who))) => match (known, who.parse::<MacAddr>()) {
+                (Some(mac), Ok(who)) if mac != who => {
+                    Err(format!("{who} answers for {vip}, and the peer is {mac}"))
+                }
+                (_, Ok(who)) => Ok(who),
+                (_, Err(_)) => Err(format!(
+                    "the peer is not asked while {vip} is on this machine"
+                )),
+            },
+            (_, Ok(None)) => Err("the peer does not answer now".to_owned()),
+            (_, Err(e)) => Err(format!("the peer cannot be asked ({e})")),
         };
         one_peer(peer, (mac, told), switches, own, &mut out).await;
     }
@@ -70,7 +77,7 @@ pub async fn look(
 
 async fn one_peer(
     peer: &Peer,
-    (mac, told): (Option<MacAddr>, Option<&Value>),
+    (mac, told): (Result<MacAddr, String>, Option<&Value>),
     switches: &BTreeMap<String, Switch>,
     own: &[MacAddr],
     out: &mut Vec<Line>,
@@ -88,12 +95,19 @@ async fn one_peer(
             let mut levels = p["placement"].as_array()?.iter();
             levels.find(|l| l["level"] == level)
         });
-        let result = match mac {
-            None => Said::Warning(of_daemon(known).unwrap_or_else(|| format!("whether it is the port of {} cannot be looked at: the peer does not answer for {} now", peer.name, peer.vip.addr))),
-            Some(mac) => {
+        let result = match mac.clone() {
+            Err(why) => Said::Warning(of_daemon(known, &why).unwrap_or_else(|| {
+                format!(
+                    "whether it is the port of {} cannot be looked at: {why}",
+                    peer.name
+                )
+            })),
+            Ok(mac) => {
                 match place_together(&parts, &[mac], own).await.placing {
                     // What cannot be read is said of the port itself.
-                    Err(e) => Said::Warning(format!("whether it is the peer's port cannot be read: {e}")),
+                    Err(e) => {
+                        Said::Warning(format!("whether it is the peer's port cannot be read: {e}"))
+                    }
                     Ok(placing) => judged(peer, mac, placing, known),
                 }
             }
@@ -105,7 +119,7 @@ async fn one_peer(
             result,
         });
     }
-    let Some(mac) = mac else { return };
+    let Ok(mac) = mac else { return };
     for fence in peer.fence.iter().filter(|f| !f.also.is_empty()) {
         for (name, _) in fence.by_switch() {
             if let Some(switch) = switches.get(name) {
@@ -152,15 +166,13 @@ async fn behind_uplink(peer: &Peer, switch: &Switch, mac: MacAddr) -> Option<Lin
     })
 }
 
-fn of_daemon(known: Option<&Value>) -> Option<String> {
+fn of_daemon(known: Option<&Value>, why: &str) -> Option<String> {
     let level = known?;
     let state = level["state"].as_str()?;
     let detail = level["detail"]
         .as_str()
         .map_or(String::new(), |d| format!(": {d}"));
-    Some(format!(
-        "the peer does not answer now; the daemon has it {state}{detail}"
-    ))
+    Some(format!("{why}; the daemon has it {state}{detail}"))
 }
 
 fn judged(peer: &Peer, mac: MacAddr, placing: Placing, known: Option<&Value>) -> Said {

@@ -51,6 +51,7 @@ mod questions;
 pub mod record;
 pub mod recorder;
 pub mod reload;
+pub mod report_writer;
 mod requests;
 mod run_loop;
 mod saving;

@@ -31,7 +31,8 @@ impl Hands {
         self.adopt |= self.watch.is_some() && self.serves_the_vip();
         match Watch::begin(watched.clone(), &*shared.host.wire, shared.tx.clone()) {
             Ok(watch) => {
-                if std::mem::take(&mut self.adopt) {
+                // Begun anew while the address stayed: connections that were there before show no SYN.
+                if std::mem::take(&mut self.adopt) || self.watch.is_some() {
                     self.look_for_connections(watch.waiting(), shared);
                 }
                 self.watch = Some(watch);

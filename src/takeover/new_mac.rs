@@ -181,10 +181,10 @@ impl Machine {
     }
 
     fn stranger_refused(&mut self, now: BootTime, mac: MacAddr, place: &str) {
-        let pinned = self
-            .evidence
-            .pinned
-            .map_or_else(String::new, |m| m.to_string());
+        let pinned = self.evidence.pinned.map_or_else(
+            || "whose address is not known".to_owned(),
+            |m| m.to_string(),
+        );
         let text = format!(
             "{mac} answers instead of the peer ({pinned}), and {place}; if that is the repaired machine: `standin release NAME --new-mac {mac}`"
         );
@@ -192,8 +192,11 @@ impl Machine {
         self.tell(KEY, Level::Critical, text);
     }
 
-    /// A release begins anew, or is over: what was said of the last one is no news any more.
+    /// A release begins anew, or has ended well: what was said of the last one is no news any more.
     pub(super) fn forget_stranger(&mut self) {
-        self.settle(KEY, "a release goes on with what a person decided");
+        self.settle(
+            KEY,
+            "a release goes on with what a person decided, or has ended",
+        );
     }
 }

@@ -18,3 +18,4 @@ mod site;
 #[path = "../switch_agent/mod.rs"]
 mod switch_agent;
 mod wire;
+mod words;
