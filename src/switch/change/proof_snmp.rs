@@ -21,10 +21,8 @@ impl Run<'_> {
         if let Some(down) = &self.down {
             let sent = self.sent_at.unwrap_or(self.settled);
             let times = (sent, self.settled);
-            let proven = down.prove(self.switch, times, (until, self.deadline)).await;
-            if let Err(why) = proven {
-                return Err(why);
-            }
+            let until = (until, self.deadline);
+            down.prove(self.switch, times, until).await?;
         }
         let this = &*self;
         let mut linkless = Vec::new();
