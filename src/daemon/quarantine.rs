@@ -5,13 +5,11 @@ use std::time::Duration;
 
 use super::moving::{self, Where, Whose};
 use crate::config::{self, Quarantine};
-use crate::rt::{Instant, sleep};
-use crate::switch::{FdbEntry, PortIdentity, Switch};
+use crate::rt::Instant;
+use crate::switch::fence::gone::gone_from_vlan;
+use crate::switch::{PortIdentity, Switch};
 use crate::takeover::event::{FenceRead, Outcome};
 use crate::types::{MacAddr, PortRef};
-
-/// Gap between two looks for the peer in the production VLAN.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Moves every port of the level and proves it: PVID and untagged egress read back, and the peer's MAC is in the
 /// production VLAN nowhere but on these ports. In words how; or why not, and whether a guard refused.
@@ -50,49 +48,12 @@ pub async fn set(
         }
     }
     if let Some(mac) = peer {
-        absent(switch, (level, counted), vlans, mac, end).await?;
+        let fenced = [level.ports.as_slice(), counted].concat();
+        let gone = gone_from_vlan(switch, (mac, vlans.production), &fenced, end);
+        gone.await.map_err(|why| (why, false))?;
         done.push(format!("{mac} is not in VLAN {}", vlans.production.0));
     }
     Ok(done.join(", "))
-}
-
-/// The peer's MAC must be gone from production, or be an old entry of a port that is quarantined.
-async fn absent(
-    switch: &Switch,
-    (level, counted): (&config::Fence, &[String]),
-    vlans: Quarantine,
-    mac: MacAddr,
-    end: Instant,
-) -> Result<(), (String, bool)> {
-    loop {
-        let why = match switch.where_is(mac, Some(vlans.production)).await {
-            Err(e) => e.to_string(),
-            Ok(places) => {
-                // Number 0 is "the switch itself" or "not known": no place that a frame can come from.
-                let on_it = |p: &FdbEntry| {
-                    level
-                        .ports
-                        .iter()
-                        .chain(counted)
-                        .any(|at| switch.is_on(p, at))
-                };
-                let elsewhere = places.iter().find(|p| p.port_number != 0 && !on_it(p));
-                match elsewhere {
-                    None => return Ok(()),
-                    Some(place) => format!(
-                        "switch {}: {mac} is in VLAN {} on port {}, which is not fenced",
-                        level.switch,
-                        vlans.production.0,
-                        place.if_name.as_deref().unwrap_or("?")
-                    ),
-                }
-            }
-        };
-        if Instant::now() + LOOK_AGAIN >= end {
-            return Err((why, false));
-        }
-        sleep(LOOK_AGAIN).await;
-    }
 }
 
 /// Moves every port back to the production VLAN; in words how.

@@ -224,3 +224,41 @@ async fn a_port_that_was_shut_before_is_proven_off_only_when_its_old_state_canno
     assert_eq!(word(&done).0, "unclear", "{done:?}");
     fake.with(|s| assert_eq!(s.admin_sets(), 1));
 }
+
+/// It used to be proven: who had tried `apply` had not tested the fence.
+#[tokio::test]
+async fn a_port_is_not_proven_off_while_its_machine_is_learned_elsewhere() {
+    let off = |mac| ChangeRequest {
+        expected_mac: mac,
+        ..ChangeRequest::new(Operation::PortOff, Some("ge1"), MS(5000))
+    };
+    let moves = async || {
+        let fake = Fake::with_vlans().await;
+        fake.with(|s| s.faults.moves = Some((mac(1), 3)));
+        fake
+    };
+    let fake = moves().await;
+    let done = change(&over(fake.address, v2c(COMMUNITY)), off(Some(mac(1)))).await;
+    let (ended, said) = word(&done);
+    assert_eq!(ended, "unclear", "{said}");
+    let why = "is learned behind core1:ge3 since this one was shut";
+    assert!(said.contains(why), "{said}");
+
+    // Where no machine is named it is about the port alone.
+    let fake = moves().await;
+    let done = change(&over(fake.address, v2c(COMMUNITY)), off(None)).await;
+    assert_eq!(word(&done).0, "proven", "{done:?}");
+}
+
+/// As of a fence: a reading that began while the value could still be an old one does not count, however long it took.
+#[tokio::test]
+async fn a_port_that_had_no_link_is_proven_off_by_a_reading_that_began_late_enough() {
+    let fake = Fake::with_vlans().await;
+    let switch = stale(&fake, MS(700));
+    fake.with(|s| s.cable("ge1", 2));
+    let off = ChangeRequest::new(Operation::PortOff, Some("ge1"), MS(10_000));
+    let proof = change(&switch, off).await.unwrap();
+    assert!(!proof.already);
+    assert!(proof.took >= MS(700), "{:?}", proof.took);
+    fake.with(|s| assert_eq!(s.admin_sets(), 1));
+}

@@ -6,23 +6,15 @@ use std::time::Duration;
 use super::ChangeError;
 use super::commands;
 use super::commands::ARMED_MINUTES;
-use super::over_snmp::{PAUSE, Read};
 use super::over_ssh::CliRun;
-use crate::rt::{Instant, sleep_until};
+use super::pending::Pending;
+use super::read_until::{BY_ITSELF, Looks};
+use crate::rt::Instant;
 use crate::switch::model::op::Operation;
 use crate::switch::profile::ssh::rules::{Transaction, When};
 use crate::switch::read::error::SwitchError;
 use crate::switch::ssh::{CliError, Commit, Record, Report, random, vlan_list};
 use crate::types::VlanId;
-
-/// Whether something on the switch takes itself back unless it is confirmed.
-pub(super) enum Pending {
-    No,
-    /// It does, in words.
-    Yes(String),
-    /// The family, or this switch, does not show it.
-    NotShown,
-}
 
 /// After the timer of an armed change, how long the switch may take to be as before.
 const AFTER_TIMER: Duration = Duration::from_secs(20);
@@ -73,7 +65,7 @@ impl CliRun<'_> {
             (Some(e), Pending::Yes(_) | Pending::NotShown) => return Err(unclear(e.to_string())),
             (None, Pending::Yes(left)) => return Err(unclear(left.clone())),
         }
-        if let Read::No(seen) = self.until_proven(&self.op.prove).await {
+        if let Err(seen) = self.until_proven(&self.op.prove).await {
             return Err(unclear(seen));
         }
         let mut told =
@@ -217,15 +209,15 @@ impl CliRun<'_> {
             return false;
         };
         let end = Instant::now() + patience;
+        let mut looks = Looks::until(end, BY_ITSELF);
         loop {
             let now: Result<Record, SwitchError> = self.switch.shown_port(port).await;
             if now.is_ok_and(|now| is_same(self.request.operation, before, &now)) {
                 return true;
             }
-            if Instant::now() >= end {
+            if !looks.again().await {
                 return false;
             }
-            sleep_until((Instant::now() + PAUSE.1).min(end)).await;
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::switch::model::op::Operation;
 use crate::switch::model::port::{HOST_MACS, Oper};
 use crate::switch::profile::Need;
 use crate::switch::read::learned::Learned;
+use crate::switch::read::switch::Switch;
 use crate::switch::read::target::Listed;
 use crate::types::MacAddr;
 
@@ -107,4 +108,11 @@ fn by_vlan(operation: Operation, before: &Before, needs: &[Need]) -> Vec<Guard> 
         }
     }
     all
+}
+
+/// Which list of the configuration has the port, by the name that was asked for or the one that the switch gives it.
+pub(super) fn listed(switch: &Switch, request: &ChangeRequest, before: &Before) -> Option<Listed> {
+    let named = request.port.iter().map(String::as_str);
+    let mut names = named.chain(before.port.iter().map(|p| p.if_name.as_str()));
+    names.find_map(|name| switch.target().listed(name))
 }

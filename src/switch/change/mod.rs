@@ -13,17 +13,24 @@ pub mod guard;
 mod guards;
 mod over_snmp;
 mod over_ssh;
+mod pending;
 mod plan;
+mod port_down;
 mod proof_snmp;
 mod proof_ssh;
+pub(in crate::switch) mod prove_down;
+pub(in crate::switch) mod read_until;
+pub mod send_ports;
 mod send_snmp;
 mod undo;
+pub mod unproven;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::rt::{Instant, timeout_at};
 use crate::switch::model::op::Operation;
 use crate::switch::profile::Transport;
 use crate::switch::read::error::SwitchError;
@@ -163,10 +170,39 @@ impl ChangeError {
     }
 }
 
-/// Does it, and proves it.
+/// Does it, and proves it, by the first transport that answers.
 ///
 /// # Errors
 /// See [`ChangeError`]: what was written, if anything was, is part of it.
 pub async fn change(switch: &Switch, request: ChangeRequest) -> Result<ChangeProof, ChangeError> {
-    over_snmp::change(switch, &request).await
+    let start = Instant::now();
+    let deadline = start + request.within;
+    let writer = timeout_at(deadline, switch.writer())
+        .await
+        .map_err(|_| over_snmp::too_late(switch, &request))?;
+    let mut failed = None;
+    for transport in switch.route(request.operation.name()) {
+        let done = match transport {
+            Transport::Snmp => over_snmp::change(switch, &request, start).await,
+            Transport::Ssh => over_ssh::change(switch, &request, start).await,
+        };
+        match done {
+            // Nothing was written, and nobody answered: the other way may do.
+            Err(ChangeError::Unreadable(e)) if e.is_silence() => {
+                failed = failed.or(Some(ChangeError::Unreadable(e)));
+            }
+            Ok(proof) if failed.is_some() => {
+                switch.answered_over(transport);
+                drop(writer);
+                return Ok(proof);
+            }
+            done => {
+                drop(writer);
+                return done;
+            }
+        }
+    }
+    drop(writer);
+    let what = request.operation.to_string();
+    Err(failed.unwrap_or_else(|| ChangeError::Unreadable(switch.no_way(&what))))
 }

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use super::before;
 use super::before::Before;
+use super::current_vlans;
 use super::guards;
 use super::guards::Around;
+use super::port_down::PortDown;
+use super::read_until::LONGEST;
 use super::undo::{Rewrite, UndoRecord, put_back};
 use super::{ChangeError, ChangeProof, ChangeRequest};
-use super::{current_vlans, over_ssh};
 use crate::rt::{Instant, sleep, timeout_at};
 use crate::switch::model::op::Operation;
 use crate::switch::model::value::Oid;
@@ -18,63 +20,27 @@ use crate::switch::read::learned::Learned;
 use crate::switch::read::switch::Switch;
 use crate::switch::render::{Expected, Proof, Rendered, Renderer, SetVar};
 
-/// The first pause between two read-backs, and the longest.
-pub(super) const PAUSE: (Duration, Duration) =
-    (Duration::from_millis(5), Duration::from_millis(200));
-
-/// Does it, and proves it, by the first transport that answers.
-pub(super) async fn change(
-    switch: &Switch,
-    request: &ChangeRequest,
-) -> Result<ChangeProof, ChangeError> {
-    let start = Instant::now();
-    let deadline = start + request.within;
-    let late = || ChangeError::TooLate {
+pub(super) fn too_late(switch: &Switch, request: &ChangeRequest) -> ChangeError {
+    ChangeError::TooLate {
         switch: switch.target().name.clone(),
         within: request.within,
-    };
-    let writer = timeout_at(deadline, switch.writer())
-        .await
-        .map_err(|_| late())?;
-    let mut failed = None;
-    for transport in switch.route(request.operation.name()) {
-        let done = match transport {
-            Transport::Snmp => over_snmp(switch, request, start).await,
-            Transport::Ssh => over_ssh::change(switch, request, start).await,
-        };
-        match done {
-            // Nothing was written, and nobody answered: the other way may do.
-            Err(ChangeError::Unreadable(e)) if e.is_silence() => {
-                failed = failed.or(Some(ChangeError::Unreadable(e)));
-            }
-            Ok(proof) if failed.is_some() => {
-                switch.answered_over(transport);
-                drop(writer);
-                return Ok(proof);
-            }
-            done => {
-                drop(writer);
-                return done;
-            }
-        }
     }
-    drop(writer);
-    let what = request.operation.to_string();
-    Err(failed.unwrap_or_else(|| ChangeError::Unreadable(switch.no_way(&what))))
 }
 
-async fn over_snmp(
+/// Does it, and proves it.
+pub(super) async fn change(
     switch: &Switch,
     request: &ChangeRequest,
     start: Instant,
 ) -> Result<ChangeProof, ChangeError> {
     let deadline = start + request.within;
     let before = timeout_at(deadline, prepare(switch, request)).await;
-    let before = before.map_err(|_| ChangeError::TooLate {
-        switch: switch.target().name.clone(),
-        within: request.within,
-    })??;
-    Run::new(switch, request, &before, start)?.run().await
+    let before = before.map_err(|_| too_late(switch, request))??;
+    let mut run = Run::new(switch, request, &before, start)?;
+    // A port that shuts is proven by what it reads when all guards have passed.
+    let down = timeout_at(deadline, PortDown::read(switch, request, start)).await;
+    run.down = down.map_err(|_| too_late(switch, request))??;
+    run.run().await
 }
 
 /// Reads what the change rests on, and asks the guards.
@@ -106,7 +72,7 @@ pub(super) async fn look(
         }),
         None => None,
     };
-    let listed = listed(switch, request, &before);
+    let listed = guards::listed(switch, request, &before);
     let needs: &[Need] = switch
         .profile()
         .snmp_op(request.operation.name())
@@ -118,17 +84,6 @@ pub(super) async fn look(
     };
     let refusals = guards::refusals(request, &before, &around);
     Ok((before, refusals))
-}
-
-/// Which list of the configuration has the port, by the name that was asked for or the one that the switch gives it.
-pub(super) fn listed(
-    switch: &Switch,
-    request: &ChangeRequest,
-    before: &Before,
-) -> Option<crate::switch::read::target::Listed> {
-    let named = request.port.iter().map(String::as_str);
-    let mut names = named.chain(before.port.iter().map(|p| p.if_name.as_str()));
-    names.find_map(|name| switch.target().listed(name))
 }
 
 pub(super) struct Run<'a> {
@@ -144,6 +99,10 @@ pub(super) struct Run<'a> {
     pub(super) settle: Duration,
     /// What was sent, or may have been received, in order.
     pub(super) sent: Vec<SetVar>,
+    /// When the first SET left.
+    pub(super) sent_at: Option<Instant>,
+    /// The port that is to be shut, as it was read before.
+    pub(super) down: Option<PortDown>,
     /// When the fate of the last SET was known.
     pub(super) settled: Instant,
     /// Why nothing was sent: the port is not what it was, or could not be looked at again.
@@ -153,13 +112,6 @@ pub(super) struct Run<'a> {
     pub(super) notes: Vec<String>,
     /// Rows of the proof that did not count in the last reading, because the port has no link.
     pub(super) linkless: Vec<Oid>,
-}
-
-/// Whether something reads as it should.
-pub(super) enum Read {
-    Yes,
-    /// Not so, in words.
-    No(String),
 }
 
 impl<'a> Run<'a> {
@@ -173,7 +125,7 @@ impl<'a> Run<'a> {
         let renderer = Renderer::new(profile, request.operation.name(), &before.scene)?;
         let settle = profile
             .snmp_op(request.operation.name())
-            .map_or(PAUSE.1, |op| op.settle);
+            .map_or(LONGEST, |op| op.settle);
         Ok(Run {
             switch,
             operation: request.operation,
@@ -186,6 +138,8 @@ impl<'a> Run<'a> {
             deadline: start + request.within,
             settle,
             sent: Vec::new(),
+            sent_at: None,
+            down: None,
             settled: start,
             unread: None,
             all_refused: true,
@@ -195,7 +149,7 @@ impl<'a> Run<'a> {
     }
 
     async fn run(&mut self) -> Result<ChangeProof, ChangeError> {
-        if self.is_already() && (!self.rests_on_old_news() || self.is_still_so().await) {
+        if self.is_already() && (self.down.is_none() || self.is_still_so().await) {
             return Ok(self.proof(true));
         }
         let steps = std::mem::take(&mut self.steps);
@@ -213,11 +167,11 @@ impl<'a> Run<'a> {
             return Err(self.give_up(why.into()).await);
         }
         match self.prove().await {
-            Read::Yes => Ok(self.proof(false)),
-            Read::No(why) => {
+            Ok(()) => Ok(self.proof(false)),
+            Err(why) => {
                 // Some switches acknowledge a PDU and apply only its first varbind: each on its own, once.
                 if self.resend_apart(&steps).await
-                    && let Read::Yes = self.prove().await
+                    && let Ok(()) = self.prove().await
                 {
                     self.notes.push(
                         "it did not read back after the first SETs: each object was sent again on its own".into(),
@@ -264,7 +218,7 @@ impl<'a> Run<'a> {
 
     /// What the switch said may be as old as its answers may be: true if it says so still when that time is over.
     async fn is_still_so(&mut self) -> bool {
-        matches!(self.prove().await, Read::Yes)
+        self.prove().await.is_ok()
     }
 
     async fn step(&mut self, step: &Rendered) -> Result<(), String> {

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::arming::Pending;
 use super::before::Before;
 use super::commands;
 use super::commands::ARMED_MINUTES;
 use super::guard::Guard;
 use super::guards;
 use super::guards::Around;
-use super::over_snmp::Read;
+use super::pending::Pending;
+use super::port_down::PortDown;
 use super::undo::UndoRecord;
 use super::{ChangeError, ChangeProof, ChangeRequest};
 use crate::rt::Instant;
@@ -60,7 +60,7 @@ pub(super) async fn look(
         }),
         None => None,
     };
-    let listed = super::over_snmp::listed(switch, request, &shown.before);
+    let listed = guards::listed(switch, request, &shown.before);
     let around = Around {
         listed,
         macs: macs.as_ref(),
@@ -153,7 +153,9 @@ pub(super) async fn change(
         });
     }
     let op = op(switch, request.operation)?;
+    let down = PortDown::read(switch, request, start).await?;
     let run = CliRun {
+        down,
         switch,
         request,
         op,
@@ -165,6 +167,8 @@ pub(super) async fn change(
 }
 
 pub(super) struct CliRun<'a> {
+    /// The port that is to be shut, as it was read before.
+    down: Option<PortDown>,
     pub(super) switch: &'a Switch,
     pub(super) request: &'a ChangeRequest,
     pub(super) op: &'a SshOp,
@@ -183,7 +187,7 @@ impl CliRun<'_> {
         if !acts
             && !self.op.prove.is_empty()
             && !self.is_surely_otherwise(&self.op.prove)
-            && let Read::Yes = self.look(&self.op.prove).await
+            && let Ok(()) = self.look(&self.op.prove).await
         {
             return match self.pending().await {
                 Pending::Yes(line) => Err(self.held_by_another(line)),
@@ -191,6 +195,7 @@ impl CliRun<'_> {
             };
         }
         let commit = self.commit();
+        let sent = Instant::now();
         let report = commands::send(
             self.switch,
             self.op,
@@ -205,7 +210,7 @@ impl CliRun<'_> {
             // Some switches refuse in words what they carry out.
             let shows = !report.sent.is_empty() && !acts;
             if !shows
-                || matches!(self.until_proven(&self.op.prove).await, Read::No(_))
+                || self.until_proven(&self.op.prove).await.is_err()
                     && self.is_as_before(Duration::ZERO).await
             {
                 return Err(ChangeError::Unreadable(e.into()));
@@ -213,9 +218,16 @@ impl CliRun<'_> {
         }
         // A session that broke, or a command that was refused after others were taken: what is shown decides.
         let mut notes = Vec::new();
-        let proven = self.until_proven(&self.op.prove).await;
+        let settled = Instant::now();
+        let mut proven = self.until_proven(&self.op.prove).await;
+        if let (Ok(()), Some(down)) = (&proven, &self.down) {
+            let until = (settled + self.op.settle, self.deadline);
+            if let Err(why) = down.prove(self.switch, (sent, settled), until).await {
+                proven = Err(why);
+            }
+        }
         match (proven, failed) {
-            (Read::Yes, failed) => {
+            (Ok(()), failed) => {
                 if self.op.prove.is_empty()
                     && let Some(why) = failed
                 {
@@ -238,7 +250,7 @@ impl CliRun<'_> {
                 }
                 Ok(self.proof(false, notes))
             }
-            (Read::No(seen), failed) => {
+            (Err(seen), failed) => {
                 let why = failed.map_or_else(|| seen.clone(), |f| format!("{f}; {seen}"));
                 Err(self.give_up(why, &report).await)
             }

@@ -3,20 +3,27 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::over_snmp::{PAUSE, Read, Run};
+use super::over_snmp::Run;
+use super::read_until::{BY_ITSELF, Looks, OVER_SNMP, Read};
 use super::{before, current_vlans};
-use crate::rt::{Instant, sleep, sleep_until, timeout_at};
+use crate::rt::{Instant, timeout_at};
 use crate::switch::model::op::Operation;
 use crate::switch::model::value::{Oid, Value};
 use crate::switch::profile::Kind;
 use crate::switch::read::error::SwitchError;
 use crate::switch::render::portlist;
-use crate::switch::render::{Expected, Proof, SetVar};
+use crate::switch::render::{Expected, SetVar};
 
 impl Run<'_> {
     /// Reads back until all is as it must be, or the time is over.
     pub(super) async fn prove(&mut self) -> Read {
-        let until = (self.settled + self.settle.max(self.stale_until())).min(self.deadline);
+        let until = (self.settled + self.settle).min(self.deadline);
+        if let Some(down) = &self.down {
+            let sent = self.sent_at.unwrap_or(self.settled);
+            let times = (sent, self.settled);
+            let until = (until, self.deadline);
+            down.prove(self.switch, times, until).await?;
+        }
         let this = &*self;
         let mut linkless = Vec::new();
         let read = this
@@ -24,27 +31,6 @@ impl Run<'_> {
             .await;
         self.linkless = linkless;
         read
-    }
-
-    /// How long an oper state that was so before may be an old value.
-    fn stale_until(&self) -> Duration {
-        if self.rests_on_old_news() {
-            self.switch.target().staleness() + PAUSE.1
-        } else {
-            Duration::ZERO
-        }
-    }
-
-    /// True if an oper state that proves it was so before, and the switch's word for it may be an old one.
-    pub(super) fn rests_on_old_news(&self) -> bool {
-        self.proofs.iter().any(|p| self.may_be_stale(p))
-    }
-
-    fn may_be_stale(&self, proof: &Proof) -> bool {
-        let was = self.before.scene.now.get(&proof.oid);
-        proof.object == "oper"
-            && !self.switch.target().staleness().is_zero()
-            && was.is_some_and(|v| proof.want.is_met(self.switch.profile(), v))
     }
 
     /// What one reading says: the profile's proof, and every object that was written and can be read. `linkless` are
@@ -59,14 +45,11 @@ impl Run<'_> {
                     linkless.push(p.oid.clone());
                     continue;
                 }
-                return Read::No(format!(
+                return Err(format!(
                     "{} reads {}",
                     p.oid.named(),
                     self.told(&p.want, value)
                 ));
-            }
-            if self.may_be_stale(p) && self.settled.elapsed() < self.switch.target().staleness() {
-                return Read::No(format!("{} may be an old value", p.oid.named()));
             }
         }
         for var in self.last_writes() {
@@ -78,10 +61,10 @@ impl Run<'_> {
             }
             let value = now.get(&var.oid).unwrap_or(&Value::Absent);
             if !self.reads_as(var, value) {
-                return Read::No(format!("{} was written and reads {value}", var.oid.named()));
+                return Err(format!("{} was written and reads {value}", var.oid.named()));
             }
         }
-        Read::Yes
+        Ok(())
     }
 
     /// True if the port's oper state reads down in this reading.
@@ -133,8 +116,8 @@ impl Run<'_> {
     ) -> Read {
         let mut oids: Vec<Oid> = self.before.scene.now.keys().cloned().collect();
         oids.extend(self.before.anchors.iter().map(|(oid, _)| oid.clone()));
-        let mut pause = PAUSE.0;
-        let mut seen = Read::No("nothing could be read back".into());
+        let mut last = "nothing could be read back".to_owned();
+        let mut looks = Looks::until(end, OVER_SNMP);
         loop {
             // A reading has its own timeout and retries: one that has begun in time is not cut off, so that a switch
             // that is slow to answer is not taken for one that did nothing.
@@ -143,29 +126,24 @@ impl Run<'_> {
                 current_vlans::follow(self.switch, &self.proofs, &mut now).await?;
                 Ok::<_, SwitchError>(now)
             };
-            match timeout_at(self.deadline, reading).await {
+            let seen = match timeout_at(self.deadline, reading).await {
                 Ok(Ok(now)) => match self.before.drifted(&now) {
                     Some((oid, was)) => {
                         let is = now.get(&oid).unwrap_or(&Value::Absent);
                         let named = oid.named();
-                        seen = Read::No(format!(
+                        Err(format!(
                             "the switch has renumbered its ports: {named} was {was} and reads {is}"
-                        ));
+                        ))
                     }
-                    None => match judge(&now) {
-                        Read::Yes => return Read::Yes,
-                        no => seen = no,
-                    },
+                    None => judge(&now),
                 },
-                Ok(Err(e)) => seen = Read::No(format!("it could not be read back: {e}")),
-                Err(_) => return seen,
-            }
-            let now = Instant::now();
-            if now >= end {
+                Ok(Err(e)) => Err(format!("it could not be read back: {e}")),
+                Err(_) => Err(last.clone()),
+            };
+            if seen.is_ok() || !looks.again().await {
                 return seen;
             }
-            sleep_until((now + pause).min(end)).await;
-            pause = (pause * 2).min(PAUSE.1);
+            last = seen.err().unwrap_or(last);
         }
     }
 
@@ -179,6 +157,7 @@ impl Run<'_> {
         let end = (Instant::now() + within).min(self.deadline);
         let asked = [oid.clone()];
         let mut seen = "nothing".to_owned();
+        let mut looks = Looks::until(end, BY_ITSELF);
         loop {
             match timeout_at(end, self.switch.snmp().get(&asked)).await {
                 Ok(Ok(values)) => {
@@ -199,13 +178,12 @@ impl Run<'_> {
                 Ok(Err(e)) => return Err(e.to_string()),
                 Err(_) => {}
             }
-            if Instant::now() >= end {
+            if !looks.again().await {
                 return Err(format!(
                     "{} did not become {until:?} within {within:?}, it reads {seen}",
                     oid.named()
                 ));
             }
-            sleep(PAUSE.1).await;
         }
     }
 }

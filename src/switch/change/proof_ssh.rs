@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::over_snmp::{PAUSE, Read};
 use super::over_ssh::CliRun;
-use crate::rt::{Instant, sleep_until};
+use super::read_until::{Looks, OVER_SSH, Read};
+use crate::rt::Instant;
 use crate::switch::model::mac_format::parse_mac;
 use crate::switch::model::op::Operation;
 use crate::switch::profile::ShowRow;
@@ -14,18 +14,13 @@ use crate::switch::ssh::{Record, vlan_list};
 
 impl CliRun<'_> {
     pub(super) async fn until_proven(&self, rows: &[ShowRow]) -> Read {
-        let begun = Instant::now();
-        let end = (begun + self.op.settle).min(self.deadline);
+        let end = (Instant::now() + self.op.settle).min(self.deadline);
+        let mut looks = Looks::until(end, OVER_SSH);
         loop {
             let seen = self.look(rows).await;
-            let now = Instant::now();
-            if matches!(seen, Read::Yes) || now >= end {
+            if seen.is_ok() || !looks.again().await {
                 return seen;
             }
-            // A part of the time that it has taken so far: what becomes true is noticed soon after, and a switch that
-            // takes long is left alone most of the time.
-            let pause = ((now - begun) / 8).clamp(PAUSE.0, PAUSE.1);
-            sleep_until((now + pause).min(end)).await;
         }
     }
 
@@ -37,19 +32,19 @@ impl CliRun<'_> {
         };
         rows.iter()
             .filter(|row| row.show == "port" && !row.absent)
-            .any(|row| matches!(self.compare(row, record), Read::No(_)))
+            .any(|row| self.compare(row, record).is_err())
     }
 
     /// One look at all that must be shown.
     pub(super) async fn look(&self, rows: &[ShowRow]) -> Read {
         for row in rows {
             match self.row(row).await {
-                Ok(Read::Yes) => {}
+                Ok(Ok(())) => {}
                 Ok(no) => return no,
-                Err(e) => return Read::No(format!("it could not be read back: {e}")),
+                Err(e) => return Err(format!("it could not be read back: {e}")),
             }
         }
-        Read::Yes
+        Ok(())
     }
 
     async fn row(&self, row: &ShowRow) -> Result<Read, SwitchError> {
@@ -72,12 +67,12 @@ impl CliRun<'_> {
         let found: Vec<&Record> = records.iter().filter(fits).collect();
         if row.absent {
             return Ok(match found.first() {
-                None => Read::Yes,
-                Some(_) => Read::No(format!("the show `{}` still has it", row.show)),
+                None => Ok(()),
+                Some(_) => Err(format!("the show `{}` still has it", row.show)),
             });
         }
         let [record] = found.as_slice() else {
-            return Ok(Read::No(format!(
+            return Ok(Err(format!(
                 "the show `{}` has {} records of it, not one",
                 row.show,
                 found.len()
@@ -105,7 +100,7 @@ impl CliRun<'_> {
                 continue;
             };
             if !shown(field).eq_ignore_ascii_case(&want) {
-                return Read::No(format!("`{field}` shows `{}`, not `{want}`", shown(field)));
+                return Err(format!("`{field}` shows `{}`, not `{want}`", shown(field)));
             }
         }
         // A list that is not there, or cannot be read, proves neither that a VLAN is in it nor that it is not.
@@ -114,7 +109,7 @@ impl CliRun<'_> {
             Some(tagged) => tagged,
             None if row.tagged.is_none() && row.not_tagged.is_none() => BTreeSet::new(),
             None => {
-                return Read::No(format!(
+                return Err(format!(
                     "`tagged` shows `{}`, which is no list of VLANs",
                     shown("tagged")
                 ));
@@ -127,7 +122,7 @@ impl CliRun<'_> {
             let vlan: Option<u16> = want.parse().ok();
             if vlan.is_none_or(|v| tagged.contains(&v) != there) {
                 let not = if there { "without" } else { "still with" };
-                return Read::No(format!(
+                return Err(format!(
                     "`tagged` shows `{}`, {not} {want}",
                     shown("tagged")
                 ));
@@ -135,8 +130,8 @@ impl CliRun<'_> {
         }
         let touched = row.tagged.is_some() || row.not_tagged.is_some();
         match self.other_vlans(&tagged).filter(|_| touched) {
-            Some(other) => Read::No(format!("`tagged` shows `{}`: {other}", shown("tagged"))),
-            None => Read::Yes,
+            Some(other) => Err(format!("`tagged` shows `{}`: {other}", shown("tagged"))),
+            None => Ok(()),
         }
     }
 

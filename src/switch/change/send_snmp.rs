@@ -1,7 +1,7 @@
 //! Sends one request of a change: looks once more right before it, and judges it by what reads back.
 
 use super::before;
-use super::over_snmp::{Read, Run};
+use super::over_snmp::Run;
 use crate::rt::{Instant, timeout_at};
 use crate::switch::model::value::{Oid, Value};
 use crate::switch::profile::Kind;
@@ -30,20 +30,20 @@ impl Run<'_> {
                 let wrong = targets
                     .iter()
                     .find(|(oid, var)| !now.get(oid).is_some_and(|v| self.reads_as(var, v)));
-                wrong.map_or(Read::Yes, |(oid, _)| {
-                    Read::No(format!("{} was not set", oid.named()))
+                wrong.map_or(Ok(()), |(oid, _)| {
+                    Err(format!("{} was not set", oid.named()))
                 })
             })
             .await;
         match read {
-            Read::Yes => {
+            Ok(()) => {
                 self.notes.push(format!(
                     "a SET was not acknowledged, but reads back as done ({why})"
                 ));
                 Ok(())
             }
             // Some switches take one object in a SET, or have small messages.
-            Read::No(_) if vars.len() > 1 && refusal.may_fit_apart() => {
+            Err(_) if vars.len() > 1 && refusal.may_fit_apart() => {
                 for var in vars {
                     Box::pin(self.pdu(std::slice::from_ref(var), reply_counts)).await?;
                 }
@@ -52,7 +52,7 @@ impl Run<'_> {
                 ));
                 Ok(())
             }
-            Read::No(seen) => Err(format!("{why}; {seen}")),
+            Err(seen) => Err(format!("{why}; {seen}")),
         }
     }
 
@@ -68,6 +68,7 @@ impl Run<'_> {
             Err(_) => return Err("the time was over before it could be looked at again".into()),
         };
         self.sent.extend(vars.iter().cloned());
+        self.sent_at.get_or_insert_with(Instant::now);
         let answer = timeout_at(self.deadline, self.switch.snmp().set_many(&vars)).await;
         self.settled = Instant::now();
         let refusal = match answer {

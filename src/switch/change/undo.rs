@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::current_vlans::{PutBack, Was};
+use super::read_until::{Looks, PUT_BACK};
 use super::{ChangeRequest, before, current_vlans};
-use crate::rt::{Instant, sleep};
+use crate::rt::Instant;
 use crate::switch::model::op::Operation;
 use crate::switch::model::value::{Oid, Value};
 use crate::switch::profile::Kind;
@@ -162,16 +163,15 @@ pub(super) async fn put_back(
         }
     }
     let lists: Vec<PutBack> = wanted.iter().filter_map(|w| w.put_back(switch)).collect();
-    let end = Instant::now() + within;
+    let mut looks = Looks::until(Instant::now() + within, PUT_BACK);
     loop {
         let seen = match before::get(switch, &oids).await {
             Ok(now) => {
                 let value = |w: &Wanted| now.get(&w.oid).cloned().unwrap_or(Value::Absent);
                 match wanted.iter().find(|w| !w.is_met(switch, &value(w))) {
                     None => {
-                        match current_vlans::behind(switch, record.port.as_deref(), &lists, was)
-                            .await
-                        {
+                        let port = record.port.as_deref();
+                        match current_vlans::behind(switch, port, &lists, was).await {
                             Ok(None) => return Ok(()),
                             Ok(Some(seen)) => seen,
                             Err(e) => e.to_string(),
@@ -182,10 +182,9 @@ pub(super) async fn put_back(
             }
             Err(e) => e.to_string(),
         };
-        if Instant::now() >= end {
+        if !looks.again().await {
             return Err(refused.map_or(seen.clone(), |e| format!("{seen} ({e})")));
         }
-        sleep(Duration::from_millis(50)).await;
     }
 }
 

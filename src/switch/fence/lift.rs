@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::send::{SetOutcome, send_together};
 use super::tagging;
-use crate::rt::{Instant, sleep_until, timeout_at};
+use crate::rt::{Instant, timeout_at};
+use crate::switch::change::read_until::{Looks, PORT};
+use crate::switch::change::send_ports::{SetOutcome, send_together};
 use crate::switch::model::port::{Admin, Oper, PortState};
 use crate::switch::model::tag::{FenceTag, split};
 use crate::switch::read::error::SwitchError;
@@ -196,23 +197,21 @@ async fn read_up(
     if up.is_empty() {
         up.push(Admin::Up.into());
     }
-    let mut pause = Duration::from_millis(5);
-    let mut seen = "nothing was read in time".to_owned();
+    let mut last = "nothing was read in time".to_owned();
+    let mut looks = Looks::until(deadline, PORT);
     loop {
-        match timeout_at(deadline, switch.ports(ports)).await {
-            Err(_) => return Err(seen),
-            Ok(Err(e)) => seen = e.to_string(),
+        let seen = match timeout_at(deadline, switch.ports(ports)).await {
+            Err(_) => return Err(last),
+            Ok(Err(e)) => e.to_string(),
             Ok(Ok(read)) => match read.iter().find(|p| !up.contains(&p.admin.into())) {
                 None => return Ok(read),
-                Some(p) => seen = format!("ifAdminStatus of {} reads {:?}", p.if_name, p.admin),
+                Some(p) => format!("ifAdminStatus of {} reads {:?}", p.if_name, p.admin),
             },
-        }
-        let now = Instant::now();
-        if now >= deadline {
+        };
+        if !looks.again().await {
             return Err(seen);
         }
-        sleep_until((now + pause).min(deadline)).await;
-        pause = (pause * 2).min(Duration::from_millis(100));
+        last = seen;
     }
 }
 

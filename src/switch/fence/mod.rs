@@ -3,11 +3,10 @@
 //! Order: all ports are read and all guards checked before anything is written; then one SET; then reading back until
 //! it is proven or the time is over. What could not be proven stays as it is: a partial fence is never undone here.
 
+pub mod gone;
 pub mod lift;
 pub mod plan;
 mod proof;
-mod prove;
-pub(in crate::switch) mod send;
 mod state;
 mod tagging;
 pub mod together;
@@ -19,22 +18,21 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::rt::{self, Instant, timeout_at};
 pub use crate::switch::change::freshness::{Doubt, Freshness};
-use crate::switch::change::freshness::{Expect, Sample};
 use crate::switch::change::guard;
 use crate::switch::change::guard::{Facts, Guard};
-use crate::switch::model::port::{Admin, Oper, PortIdentity, PortState};
+use crate::switch::change::prove_down::{Known, Proven, prove};
+use crate::switch::change::send_ports;
+use crate::switch::change::send_ports::Sent;
+pub use crate::switch::change::send_ports::SetOutcome;
+pub use crate::switch::change::unproven::{PortSeen, Unproven};
+use crate::switch::model::port::{PortIdentity, PortState};
 use crate::switch::model::tag::FenceTag;
-use crate::switch::profile::{Profile, Transport};
 use crate::switch::read::error::SwitchError;
 use crate::switch::read::learned::Learned;
 use crate::switch::read::over_snmp::Reading;
 use crate::switch::read::switch::Switch;
-use crate::switch::render::proving;
 use crate::types::{MacAddr, VlanId};
-pub use proof::{FenceError, FenceProgress, FenceProof, PortProof, PortSeen, Unproven};
-use prove::{Known, Proven, prove};
-use send::Sent;
-pub use send::SetOutcome;
+pub use proof::{FenceError, FenceProgress, FenceProof, PortProof};
 pub use state::{FenceState, FencedPort, read_fence};
 
 /// How long the proof waits for the answer about the tags; later they are told by [`FenceProgress::Tagged`] only.
@@ -166,7 +164,7 @@ pub(super) async fn shut_and_prove(
     tell(request, FenceProgress::Sending);
     // Half of what is left at most: without time to read back, not even a SET that worked can be proven.
     let until = Instant::now() + deadline.saturating_duration_since(Instant::now()) / 2;
-    let sets = send::send_together(switch, "port-off", &before.ports, until).await?;
+    let sets = send_ports::send_together(switch, "port-off", &before.ports, until).await?;
     drop(writer);
     tell(
         request,
@@ -177,7 +175,9 @@ pub(super) async fn shut_and_prove(
     let set_after = start.elapsed();
 
     let mut tags = None;
-    let mut known = known(switch, request, start, &before, &names, deadline);
+    let mut known = Known::of(switch, (start, deadline), &names, request.peer_mac, &before);
+    known.vlan = request.vlan;
+    known.aggregates.clone_from(&request.aggregates);
     known.aggregates.extend(aggregate);
     let result = prove(switch, &known, sets, &before.ports, || {
         tags.get_or_insert_with(|| {
@@ -281,72 +281,6 @@ fn check(
         })
         .collect();
     guard::by_facts(&facts, request.peer_mac.filter(|_| !seen))
-}
-
-fn known<'a>(
-    switch: &Switch,
-    request: &FenceRequest,
-    start: Instant,
-    before: &Reading,
-    names: &'a [&'a str],
-    deadline: Instant,
-) -> Known<'a> {
-    let profile = switch.profile();
-    Known {
-        start,
-        deadline,
-        names,
-        peer: request.peer_mac,
-        vlan: request.vlan,
-        aggregates: request.aggregates.clone(),
-        expect: Expect {
-            admin: down(profile, "admin", &[Admin::Down]),
-            oper: down(
-                profile,
-                "oper",
-                &[Oper::Down, Oper::NotPresent, Oper::LowerLayerDown],
-            ),
-            staleness: switch.target().staleness(),
-        },
-        before: before
-            .ports
-            .iter()
-            .map(|p| sample(p, start, before))
-            .collect(),
-        fenced_before: before
-            .ports
-            .iter()
-            .filter_map(|p| switch.place_of(p))
-            .collect(),
-        places_before: request
-            .peer_mac
-            .map(|_| before.places[0].clone())
-            .unwrap_or_default(),
-    }
-}
-
-/// The numbers that mean down: as the profile proves it over SNMP, else as IF-MIB has them.
-fn down<T: Copy + Into<i64>>(profile: &Profile, object: &str, standard: &[T]) -> Vec<i64> {
-    let told = proving(profile, "port-off", object);
-    if told.is_empty() {
-        standard.iter().map(|s| (*s).into()).collect()
-    } else {
-        told
-    }
-}
-
-/// A port's reading with its times counted from `start`.
-pub(crate) fn sample(p: &PortState, start: Instant, reading: &Reading) -> Sample {
-    Sample {
-        started: reading.started.saturating_duration_since(start),
-        ended: reading.ended.saturating_duration_since(start),
-        // A command line shows what is, not what was.
-        live: reading.over == Transport::Ssh,
-        uptime_cs: p.sys_uptime_cs,
-        admin: p.admin.into(),
-        oper: p.oper.into(),
-        last_change_cs: p.last_change_cs,
-    }
 }
 
 fn port_proof(

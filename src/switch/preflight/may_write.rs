@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::lines::{Lines, Verdict};
 use super::{Ask, objects, shown};
 use crate::rt::Instant;
-use crate::switch::fence::send::{Sent, SetOutcome, send_together};
+use crate::switch::change::send_ports::{Sent, SetOutcome, send_together};
 use crate::switch::model::port::{Admin, Oper, PortState};
 use crate::switch::model::value::Value;
 use crate::switch::profile::Kind;

@@ -1,20 +1,22 @@
-//! Reads back until the fence is proven, refuted, or the time is over.
+//! Ports that were shut: reads back until they are proven down, that is refuted, or the time is over. A fence and
+//! `port-off` are proven by this.
 
 use std::time::Duration;
 
-use super::send::{Sent, send_apart};
-use super::{PortSeen, SetOutcome, Unproven, sample};
-use crate::rt::{Instant, sleep_until, timeout_at};
-use crate::switch::change::freshness::{
+use super::freshness::{
     Doubt, Expect, Freshness, PeerSeen, Sample, SetTimes, Verdict, judge, judge_peer,
 };
+use super::read_until::{Looks, PORT};
+use super::send_ports::{Sent, SetOutcome, send_apart};
+use super::unproven::{PortSeen, Unproven};
+use crate::rt::{Instant, timeout_at};
 use crate::switch::model::port::{Admin, Oper, Place, PortState};
+use crate::switch::profile::{Profile, Transport};
 use crate::switch::read::over_snmp::Reading;
 use crate::switch::read::switch::Switch;
+use crate::switch::render::proving;
 use crate::types::{MacAddr, VlanId};
 
-/// The first pause between two read-backs, and the longest.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 /// A port whose SET was refused is still looked at for so long: some switches refuse and do it all the same.
 const REFUSED_FOR: Duration = Duration::from_millis(200);
 
@@ -22,6 +24,8 @@ const REFUSED_FOR: Duration = Duration::from_millis(200);
 pub(crate) struct Known<'a> {
     pub start: Instant,
     pub deadline: Instant,
+    /// No reading begins after this; one that has begun may take until `deadline`.
+    pub until: Instant,
     pub names: &'a [&'a str],
     pub peer: Option<MacAddr>,
     pub vlan: Option<VlanId>,
@@ -33,6 +37,66 @@ pub(crate) struct Known<'a> {
     pub aggregates: Vec<String>,
     /// The fenced ports' own numbers: some switches take a port that is down out of the bridge.
     pub fenced_before: Vec<u32>,
+}
+
+impl<'a> Known<'a> {
+    /// From the order (`start`) to the end of the time, as `before` has it; `peer` is the first MAC that it was asked for.
+    pub fn of(
+        switch: &Switch,
+        (start, deadline): (Instant, Instant),
+        names: &'a [&'a str],
+        peer: Option<MacAddr>,
+        before: &Reading,
+    ) -> Known<'a> {
+        let profile = switch.profile();
+        let places_before = peer.and_then(|_| before.places.first().cloned());
+        let oper = [Oper::Down, Oper::NotPresent, Oper::LowerLayerDown];
+        Known {
+            start,
+            deadline,
+            until: deadline,
+            names,
+            peer,
+            vlan: None,
+            aggregates: Vec::new(),
+            expect: Expect {
+                admin: down(profile, "admin", &[Admin::Down]),
+                oper: down(profile, "oper", &oper),
+                staleness: switch.target().staleness(),
+            },
+            before: (before.ports.iter())
+                .map(|p| sample(p, start, before))
+                .collect(),
+            fenced_before: (before.ports.iter())
+                .filter_map(|p| switch.place_of(p))
+                .collect(),
+            places_before: places_before.unwrap_or_default(),
+        }
+    }
+}
+
+/// The numbers that mean down: as the profile proves it over SNMP, else as IF-MIB has them.
+fn down<T: Copy + Into<i64>>(profile: &Profile, object: &str, standard: &[T]) -> Vec<i64> {
+    let told = proving(profile, "port-off", object);
+    if told.is_empty() {
+        standard.iter().map(|s| (*s).into()).collect()
+    } else {
+        told
+    }
+}
+
+/// A port's reading with its times counted from `start`.
+fn sample(p: &PortState, start: Instant, reading: &Reading) -> Sample {
+    Sample {
+        started: reading.started.saturating_duration_since(start),
+        ended: reading.ended.saturating_duration_since(start),
+        // A command line shows what is, not what was.
+        live: reading.over == Transport::Ssh,
+        uptime_cs: p.sys_uptime_cs,
+        admin: p.admin.into(),
+        oper: p.oper.into(),
+        last_change_cs: p.last_change_cs,
+    }
 }
 
 /// All ports are proven.
@@ -65,7 +129,7 @@ pub(crate) async fn prove(
             verdict: Verdict::NotYet(Doubt::NotRead),
         })
         .collect();
-    let (mut pause, mut reads, mut last_error) = (PAUSE.0, 0, None);
+    let (mut looks, mut reads, mut last_error) = (Looks::until(known.until, PORT), 0, None);
     let mut peer = PeerSeen::NotAsked;
     let mut sent_apart = known.names.len() < 2;
     loop {
@@ -102,17 +166,10 @@ pub(crate) async fn prove(
             resend(switch, known, before, &ports, &mut sets).await;
             continue;
         }
-        let now = Instant::now();
-        if now >= known.deadline {
+        let useful = next_useful(known, &sets, Instant::now());
+        if !looks.again_by(useful).await {
             break;
         }
-        sleep_until(
-            (now + pause)
-                .min(next_useful(known, &sets, now))
-                .min(known.deadline),
-        )
-        .await;
-        pause = (pause * 2).min(PAUSE.1);
     }
     Err(Box::new(Unproven {
         switch: switch.target().name.clone(),

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use super::commands;
 use crate::rt::{Instant, timeout_at};
-use crate::switch::change::commands;
 use crate::switch::model::port::PortState;
 use crate::switch::profile::Transport;
 use crate::switch::profile::ssh::fill::Vars;
