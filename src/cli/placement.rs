@@ -12,7 +12,7 @@ use crate::switch::Switch;
 use crate::switch::credentials::Listed;
 use crate::switch::placing::Placing;
 use crate::switch::placing_together::place_together;
-use crate::types::MacAddr;
+use crate::types::{MacAddr, PeerMacs};
 
 /// What is to be said of one level, or of the peer as a whole.
 pub struct Line {
@@ -58,19 +58,20 @@ pub async fn look(
             Ok(Some(who)) => who.parse::<MacAddr>().ok(),
             Ok(None) | Err(_) => None,
         };
-        let mac = match (peer.mac, answers) {
-            (Some(mac), Some(who)) if mac == who => Some(mac),
-            (Some(_), _) => None,
-            (None, who) => who,
+        // Only while one of its addresses answers are all of them where it is.
+        let macs = match answers {
+            Some(who) if !peer.macs.known() => who.into(),
+            Some(who) if peer.macs.has(who) => peer.macs.and_now(Some(who)),
+            Some(_) | None => PeerMacs::default(),
         };
-        one_peer(peer, (mac, told), switches, own, &mut out).await;
+        one_peer(peer, (&macs, told), switches, own, &mut out).await;
     }
     out
 }
 
 async fn one_peer(
     peer: &Peer,
-    (mac, told): (Option<MacAddr>, Option<&Value>),
+    (macs, told): (&PeerMacs, Option<&Value>),
     switches: &BTreeMap<String, Switch>,
     own: &[MacAddr],
     out: &mut Vec<Line>,
@@ -88,13 +89,13 @@ async fn one_peer(
             let mut levels = p["placement"].as_array()?.iter();
             levels.find(|l| l["level"] == level)
         });
-        let result = match mac {
+        let result = match macs.now() {
             None => Said::Warning(of_daemon(known).unwrap_or_else(|| format!("whether it is the port of {} cannot be looked at: the peer does not answer for {} now", peer.name, peer.vip.addr))),
-            Some(mac) => {
-                match place_together(&parts, &[mac], own).await.placing {
+            Some(_) => {
+                match place_together(&parts, &macs.all(), own).await.placing {
                     // What cannot be read is said of the port itself.
                     Err(e) => Said::Warning(format!("whether it is the peer's port cannot be read: {e}")),
-                    Ok(placing) => judged(peer, mac, placing, known),
+                    Ok(placing) => judged(peer, macs, placing, known),
                 }
             }
         };
@@ -105,7 +106,18 @@ async fn one_peer(
             result,
         });
     }
-    let Some(mac) = mac else { return };
+    for mac in macs.iter() {
+        where_else(peer, mac, switches, out).await;
+    }
+}
+
+/// Where the tables have one of its addresses, but for the ports of its fence.
+async fn where_else(
+    peer: &Peer,
+    mac: MacAddr,
+    switches: &BTreeMap<String, Switch>,
+    out: &mut Vec<Line>,
+) {
     for fence in peer.fence.iter().filter(|f| !f.also.is_empty()) {
         for (name, _) in fence.by_switch() {
             if let Some(switch) = switches.get(name) {
@@ -163,7 +175,7 @@ fn of_daemon(known: Option<&Value>) -> Option<String> {
     ))
 }
 
-fn judged(peer: &Peer, mac: MacAddr, placing: Placing, known: Option<&Value>) -> Said {
+fn judged(peer: &Peer, macs: &PeerMacs, placing: Placing, known: Option<&Value>) -> Said {
     // A person knew what the tables say.
     let by = known.and_then(|l| l["by"].as_str());
     match (placing, by) {
@@ -176,12 +188,27 @@ fn judged(peer: &Peer, mac: MacAddr, placing: Placing, known: Option<&Value>) ->
         }
         (Placing::Nowhere | Placing::Untold, Some(by)) => Said::Ok(format!("{by} confirmed it")),
         (Placing::Nowhere, None) => Said::Failed(format!(
-            "{mac} of {} is learned nowhere on this switch, so it would not be used by itself: is the peer behind it? `standin fence confirm {}` says that it is right",
+            "{macs} of {} is learned nowhere on this switch, so it would not be used by itself: is the peer behind it? `standin fence confirm {}` says that it is right",
             peer.name, peer.name
         )),
-        (Placing::Untold, None) => Said::Warning(format!(
+        (Placing::Untold, None) => by_traffic(peer, known).unwrap_or_else(|| Said::Warning(format!(
             "unconfirmed: the switch tells no MAC addresses, so nobody knows whether it is the port of {}; what it shuts reads `shut, unconfirmed`; `standin fence confirm {}` says that it is right",
             peer.name, peer.name
-        )),
+        ))),
+    }
+}
+
+/// What the daemon has found by a burst, which takes too long for a command.
+fn by_traffic(peer: &Peer, known: Option<&Value>) -> Option<Said> {
+    let (state, detail) = (known?["state"].as_str()?, known?["detail"].as_str()?);
+    match state {
+        "confirmed" => Some(Said::Ok(format!(
+            "is the port of {}: the daemon has it confirmed, {detail}",
+            peer.name
+        ))),
+        "misplaced" => Some(Said::Failed(format!(
+            "NOT on the peer, so it would not be used: the daemon says: {detail}"
+        ))),
+        _ => None,
     }
 }

@@ -8,7 +8,7 @@ use crate::config::{self, Quarantine};
 use crate::rt::{Instant, sleep};
 use crate::switch::{FdbEntry, PortIdentity, Switch};
 use crate::takeover::event::{FenceRead, Outcome};
-use crate::types::{MacAddr, PortRef};
+use crate::types::{MacAddr, PeerMacs, PortRef};
 
 /// Gap between two looks for the peer in the production VLAN.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -19,7 +19,7 @@ pub async fn set(
     switch: &Switch,
     level: &config::Fence,
     vlans: Quarantine,
-    (peer, own, counted): (Option<MacAddr>, &[MacAddr], &[String]),
+    (peer, own, counted): (&PeerMacs, &[MacAddr], &[String]),
     known: &BTreeMap<PortRef, PortIdentity>,
     on_set: impl Fn(),
 ) -> Result<String, (String, bool)> {
@@ -33,7 +33,7 @@ pub async fn set(
         let seen = known.get(&at);
         let whose = Whose {
             // The FDB may have forgotten a dead peer; another machine there is refused.
-            expected: peer,
+            expected: peer.clone(),
             foreign: own.to_vec(),
             alias: level
                 .alias
@@ -49,7 +49,7 @@ pub async fn set(
             Outcome::Cancelled => return Err(("it was stopped".to_owned(), false)),
         }
     }
-    if let Some(mac) = peer {
+    for mac in peer.iter() {
         absent(switch, (level, counted), vlans, mac, end).await?;
         done.push(format!("{mac} is not in VLAN {}", vlans.production.0));
     }

@@ -26,7 +26,7 @@ pub use super::state::{FenceState, FencedPort, read_fence};
 use super::tag::FenceTag;
 use super::tagging;
 use crate::rt::{self, Instant, timeout_at};
-use crate::types::{MacAddr, VlanId};
+use crate::types::{MacAddr, PeerMacs, VlanId};
 
 /// How long the proof waits for the answer about the tags; later they are told by [`FenceProgress::Tagged`] only.
 const TAG_GRACE: Duration = Duration::from_millis(10);
@@ -47,8 +47,8 @@ pub struct FencePort {
 pub struct FenceRequest {
     /// All ports of the peer on this switch, LAG members too.
     pub ports: Vec<FencePort>,
-    /// The peer's MAC address; asked for in the forwarding table.
-    pub peer_mac: Option<MacAddr>,
+    /// The peer's MAC addresses; each is asked for in the forwarding table.
+    pub peer_mac: PeerMacs,
     /// The VLAN of the VIP; `None` asks all VLANs that the switch lists.
     pub vlan: Option<VlanId>,
     /// This machine's MAC addresses: a port that has one of them is not the peer's.
@@ -108,19 +108,18 @@ pub(super) async fn read_and_check<'a>(
 ) -> Result<Ready<'a>, FenceError> {
     let names = request.names();
     let in_time = async {
-        let macs: Vec<MacAddr> = request
-            .peer_mac
-            .iter()
-            .chain(&request.own_macs)
-            .copied()
-            .collect();
+        let peers = request.peer_mac.all();
+        let own = request.own_macs.iter().copied();
+        let macs: Vec<MacAddr> = peers.iter().copied().chain(own).collect();
         let before = switch.read(&names, &macs, request.vlan).await?;
         let learned = learned(switch, request, &before).await;
         // Before the SET: members that are down leave their aggregate.
-        let aggregate = match request.peer_mac {
-            Some(_) => switch.aggregate_at(&names, &before, 0).await,
-            None => None,
-        };
+        let mut aggregate = None;
+        for i in 0..peers.len() {
+            if aggregate.is_none() {
+                aggregate = switch.aggregate_at(&names, &before, i).await;
+            }
+        }
         Ok::<_, SwitchError>((before, learned, aggregate))
     };
     let (before, learned, aggregate) = timeout_at(start + request.within, in_time)
@@ -248,7 +247,7 @@ fn check(
     (before, learned): (&Reading, &[Vec<MacAddr>]),
     seen: bool,
 ) -> Result<(), (String, Guard)> {
-    let own_places = &before.places[usize::from(request.peer_mac.is_some())..];
+    let own_places = &before.places[request.peer_mac.all().len()..];
     let facts: Vec<Facts<'_>> = request
         .ports
         .iter()
@@ -271,7 +270,9 @@ fn check(
             }
         })
         .collect();
-    guard::by_facts(&facts, request.peer_mac.filter(|_| !seen))
+    let nobody = PeerMacs::default();
+    let peer = if seen { &nobody } else { &request.peer_mac };
+    guard::by_facts(&facts, peer)
 }
 
 fn known<'a>(
@@ -287,7 +288,7 @@ fn known<'a>(
         start,
         deadline,
         names,
-        peer: request.peer_mac,
+        peer: request.peer_mac.all(),
         vlan: request.vlan,
         aggregates: request.aggregates.clone(),
         expect: Expect {
@@ -309,10 +310,7 @@ fn known<'a>(
             .iter()
             .filter_map(|p| switch.place_of(p))
             .collect(),
-        places_before: request
-            .peer_mac
-            .map(|_| before.places[0].clone())
-            .unwrap_or_default(),
+        places_before: before.places[..request.peer_mac.all().len()].concat(),
     }
 }
 

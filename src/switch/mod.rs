@@ -58,6 +58,7 @@ mod state;
 pub mod stp;
 pub mod tag;
 mod tagging;
+pub mod traffic;
 pub mod traps;
 pub mod unfence;
 pub mod value;

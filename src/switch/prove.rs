@@ -23,11 +23,11 @@ pub(crate) struct Known<'a> {
     pub start: Instant,
     pub deadline: Instant,
     pub names: &'a [&'a str],
-    pub peer: Option<MacAddr>,
+    pub peer: Vec<MacAddr>,
     pub vlan: Option<VlanId>,
     pub expect: Expect,
     pub before: Vec<Sample>,
-    /// Where the peer's MAC was.
+    /// Where the peer's MACs were.
     pub places_before: Vec<Place>,
     /// Aggregates all of whose members are fenced, by name.
     pub aggregates: Vec<String>,
@@ -69,8 +69,12 @@ pub(crate) async fn prove(
     let mut peer = PeerSeen::NotAsked;
     let mut sent_apart = known.names.len() < 2;
     loop {
-        let macs: Vec<MacAddr> = known.peer.into_iter().collect();
-        match timeout_at(known.deadline, switch.read(known.names, &macs, known.vlan)).await {
+        match timeout_at(
+            known.deadline,
+            switch.read(known.names, &known.peer, known.vlan),
+        )
+        .await
+        {
             Err(_) => break,
             Ok(Err(e)) => last_error = Some(e.to_string()),
             Ok(Ok(reading)) => {
@@ -147,10 +151,11 @@ fn look(known: &Known<'_>, sets: &[Sent], reading: &Reading, ports: &mut [Port])
 }
 
 fn where_peer_is(switch: &Switch, known: &Known<'_>, reading: &Reading) -> PeerSeen {
-    if known.peer.is_none() {
+    if known.peer.is_empty() {
         return PeerSeen::NotAsked;
     }
-    let places = &reading.places[0];
+    // Any of its addresses behind a port that is not fenced refutes.
+    let places = &reading.places[..known.peer.len()].concat();
     let now = reading.ports.iter().filter_map(|p| switch.place_of(p));
     let mut fenced: Vec<u32> = now.chain(known.fenced_before.iter().copied()).collect();
     let named = |place: u32| switch.name_of_port_at(reading.over, place);
