@@ -7,10 +7,10 @@ use std::time::Duration;
 use standin::net::budget::Budget;
 use standin::takeover::Machine;
 use standin::takeover::action::Action;
-use standin::takeover::event::{Asked, Event, Recovered, Sent, Witness};
+use standin::takeover::event::{Asked, Beat, Event, Recovered, Sent, Witness};
 use standin::takeover::policy::{Detect, Policy, React, Unproven};
 use standin::takeover::step::Step;
-use standin::types::{BootTime, MacAddr};
+use standin::types::{BootTime, Epoch, MacAddr};
 
 const PEER: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
 const CAMERAS: u8 = 99;
@@ -19,6 +19,8 @@ const CAMERAS: u8 = 99;
 struct Cell {
     name: &'static str,
     fastest: bool,
+    /// The peer's heartbeats come too, each lost by itself on its way.
+    pair: bool,
     out: f64,
     back: f64,
     leg: f64,
@@ -31,6 +33,7 @@ struct Cell {
 const CLEAN: Cell = Cell {
     name: "",
     fastest: false,
+    pair: false,
     out: 0.0,
     back: 0.0,
     leg: 0.0,
@@ -50,6 +53,7 @@ struct World {
     open: Vec<u8>,
     dead: bool,
     fenced: bool,
+    next_beat: u64,
 }
 
 fn detect(c: &Cell) -> Detect {
@@ -61,7 +65,7 @@ fn detect(c: &Cell) -> Detect {
     Detect {
         probe_interval: ms(probe).max(Duration::from_secs(2) / c.per_second),
         suspect_after: ms(suspect),
-        beat_timeout: ms(150),
+        beat_timeout: 3 * Duration::from_micros(beat_interval(c)),
         confirm_probes: probes,
         confirm_interval: ms(interval),
         service_interval: Duration::from_secs(86_400 * 365),
@@ -89,6 +93,7 @@ impl World {
             open: Vec::new(),
             dead: false,
             fenced: false,
+            next_beat: if cell.pair { now } else { u64::MAX },
         };
         let start = Recovered {
             pinned: Some(PEER),
@@ -106,11 +111,42 @@ impl World {
         (self.dice >> 11) as f64 / (1u64 << 53) as f64
     }
 
+    fn in_gap(&self, peer: bool) -> bool {
+        let phase = self.now % 60_000_000;
+        phase < self.cell.gaps.1 * 1000 || (peer && phase < self.cell.gaps.0 * 1000)
+    }
+
+    /// The peer sends a heartbeat; it arrives, or does not.
+    fn beat(&mut self) {
+        let c = self.cell;
+        self.next_beat += beat_interval(&c);
+        let lost = self.in_gap(true) | (self.roll() < c.back) | (self.roll() < c.leg);
+        if lost || self.dead {
+            return;
+        }
+        self.tell(Event::Beat(Beat {
+            data_path: true,
+            node: "a".to_owned(),
+            holds: true,
+            epoch: Epoch(1),
+            carrier: true,
+            service_ok: true,
+            wants_yield: None,
+            yielded: None,
+            grants: None,
+            mac: PEER,
+            hold: false,
+            preferred: true,
+            confirmed: Some(true),
+            interval: Some(Duration::from_micros(beat_interval(&c))),
+            fence_timeout: Some(Duration::from_secs(10)),
+        }));
+    }
+
     /// One question and its answer pass both ways.
     fn round(&mut self, peer: bool) -> bool {
         let c = self.cell;
-        let phase = self.now % 60_000_000;
-        let gap = phase < c.gaps.1 * 1000 || (peer && phase < c.gaps.0 * 1000);
+        let gap = self.in_gap(peer);
         let near = (self.roll() < c.out) | (self.roll() < c.back);
         let far = peer && ((self.roll() < c.leg) | (self.roll() < c.leg));
         !(gap || near || far || peer && self.dead)
@@ -175,12 +211,16 @@ impl World {
         while !self.fenced {
             let due = self.m.next_deadline().map_or(u64::MAX, |d| d.0);
             let first = self.queue.front().map_or(u64::MAX, |(at, _)| *at);
-            let at = due.min(first);
+            let at = due.min(first).min(self.next_beat);
             if at > until {
                 self.now = until;
                 return false;
             }
             self.now = self.now.max(at);
+            if self.next_beat <= due.min(first) {
+                self.beat();
+                continue;
+            }
             let event = match first <= due {
                 true => self.queue.pop_front().map(|(_, e)| e),
                 false => None,
@@ -191,6 +231,11 @@ impl World {
     }
 }
 
+/// Microseconds between two heartbeats: shipped, or the most that `check` lets a pair of the fastest settings have.
+fn beat_interval(cell: &Cell) -> u64 {
+    if cell.fastest { 25_000 } else { 50_000 }
+}
+
 fn policy(cell: &Cell) -> Policy {
     let s = Duration::from_secs;
     Policy {
@@ -198,7 +243,7 @@ fn policy(cell: &Cell) -> Policy {
         node: "b".to_owned(),
         own_mac: MacAddr([2, 0, 0, 0, 0, 2]),
         peer_mac: PEER.into(),
-        pair: false,
+        pair: cell.pair,
         auto: true,
         preferred: false,
         detect: detect(cell),
@@ -304,6 +349,42 @@ fn main() {
         },
         Cell {
             name: "fastest, 40 % each way, no pings",
+            fastest: true,
+            out: 0.4,
+            back: 0.4,
+            pings: false,
+            ..CLEAN
+        },
+        Cell {
+            name: "pair, no loss",
+            pair: true,
+            ..CLEAN
+        },
+        Cell {
+            name: "pair, 40 % each way",
+            pair: true,
+            out: 0.4,
+            back: 0.4,
+            ..CLEAN
+        },
+        Cell {
+            name: "pair, 40 % each way, no pings",
+            pair: true,
+            out: 0.4,
+            back: 0.4,
+            pings: false,
+            ..CLEAN
+        },
+        Cell {
+            name: "pair, 30 % each way at the peer's leg, no pings",
+            pair: true,
+            leg: 0.3,
+            pings: false,
+            ..CLEAN
+        },
+        Cell {
+            name: "pair, fastest, 40 % each way, no pings",
+            pair: true,
             fastest: true,
             out: 0.4,
             back: 0.4,

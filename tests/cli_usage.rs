@@ -81,3 +81,24 @@ fn a_reader_that_goes_away_is_no_reason_to_panic() {
         assert_eq!(output.status.code(), Some(0));
     }
 }
+
+#[test]
+fn reports_are_read_although_the_configuration_has_a_fault_by_now() {
+    let dir = tempfile::tempdir().unwrap();
+    let reports = dir.path().join("state/reports");
+    std::fs::create_dir_all(&reports).unwrap();
+    let report = r#"{"id":"cctv-1","peer":"cctv","vip":"192.168.1.101/24","mode":"agentless","kind":"takeover",
+        "written":"","state":"active","verdict":"verified","fence":"proven","t0_us":null,"ms":[],"steps":[],"cameras":null}"#;
+    std::fs::write(reports.join("cctv-1-takeover.json"), report).unwrap();
+    let file = dir.path().join("standin.toml");
+    let state = dir.path().join("state").display().to_string();
+    std::fs::write(
+        &file,
+        format!("[node]\nstate-dir = \"{state}\"\nnonsense = 1\n"),
+    )
+    .unwrap();
+    let (code, out, err) = standin(&["report", "--config", &file.display().to_string()]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("VERIFIED"), "{out}");
+    assert!(err.contains("nonsense"), "the fault is said: {err}");
+}

@@ -9,6 +9,7 @@ use standin::daemon::boot_counter;
 use standin::daemon::journal::{
     self, Entry, Journal, JournalError, LOST, Limits, Replay, STATE, Ticket,
 };
+use standin::daemon::record::{self, Kept};
 use standin::types::BootTime;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -262,4 +263,67 @@ fn a_record_of_a_newer_version_is_read() {
     let replay = write(dir.path(), 1);
     assert_eq!(replay.damage, None);
     assert_eq!(replay.records.len(), 1);
+}
+
+#[test]
+fn journals_of_the_version_before_are_read_and_nothing_is_dropped() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/journals_9e90df5");
+    let in_place = ["active", "parked-active", "taking-fence"];
+    let mut read = Vec::new();
+    for file in fs::read_dir(&folder).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_none_or(|e| e != "jsonl") {
+            continue;
+        }
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let text = fs::read_to_string(&path).unwrap();
+        let lines: Vec<Value> = text
+            .lines()
+            .map(|l| serde_json::from_str(l).unwrap())
+            .collect();
+        let replay = journal::read(&path).unwrap();
+        assert_eq!(
+            replay.records.len(),
+            lines.len(),
+            "{name}: {:?}",
+            replay.damage
+        );
+        assert!(replay.damage.is_none(), "{name}: {:?}", replay.damage);
+        for (line, record) in lines.iter().zip(&replay.records) {
+            assert_eq!(
+                (&line["kind"], &line["data"]),
+                (&json!(record.kind), &record.data),
+                "{name}"
+            );
+        }
+        let mut states = lines.iter().filter(|l| l["kind"] == STATE);
+        let said = &states
+            .next_back()
+            .unwrap_or_else(|| panic!("{name} has no state"))["data"];
+        let (kept, unread) = Kept::read(said).unwrap();
+        assert!(unread.is_empty(), "{name}: {unread:?}");
+        let (last, _) = record::last(&replay.records, "cctv", "").unwrap();
+        assert_eq!(last, kept, "{name}");
+        // Every key of the old record is there with the value that it had.
+        let now = serde_json::to_value(&kept).unwrap();
+        for (key, value) in said.as_object().unwrap() {
+            assert_eq!(&now[key], value, "{name}: {key}");
+        }
+        assert_eq!(kept.in_place(), in_place.contains(&name.as_str()), "{name}");
+        let standing = kept.standing();
+        let ports: Vec<_> = standing.levels.iter().flat_map(|l| l.ports()).collect();
+        assert_eq!(ports, kept.fence, "{name}");
+        let moved = standing
+            .levels
+            .iter()
+            .filter(|l| l.vlans().is_some())
+            .count();
+        assert_eq!(moved, kept.quarantined.len(), "{name}");
+        assert!(
+            standing.levels.iter().all(|l| l.set == kept.in_place()),
+            "{name}"
+        );
+        read.push(name);
+    }
+    assert_eq!(read.len(), 9, "{read:?}");
 }

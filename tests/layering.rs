@@ -1,5 +1,8 @@
 //! Who may know whom, a few habits of the decision core, and how long a file may be, read from the text of the sources.
 
+#[path = "layering/rooms.rs"]
+mod rooms;
+
 use std::fs;
 use std::path::Path;
 
@@ -289,15 +292,14 @@ fn what_goes_past_rt_is_found() {
 }
 
 /// Where the daemon reaches past `host` for this machine: before there is a loop (what is around, the control socket, the
-/// log), and a verification's thread.
-const BESIDE_HOST: [&str; 7] = [
+/// log).
+const BESIDE_HOST: [&str; 6] = [
     "src/daemon/around.rs",
     "src/daemon/control/client.rs",
     "src/daemon/control/server.rs",
     "src/daemon/log_queue.rs",
     "src/daemon/notify.rs",
     "src/daemon/privilege.rs",
-    "src/daemon/watch.rs",
 ];
 
 /// Sockets, files, threads and programs of this machine, by line.

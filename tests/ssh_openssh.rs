@@ -8,9 +8,11 @@ use std::process::{Child, Command as Process, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use standin::switch::schema;
+use standin::switch::profile::schema;
+use standin::switch::profile::ssh::fill::Vars;
+use standin::switch::profile::ssh::rules::CliRules;
 use standin::switch::ssh::{
-    Cli, CliError, CliRules, Command, Commit, Judgement, SshTarget, Vars, fetch, known_hosts,
+    Cli, CliError, Command, Commit, Judgement, SshTarget, fetch, known_hosts,
 };
 
 const SHELL: &str = r#"

@@ -6,8 +6,8 @@
 )]
 mod switch_agent;
 
-use standin::switch::auto::{AutoError, find_port};
-use standin::switch::placing::Placing;
+use standin::switch::read::locate::{AutoError, find_port};
+use standin::switch::read::placing::Placing;
 use switch_agent::{COMMUNITY, Fake, mac, v2c};
 
 #[tokio::test]

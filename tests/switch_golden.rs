@@ -7,10 +7,10 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use standin::switch::Profile;
+use standin::switch::model::value::{Oid, Value};
+use standin::switch::profile::ssh::fill::Vars;
 use standin::switch::profile::{BUILT_IN, Encoding, Kind};
 use standin::switch::render::{Expected, PortNumbers, Rendered, Renderer, Scene};
-use standin::switch::ssh::vars::Vars;
-use standin::switch::value::{Oid, Value};
 use standin::types::{IfIndex, MacAddr};
 
 const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0x5e, 1]);
@@ -73,7 +73,8 @@ fn received(profile: &Profile, op: &Renderer<'_>) -> BTreeMap<Oid, Value> {
             (Encoding::Bitmap, false) => vec![0x80, 0x80, 0, 0],
             (Encoding::Bitmap, true) => {
                 let rule = profile.snmp.portlist;
-                standin::switch::portlist::with(rule, &[0x80, 0x80, 0, 0], port, true).unwrap()
+                standin::switch::render::portlist::with(rule, &[0x80, 0x80, 0, 0], port, true)
+                    .unwrap()
             }
             (_, false) => b"1,9".to_vec(),
             (_, true) => format!("1,{port},9").into_bytes(),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use standin::switch::Profile;
-use standin::switch::neighbours::neighbours;
+use standin::switch::read::lldp::neighbours;
 use standin::switch::recording::Recording;
 
 #[tokio::test]

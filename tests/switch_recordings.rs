@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use standin::switch::ports::PortRow;
 use standin::switch::preflight::{Ask, PortAsk, Verdict, preflight};
+use standin::switch::read::table::PortRow;
 use standin::switch::recording::Recording;
 use standin::switch::{Profile, Switch};
 

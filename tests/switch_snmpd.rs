@@ -11,9 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use standin::switch::unfence;
 use standin::switch::{
     Admin, AuthAlgorithm, Credentials, FencePort, FenceRequest, FenceTag, Lift, PrivAlgorithm,
-    Profile, Switch, SwitchTarget, fence, read_fence, unfence,
+    Profile, Switch, SwitchTarget, fence, read_fence,
 };
 use standin::types::{Epoch, MacAddr, VlanId};
 

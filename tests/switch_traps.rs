@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use standin::switch::traps::{Ignored, TrapRules, TrapUser, Traps};
+use standin::switch::snmp::traps::{Ignored, TrapRules, TrapUser, Traps};
 use standin::switch::{AuthAlgorithm, PrivAlgorithm};
 use tokio::time::timeout;
 

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use ssh_site::{Site, sh, wait};
 use standin::switch::profile::Transport;
-use standin::switch::ssh::{Cli, Command, Commit, Vars};
+use standin::switch::profile::ssh::fill::Vars;
+use standin::switch::ssh::{Cli, Command, Commit};
 use standin::switch::{ChangeRequest, Operation, Profile, Switch, SwitchTarget, change};
 
 const PORT: u16 = 22023;

@@ -4,8 +4,10 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
+use standin::switch::model::mac_format::parse_mac;
+use standin::switch::profile::ssh::rules::CliRules;
 use standin::switch::ssh::screen::Screen;
-use standin::switch::ssh::{CliRules, parse_mac, show, text, vlan_list};
+use standin::switch::ssh::{show, text, vlan_list};
 
 static RULES: LazyLock<CliRules> = LazyLock::new(|| {
     let raw = toml::from_str(

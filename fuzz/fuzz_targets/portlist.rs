@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use standin::switch::portlist::{contains, numbers, padded, with};
 use standin::switch::profile::{BitOf, Encoding, PortListRule};
+use standin::switch::render::portlist::{contains, numbers, padded, with};
 
 fuzz_target!(|data: &[u8]| {
     let [choice, low, high, octets @ ..] = data else {

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
+use standin::switch::model::value::{Oid, Value};
 use standin::switch::render::SetVar;
 use standin::switch::snmp::{Answer, Attempt, Snmp, SnmpError};
-use standin::switch::value::{Oid, Value};
 use standin::switch::{
     ChangeRequest, Credentials, Operation, Profile, Switch, SwitchTarget, change,
 };

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use standin::switch::traps::{TrapRules, Traps};
+use standin::switch::snmp::traps::{TrapRules, Traps};
 use tokio::runtime::Runtime;
 
 const COMMUNITY: &[u8] = b"fuzz";

@@ -10,7 +10,7 @@ use super::unfence::answered;
 use crate::config::{Config, Peer};
 use crate::daemon::control::{self, Reply, Request};
 use crate::switch::Switch;
-use crate::switch::auto::{Wanted, find};
+use crate::switch::read::locate::{Wanted, find};
 use crate::types::MacAddr;
 
 /// The daemon answers at once, or not at all.

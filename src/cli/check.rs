@@ -247,7 +247,7 @@ async fn reach(config: &Config, name: &str, switch: &Switch, lines: &mut Lines) 
             Ok(p) => lines.add(
                 &what,
                 Ok(format!(
-                    "{}admin {:?}, oper {:?}, ifAlias {:?}",
+                    "{}admin {:?}, oper {:?}, ifAlias {:?}{}",
                     // A command line goes by names.
                     match p.if_index.0 {
                         0 => String::new(),
@@ -255,7 +255,10 @@ async fn reach(config: &Config, name: &str, switch: &Switch, lines: &mut Lines) 
                     },
                     p.admin,
                     p.oper,
-                    p.if_alias.unwrap_or_default()
+                    p.if_alias.unwrap_or_default(),
+                    p.tag
+                        .map(|t| format!(", with the mark of a fence: {t}"))
+                        .unwrap_or_default()
                 )),
             ),
             Err(e) => lines.add(&what, Err(e.to_string())),

@@ -1,14 +1,14 @@
 //! What several commands do: load the configuration, print, talk to the daemon.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
 use super::exit::ExitCode;
-use crate::config::{Config, ConfigErrors, Secrets, Surroundings};
+use crate::config::{Config, ConfigErrors, Secrets, Surroundings, schema};
 use crate::daemon::around;
 use crate::daemon::control::{self, CallError, Reply, Request};
 
@@ -215,13 +215,26 @@ pub fn ask(
 }
 
 /// Where the daemon's socket is: as the configuration says, or the default if that cannot be read.
-pub fn socket_of(config: &Path) -> std::path::PathBuf {
+pub fn socket_of(config: &Path) -> PathBuf {
+    paths_of(config).0
+}
+
+/// The daemon's socket and its state folder. A file with a fault keeps nobody from asking the daemon, which goes on with
+/// the file before it, nor from reading what it wrote: the fault is said, and of `[node]` what can be read counts, else the default.
+pub fn paths_of(config: &Path) -> (PathBuf, PathBuf) {
     let loaded = runtime().and_then(|r| {
         r.block_on(load(config, false))
             .map_err(|e| config_errors(&e, false))
     });
-    loaded.map_or_else(
-        |_| "/run/standin/standin.sock".into(),
-        |(c, _)| c.node.socket,
+    if let Ok((config, _)) = loaded {
+        return (config.node.socket, config.node.state_dir);
+    }
+    let text = std::fs::read_to_string(config).unwrap_or_default();
+    let table: toml::Table = text.parse().unwrap_or_default();
+    let path = |key: &str| Some(PathBuf::from(table.get("node")?.get(key)?.as_str()?));
+    let default = schema::Node::default();
+    (
+        path("socket").unwrap_or(default.socket),
+        path("state-dir").unwrap_or(default.state_dir),
     )
 }

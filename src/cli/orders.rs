@@ -149,6 +149,7 @@ pub fn order(
     }
     let begun = Instant::now();
     let mut shown = String::new();
+    let mut taken_back = false;
     loop {
         let peer = match ask(&socket, "status", None, json!({}), as_json) {
             Ok(status) => find(&status, name),
@@ -159,18 +160,18 @@ pub fn order(
             eprintln!("{:>7.1} s  {state}", begun.elapsed().as_secs_f64());
             shown.clone_from(&state);
         }
+        taken_back |= command == "release" && state.starts_with("taking");
         if let Some(code) = ended(command, &state, &peer) {
             if as_json {
                 say_json(
                     &json!({ "ok": code == ExitCode::Ok, "state": state, "verdict": peer["verdict"], "cameras": peer["cameras"] }),
                 );
             } else {
-                let cameras = &peer["cameras"];
-                say(&format!(
-                    "{command} of {name} ended: {state}, {} of {} cameras; `standin report` has the details",
-                    cameras["back"], cameras["expected"]
-                ));
+                say(&end_line(command, name, &state, &peer, taken_back));
                 if code != ExitCode::Ok {
+                    if let Some(why) = peer["why"].as_str() {
+                        say(&format!("  {why}"));
+                    }
                     for alarm in peer["alarms"].as_array().into_iter().flatten() {
                         say(&format!("  {}", alarm["text"].as_str().unwrap_or("?")));
                     }
@@ -188,6 +189,28 @@ pub fn order(
             );
         }
         std::thread::sleep(LOOK);
+    }
+}
+
+/// What became of an order, in one line.
+fn end_line(command: &str, name: &str, state: &str, peer: &Value, taken_back: bool) -> String {
+    let cameras = &peer["cameras"];
+    match (command, state) {
+        ("release", "standby" | "held") => format!(
+            "release of {name} ended: {state}; the peer serves {}",
+            peer["vip"].as_str().unwrap_or("the address")
+        ),
+        ("release", _) if taken_back => format!(
+            "release of {name} FAILED, and the address was taken back: {state}, {} of {} cameras; the log says why",
+            cameras["back"], cameras["expected"]
+        ),
+        ("release", _) => format!("release of {name} FAILED: this machine stays {state}"),
+        // It has not begun, or was ended: there is no report of it.
+        (_, "standby" | "held" | "suspect") => format!("{command} of {name} was not done: {state}"),
+        _ => format!(
+            "{command} of {name} ended: {state}, {} of {} cameras; `standin report` has the details",
+            cameras["back"], cameras["expected"]
+        ),
     }
 }
 
@@ -212,4 +235,26 @@ fn find(status: &Value, name: &str) -> Value {
         .find(|p| p["name"].as_str() == Some(name))
         .cloned()
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_an_order_is_told_as_it_was() {
+        let peer = json!({ "vip": "192.168.1.101/24", "cameras": { "expected": 12, "back": 11 } });
+        let line = |command, state, taken_back| end_line(command, "cctv", state, &peer, taken_back);
+        // Who is back at the peer is not seen from here.
+        let released = line("release", "standby", false);
+        assert!(
+            released.contains("the peer serves 192.168.1.101/24"),
+            "{released}"
+        );
+        assert!(!released.contains("cameras"), "{released}");
+        assert!(line("release", "active", false).contains("FAILED: this machine stays active"));
+        assert!(line("release", "active", true).contains("FAILED, and the address was taken back"));
+        assert!(line("takeover", "active", false).contains("11 of 12 cameras"));
+        assert!(line("takeover", "suspect", false).contains("was not done: suspect"));
+    }
 }

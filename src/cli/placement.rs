@@ -9,9 +9,9 @@ use super::unfence::answered;
 use crate::config::{Config, Peer};
 use crate::daemon::fencing::level_name;
 use crate::switch::Switch;
-use crate::switch::credentials::Listed;
-use crate::switch::placing::Placing;
-use crate::switch::placing_together::place_together;
+use crate::switch::read::placing::Placing;
+use crate::switch::read::placing_together::place_together;
+use crate::switch::read::target::Listed;
 use crate::types::{MacAddr, PeerMacs};
 
 /// What is to be said of one level, or of the peer as a whole.
@@ -54,24 +54,35 @@ pub async fn look(
             let mut peers = s["peers"].as_array()?.iter();
             peers.find(|p| p["name"] == peer.name)
         });
-        let answers = match answered(peer).await {
-            Ok(Some(who)) => who.parse::<MacAddr>().ok(),
-            Ok(None) | Err(_) => None,
+        // Another machine that answers is not the peer, whose address the daemon has learned while it was alone.
+        let learned = told.and_then(|p| p["peer"]["mac"].as_str()?.parse::<MacAddr>().ok());
+        let known = match peer.macs.known() {
+            true => peer.macs.clone(),
+            false => learned.into(),
         };
+        let vip = peer.vip.addr;
         // Only while one of its addresses answers are all of them where it is.
-        let macs = match answers {
-            Some(who) if !peer.macs.known() => who.into(),
-            Some(who) if peer.macs.has(who) => peer.macs.and_now(Some(who)),
-            Some(_) | None => PeerMacs::default(),
+        let macs = match answered(peer).await {
+            Ok(Some(who)) => match who.parse::<MacAddr>() {
+                Ok(who) if known.known() && !known.has(who) => {
+                    Err(format!("{who} answers for {vip}, and the peer is {known}"))
+                }
+                Ok(who) => Ok(known.and_now(Some(who))),
+                Err(_) => Err(format!(
+                    "the peer is not asked while {vip} is on this machine"
+                )),
+            },
+            Ok(None) => Err("the peer does not answer now".to_owned()),
+            Err(e) => Err(format!("the peer cannot be asked ({e})")),
         };
-        one_peer(peer, (&macs, told), switches, own, &mut out).await;
+        one_peer(peer, (macs, told), switches, own, &mut out).await;
     }
     out
 }
 
 async fn one_peer(
     peer: &Peer,
-    (macs, told): (&PeerMacs, Option<&Value>),
+    (macs, told): (Result<PeerMacs, String>, Option<&Value>),
     switches: &BTreeMap<String, Switch>,
     own: &[MacAddr],
     out: &mut Vec<Line>,
@@ -89,12 +100,19 @@ async fn one_peer(
             let mut levels = p["placement"].as_array()?.iter();
             levels.find(|l| l["level"] == level)
         });
-        let result = match macs.now() {
-            None => Said::Warning(of_daemon(known).unwrap_or_else(|| format!("whether it is the port of {} cannot be looked at: the peer does not answer for {} now", peer.name, peer.vip.addr))),
-            Some(_) => {
+        let result = match &macs {
+            Err(why) => Said::Warning(of_daemon(known, why).unwrap_or_else(|| {
+                format!(
+                    "whether it is the port of {} cannot be looked at: {why}",
+                    peer.name
+                )
+            })),
+            Ok(macs) => {
                 match place_together(&parts, &macs.all(), own).await.placing {
                     // What cannot be read is said of the port itself.
-                    Err(e) => Said::Warning(format!("whether it is the peer's port cannot be read: {e}")),
+                    Err(e) => {
+                        Said::Warning(format!("whether it is the peer's port cannot be read: {e}"))
+                    }
                     Ok(placing) => judged(peer, macs, placing, known),
                 }
             }
@@ -106,6 +124,7 @@ async fn one_peer(
             result,
         });
     }
+    let Ok(macs) = macs else { return };
     for mac in macs.iter() {
         where_else(peer, mac, switches, out).await;
     }
@@ -164,15 +183,13 @@ async fn behind_uplink(peer: &Peer, switch: &Switch, mac: MacAddr) -> Option<Lin
     })
 }
 
-fn of_daemon(known: Option<&Value>) -> Option<String> {
+fn of_daemon(known: Option<&Value>, why: &str) -> Option<String> {
     let level = known?;
     let state = level["state"].as_str()?;
     let detail = level["detail"]
         .as_str()
         .map_or(String::new(), |d| format!(": {d}"));
-    Some(format!(
-        "the peer does not answer now; the daemon has it {state}{detail}"
-    ))
+    Some(format!("{why}; the daemon has it {state}{detail}"))
 }
 
 fn judged(peer: &Peer, macs: &PeerMacs, placing: Placing, known: Option<&Value>) -> Said {

@@ -41,6 +41,16 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
             Ok(switches) => switches,
             Err(e) => return fail(ExitCode::BadConfig, &e.to_string()),
         };
+        let told = auto::status(&config).and_then(|s| {
+            let mut peers = s["peers"].as_array()?.iter();
+            peers.find(|p| p["name"] == name).cloned()
+        });
+        // The next takeover's; without a daemon here nobody knows it.
+        let epoch = told.as_ref().and_then(|p| p["epoch"].as_u64());
+        let tag = FenceTag {
+            node: config.node.name.clone(),
+            epoch: Epoch(epoch.map_or(0, |e| e + 1)),
+        };
         let mut fence = Vec::new();
         let mut complete = true;
         let found = auto::fill_in(&mut config, &switches).await;
@@ -64,7 +74,7 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
                 let Some(switch) = switches.get(on) else {
                     continue;
                 };
-                complete &= fenced(switch, ports, (i + 1, level), &config, &mut fence).await;
+                complete &= fenced(switch, ports, (i + 1, level), &tag, &mut fence).await;
             }
         }
         let mut rewire = Vec::new();
@@ -80,14 +90,16 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
             )
             .await;
         }
+        let now = told.as_ref().map(stands).unwrap_or_default();
         let steps = in_order(&config, peer, &fence, &rewire);
         let notice = config.pace(peer).notice();
         let management = policy::asked_elsewhere(peer).map(|r| r.unwrap_or_else(|why| why));
         if as_json {
             say_json(
-                &json!({ "ok": complete, "peer": name, "vip": peer.vip, "detection": notice.to_string(), "management": management, "steps": steps }),
+                &json!({ "ok": complete, "peer": name, "vip": peer.vip, "now": now, "detection": notice.to_string(), "management": management, "steps": steps }),
             );
         } else {
+            now.iter().for_each(|line| say(&format!("NOW: {line}")));
             print(name, peer, &steps);
             say(&format!("Before it: {notice}."));
             if let Some(text) = management {
@@ -102,12 +114,34 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
     })
 }
 
+/// What stands in the way of a takeover now, as the daemon says.
+fn stands(p: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    if p["owner"].as_bool() == Some(true) {
+        lines.push(format!(
+            "this machine has the address already ({}): nothing of this is done again",
+            p["state"].as_str().unwrap_or("?")
+        ));
+    } else if p["hold"].as_bool() == Some(true) {
+        lines.push("a hold is on: nothing of this begins by itself".to_owned());
+    }
+    let levels = p["placement"].as_array().into_iter().flatten();
+    for level in levels.filter(|l| l["state"] == "misplaced") {
+        lines.push(format!(
+            "the fence {} is NOT on the peer, so nothing is taken over: {}",
+            level["level"].as_str().unwrap_or("?"),
+            level["detail"].as_str().unwrap_or("?")
+        ));
+    }
+    lines
+}
+
 /// What a level writes on one switch; false if that cannot be said.
 async fn fenced(
     switch: &Switch,
     ports: &[String],
     (n, level): (usize, &Fence),
-    config: &Config,
+    tag: &FenceTag,
     steps: &mut Vec<Value>,
 ) -> bool {
     let by_ssh = switch.route(Operation::PortOff.name()).first() == Some(&Transport::Ssh);
@@ -124,10 +158,7 @@ async fn fenced(
         return complete;
     }
     let ports: Vec<&str> = ports.iter().map(String::as_str).collect();
-    let tag = FenceTag {
-        node: config.node.name.clone(),
-        epoch: Epoch(0),
-    };
+    let tag = tag.clone();
     match plan(switch, &ports, &PlanOp::Fence { tag }).await {
         Ok(sets) => {
             for set in sets {

@@ -2,21 +2,13 @@
 
 use std::path::Path;
 
-use super::common::{config_errors, fail, load, runtime, say, say_json};
+use super::common::{fail, paths_of, say, say_json};
 use super::exit::ExitCode;
 use crate::report::{Report, render};
 
 /// Prints a report: the one named, or the newest. Works without the daemon.
 pub fn run(config: &Path, id: Option<&str>, list: bool, as_json: bool) -> ExitCode {
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(code) => return code,
-    };
-    let config = match runtime.block_on(load(config, false)) {
-        Ok((config, _)) => config,
-        Err(e) => return config_errors(&e, as_json),
-    };
-    let folder = config.node.state_dir.join("reports");
+    let folder = paths_of(config).1.join("reports");
     if list {
         let ids = Report::list(&folder);
         if as_json {

@@ -1,8 +1,6 @@
 //! `standin run`: the daemon.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -12,19 +10,17 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::common::{config_errors, fail};
 use super::exit::ExitCode;
-use crate::config::{Config, ConfigErrors, Kind, Secrets, passes};
+use crate::config::{Config, ConfigErrors, Secrets};
 use crate::daemon::control::{self, Call, Listener};
 use crate::daemon::hub::{Ask, Input, Tx};
-use crate::daemon::journal::Journal;
 use crate::daemon::log_queue::LogQueue;
-use crate::daemon::reload::New;
-use crate::daemon::start::{self, Parts, StartError};
-use crate::daemon::{around, boot_counter, notify, privilege, switches};
+use crate::daemon::prepare::{self, Sources, Unprepared};
+use crate::daemon::start::{self, StartError};
+use crate::daemon::{around, notify, privilege};
 use crate::host::real::{self, RealPrograms};
-use crate::net::{address, gate};
+use crate::net::gate;
 use crate::rt::Lane;
 use crate::sys;
-use crate::verify::Inventory;
 
 /// Threads for blocking work of the slow runtime: reports only. More would cost memory for nothing.
 const BLOCKING: usize = 2;
@@ -47,7 +43,8 @@ pub fn run(path: &Path) -> ExitCode {
     // Before anything may refuse the start: a gate that a crash left behind locks the cameras out. Where a daemon runs
     // already, it closes its own again.
     let left = slow.block_on(gate::clean_all(&RealPrograms));
-    let (config, secrets) = match load(&slow, path) {
+    let sources = Sources::of_this_machine();
+    let (config, secrets) = match load(&slow, path, &sources) {
         Ok(loaded) => loaded,
         Err(e) if e.may_pass() => {
             config_errors(&e, false);
@@ -84,13 +81,13 @@ pub fn run(path: &Path) -> ExitCode {
     for limit in &limits {
         tracing::warn!("{limit}");
     }
-    let parts = match prepare(config, secrets, limits) {
+    let parts = match prepare::prepare(config, secrets, limits, &sources) {
         Ok(parts) => parts,
-        Err((ExitCode::Unavailable, e)) => {
+        Err(Unprepared::MayPass(e)) => {
             fail(ExitCode::Unavailable, &e);
             return not_yet();
         }
-        Err((code, e)) => return fail(code, &e),
+        Err(Unprepared::Refused(e)) => return fail(ExitCode::BadConfig, &e),
     };
     let socket = (
         parts.config.node.socket.clone(),
@@ -108,7 +105,7 @@ pub fn run(path: &Path) -> ExitCode {
     let (calls, called) = mpsc::channel(CALLS);
     slow.spawn(control::serve(listener, calls));
     slow.spawn(answer(called, tx.clone()));
-    slow.spawn(signals(path.to_owned(), tx.clone()));
+    slow.spawn(signals(path.to_owned(), sources, tx.clone()));
     let handle = slow.handle().clone();
     let fast = std::thread::Builder::new()
         .name("fast".to_owned())
@@ -172,89 +169,15 @@ fn runtime() -> std::io::Result<Runtime> {
 }
 
 /// Reads the configuration and its secrets.
-fn load(slow: &Runtime, path: &Path) -> Result<(Config, Secrets), ConfigErrors> {
+fn load(slow: &Runtime, path: &Path, sources: &Sources) -> Result<(Config, Secrets), ConfigErrors> {
     let around = slow.block_on(around::surroundings(true, path));
-    let (config, warnings) = Config::load(path, &around)?;
+    let (config, warnings) = prepare::read(path, &around, sources)?;
     for warning in warnings {
         tracing::warn!("{warning}");
         eprintln!("{warning}");
     }
     let secrets = config.load_secrets()?;
     Ok((config, secrets))
-}
-
-fn prepare(
-    config: Config,
-    secrets: Secrets,
-    limits: Vec<String>,
-) -> Result<Parts, (ExitCode, String)> {
-    let inventories = inventories(&config).map_err(|e| match cameras_may_come(&config) {
-        true => (ExitCode::Unavailable, e),
-        false => (ExitCode::BadConfig, e),
-    })?;
-    let switches =
-        switches::build(&config, &secrets).map_err(|e| (ExitCode::BadConfig, e.to_string()))?;
-    let (journal, replay) = Journal::open(&config.node.state_dir, &config.node.name)
-        .map_err(|e| (ExitCode::Unavailable, e.to_string()))?;
-    if let Some(damage) = &replay.damage {
-        tracing::error!("{damage}");
-    }
-    let pair = config.peers.values().any(|p| p.kind == Kind::Pair);
-    let boot_counter = if pair {
-        let next = boot_counter::next(&config.node.state_dir);
-        if let Some(trouble) = &next.trouble {
-            tracing::warn!("{trouble}");
-        }
-        Some(next.number)
-    } else {
-        None
-    };
-    for peer in config.peers.values() {
-        // Without it the kernel takes the interface's other addresses along when the VIP was there first.
-        if let Err(e) = address::promote_secondaries(&peer.interface) {
-            tracing::warn!("{e}");
-        }
-    }
-    Ok(Parts {
-        config,
-        secrets,
-        switches,
-        inventories,
-        journal,
-        records: replay.records,
-        damaged: replay.damage.is_some(),
-        boot_counter,
-        limits,
-    })
-}
-
-/// The inventories of all peers.
-///
-/// # Errors
-///
-/// Every problem of every file, a line each.
-pub fn inventories(config: &Config) -> Result<BTreeMap<String, Arc<Inventory>>, String> {
-    let mut out = BTreeMap::new();
-    let mut problems = Vec::new();
-    for peer in config.peers.values() {
-        match Inventory::load(&peer.verify.cameras) {
-            Ok(inventory) => {
-                out.insert(peer.name.clone(), Arc::new(inventory));
-            }
-            Err(found) => problems.extend(found.iter().map(ToString::to_string)),
-        }
-    }
-    if problems.is_empty() {
-        Ok(out)
-    } else {
-        Err(problems.join("\n"))
-    }
-}
-
-/// True if a camera list is not there (yet).
-fn cameras_may_come(config: &Config) -> bool {
-    let mut lists = config.peers.values().map(|p| &p.verify.cameras);
-    lists.any(|list| std::fs::read(list).is_err_and(|e| passes(&e)))
 }
 
 /// Hands requests to the loop and its answers back.
@@ -281,33 +204,7 @@ async fn answer(mut called: mpsc::Receiver<Call>, tx: Tx) {
     }
 }
 
-/// The configuration and everything that it names, read again.
-///
-/// # Errors
-///
-/// Everything that is wrong with it, a line each.
-fn read_again(here: &Handle, path: &Path) -> Result<New, String> {
-    let around = here.block_on(around::surroundings(true, path));
-    let loaded = Config::load(path, &around)
-        .and_then(|(config, _)| config.load_secrets().map(|s| (config, s)));
-    let (config, secrets) = loaded.map_err(|e| match e.problems() {
-        [] => e.to_string(),
-        problems => {
-            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            lines.join("; ")
-        }
-    })?;
-    let inventories = inventories(&config).map_err(|e| e.replace('\n', "; "))?;
-    let switches = switches::build(&config, &secrets).map_err(|e| e.to_string())?;
-    Ok(New {
-        config,
-        secrets,
-        switches,
-        inventories,
-    })
-}
-
-async fn signals(path: PathBuf, tx: Tx) {
+async fn signals(path: PathBuf, sources: Sources, tx: Tx) {
     let (Ok(mut term), Ok(mut int), Ok(mut hup)) = (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
@@ -323,9 +220,11 @@ async fn signals(path: PathBuf, tx: Tx) {
             _ = int.recv() => break,
             _ = hup.recv() => {
                 // Files are read where a disk that hangs stops nothing else.
-                let (path, tx, here) = (path.clone(), tx.clone(), Handle::current());
+                let (path, sources, tx) = (path.clone(), sources.clone(), tx.clone());
+                let here = Handle::current();
                 tokio::task::spawn_blocking(move || {
-                    let read = read_again(&here, &path).map(Box::new);
+                    let around = here.block_on(around::surroundings(true, &path));
+                    let read = prepare::read_again(&path, &around, &sources).map(Box::new);
                     let _ = tx.send(Input::Reload(read));
                 });
             }

@@ -109,10 +109,19 @@ fn peer_lines(p: &Value) {
         "the address is not here"
     };
     say(&format!("  address   {owner}"));
+    // The state says it where nobody owns the address.
+    if p["hold"].as_bool() == Some(true) && p["state"].as_str() != Some("held") {
+        let of = p["hold_of"].as_str().unwrap_or("this node");
+        say(&format!(
+            "  hold      on (of {of}): once the address is gone from here, nothing begins by itself"
+        ));
+    }
     if let Some(fence) = p["fence"].as_str() {
+        let owner = p["owner"].as_bool() == Some(true);
         let survives = match p["fence_survives_switch_reboot"].as_bool() {
             Some(true) => "saved: it survives a reboot of the switch",
-            _ => "not saved: a reboot of the switch lifts it, and it is then set again",
+            _ if owner => "not saved: a reboot of the switch lifts it, and it is then set again",
+            _ => "not saved: a reboot of the switch lifts it",
         };
         let read = p["fence_read_ms_ago"].as_u64().unwrap_or(0) / 1000;
         let fence = match fence {
@@ -127,9 +136,13 @@ fn peer_lines(p: &Value) {
     }
     let cameras = &p["cameras"];
     if cameras["expected"].as_u64().unwrap_or(0) > 0 {
-        let verdict = p["verdict"].as_str().unwrap_or("under way");
+        // When the verdict was given; what becomes of each camera afterwards is not followed.
+        let (came, verdict) = match p["verdict"].as_str() {
+            Some(verdict) => ("came back", verdict),
+            None => ("are back", "under way"),
+        };
         say(&format!(
-            "  cameras   {} of {} are back ({verdict})",
+            "  cameras   {} of {} {came} ({verdict})",
             cameras["back"], cameras["expected"]
         ));
     }
@@ -139,19 +152,23 @@ fn peer_lines(p: &Value) {
             .map_or("never".to_owned(), |ms| format!("{ms} ms ago"))
     };
     say(&format!(
-        "  peer      MAC {}, answers ARP {}, service {}",
+        "  peer      MAC {}, answers ARP {}, service {}{}",
         text(&peer["mac"]),
         ago(&peer["vip_answered_ms_ago"]),
-        ago(&peer["service_ok_ms_ago"])
+        ago(&peer["service_ok_ms_ago"]),
+        match p["mode"].as_str() {
+            Some("pair") => format!(", heartbeat {}", ago(&peer["heartbeat_ms_ago"])),
+            _ => String::new(),
+        }
     ));
     if let Some(fault) = peer["service_fault"].as_str() {
         say(&format!("            service fault: {fault}"));
     }
     let port = match (peer["port_up"].as_bool(), peer["switch_silent"].as_bool()) {
-        (_, Some(true)) => text(&peer["switch_fault"]),
+        (_, Some(true)) => format!("NOT KNOWN: {}", text(&peer["switch_fault"])),
         (Some(true), _) => "up".to_owned(),
         (Some(false), _) => "down".to_owned(),
-        (None, _) => "not read yet".to_owned(),
+        (None, _) => "not known now".to_owned(),
     };
     say(&format!("  its port  {port}"));
     for level in p["fence_ports"].as_array().into_iter().flatten() {
@@ -227,13 +244,37 @@ fn advice(p: &Value) -> String {
         "standby" | "suspect" if misplaced(p) => format!(
             "the fence would shut the wrong port, so nothing is taken over: correct the ports of peer.{name}.fence or the cable, or, if they are right, `standin fence confirm {name}`"
         ),
+        "standby" if p["peer"]["switch_silent"].as_bool() == Some(true) => {
+            "make its switch answer (the line `its port`): as long as it does not there is no fence, and no takeover".to_owned()
+        }
+        "standby" if p["alarms"].as_array().is_some_and(|a| !a.is_empty()) => {
+            "what the alarm says".to_owned()
+        }
         "standby" => "nothing to do".to_owned(),
         "held" if p["hold_of"].as_str() == Some("the other node") => format!(
             "the hold was given at the other node: `standin hold {name} off` there lets both act again"
         ),
         "held" => format!("`standin hold {name} off` lets it act again"),
+        "suspect" if p["carrier"].as_bool() == Some(false) && p["mode"].as_str() == Some("pair") => format!(
+            "plug {} in, or, where the other machine has shut its port (its status says `fence`), `standin release {name}` there",
+            p["interface"].as_str().unwrap_or("our interface")
+        ),
+        "suspect" if p["carrier"].as_bool() == Some(false) => format!(
+            "plug {} in: without it nothing is seen of the peer, and nothing can be taken over",
+            p["interface"].as_str().unwrap_or("our interface")
+        ),
         "suspect" => format!("look at the peer; `standin takeover {name}` takes over now"),
         "confirming" => "wait a second".to_owned(),
+        "active" if p["fence"].as_str() == Some("stale") => format!(
+            "make the switch answer: until then nothing can be released. Then repair the peer, and `standin release {name}`"
+        ),
+        "active" if p["alarms"].as_array().is_some_and(|a| !a.is_empty()) => format!(
+            "what the alarm says; then repair the peer, and `standin release {name}`"
+        ),
+        // In a pair either may have it: nothing is broken.
+        "active" if p["fence"].is_null() && p["verdict"].as_str() == Some("verified") => {
+            format!("nothing to do; `standin release {name}` hands the address to the other machine")
+        }
         "active" if p["verdict"].as_str() == Some("verified") => {
             format!("repair the peer, then `standin release {name}`")
         }
@@ -248,6 +289,61 @@ fn advice(p: &Value) -> String {
                 "wait; if it stays, shut the peer's port by hand: `standin plan {name}` prints the commands"
             )
         }
+        "taking verify" => {
+            "wait: the cameras come back; `standin report` has it when it is over".to_owned()
+        }
         _ => "wait".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A standby that is as it should be, with `changes` on top.
+    fn peer(changes: &[(&str, Value)]) -> Value {
+        let mut p = json!({
+            "name": "cctv", "state": "standby", "interface": "eth0", "carrier": true, "alarms": [], "mode": "agentless",
+            "fence": "proven", "verdict": "verified",
+            "peer": { "switch_silent": false }, "placement": [], "fence_ports": [],
+        });
+        for (at, value) in changes {
+            *p.pointer_mut(at).unwrap_or_else(|| panic!("{at}")) = value.clone();
+        }
+        p
+    }
+
+    #[test]
+    fn what_to_do_next_is_never_nothing_while_something_is_wrong() {
+        assert_eq!(advice(&peer(&[])), "nothing to do");
+        let alarm = json!([{ "key": "own-address", "text": "..." }]);
+        for (wrong, words) in [
+            (peer(&[("/alarms", alarm.clone())]), "alarm"),
+            (
+                peer(&[("/alarms", alarm), ("/state", json!("active"))]),
+                "alarm",
+            ),
+            (
+                peer(&[("/peer/switch_silent", json!(true))]),
+                "make its switch answer",
+            ),
+            // Without a link a takeover that is ordered is refused: it is not what to do.
+            (
+                peer(&[("/state", json!("suspect")), ("/carrier", json!(false))]),
+                "plug eth0 in",
+            ),
+        ] {
+            let next = advice(&wrong);
+            assert!(next.contains(words), "{next}");
+        }
+    }
+
+    #[test]
+    fn the_regular_owner_of_a_pair_is_not_told_to_repair_its_peer() {
+        let owner = [("/state", json!("active")), ("/mode", json!("pair"))];
+        let mut p = peer(&owner);
+        assert!(advice(&p).contains("repair the peer"), "it is fenced");
+        p["fence"] = Value::Null;
+        assert!(advice(&p).starts_with("nothing to do"), "{}", advice(&p));
     }
 }

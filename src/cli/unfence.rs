@@ -17,8 +17,9 @@ use crate::net::arp::ArpFrame;
 use crate::net::arp_socket::ArpSocket;
 use crate::net::link;
 use crate::net::netlink::Netlink;
+use crate::switch::Admin;
 use crate::switch::Switch;
-use crate::switch::unfence::{Lift, unfence};
+use crate::switch::fence::lift::{Lift, unfence};
 use crate::takeover::event::Outcome;
 use crate::types::{PortName, PortRef};
 
@@ -45,6 +46,39 @@ pub fn run(path: &Path, at: &PortRef, force: bool, as_json: bool) -> ExitCode {
                 ),
             );
         }
+        let switches = match switches::build(&config, &secrets) {
+            Ok(switches) => switches,
+            Err(e) => return fail(ExitCode::BadConfig, &e.to_string()),
+        };
+        let Some(switch) = switches.get(&at.switch) else {
+            return fail(
+                ExitCode::Internal,
+                "the switch of a fence is not among the switches",
+            );
+        };
+        let mut levels = peers.iter().flat_map(|p| &p.fence);
+        let level = levels.find(|f| writes(f, at));
+        let of_file = level.map(|f| Shut {
+            vlans: f.quarantine,
+            ports: f.port_refs().collect(),
+        });
+        // What stands is as the journal has it, whatever the file says by now.
+        let shut = kept.map(|(_, shut)| shut).or(of_file).unwrap_or_default();
+        let others = shut.ports.iter().filter(|p| !p.is_same(at));
+        let others: Vec<String> = others.map(PortRef::to_string).collect();
+        if shut.vlans.is_none()
+            && let Ok(port) = switch.port(&at.port).await
+            && port.admin == Admin::Up
+            && port.tag.is_none()
+        {
+            let said = format!("{at} is open already, and nobody has marked it: nothing was done");
+            if as_json {
+                say_json(&json!({ "ok": true, "proof": null, "others": others }));
+            } else {
+                say(&said);
+            }
+            return ExitCode::Ok;
+        }
         for peer in peers.iter().filter(|_| !force) {
             match served(&config, peer).await {
                 Ok(None) => {}
@@ -68,26 +102,6 @@ pub fn run(path: &Path, at: &PortRef, force: bool, as_json: bool) -> ExitCode {
                 }
             }
         }
-        let switches = match switches::build(&config, &secrets) {
-            Ok(switches) => switches,
-            Err(e) => return fail(ExitCode::BadConfig, &e.to_string()),
-        };
-        let Some(switch) = switches.get(&at.switch) else {
-            return fail(
-                ExitCode::Internal,
-                "the switch of a fence is not among the switches",
-            );
-        };
-        let mut levels = peers.iter().flat_map(|p| &p.fence);
-        let level = levels.find(|f| writes(f, at));
-        let of_file = level.map(|f| Shut {
-            vlans: f.quarantine,
-            ports: f.port_refs().collect(),
-        });
-        // What stands is as the journal has it, whatever the file says by now.
-        let shut = kept.map(|(_, shut)| shut).or(of_file).unwrap_or_default();
-        let others = shut.ports.iter().filter(|p| !p.is_same(at));
-        let others: Vec<String> = others.map(PortRef::to_string).collect();
         if let Some(vlans) = shut.vlans {
             return leave_quarantine(switch, at, vlans, force, as_json).await;
         }

@@ -80,6 +80,19 @@ impl Config {
             path: path.to_owned(),
             source: Arc::new(source),
         })?;
+        Config::from_bytes(path, bytes, around)
+    }
+
+    /// As [`Config::load`], for what was read already; `path` is where it came from.
+    ///
+    /// # Errors
+    ///
+    /// It is no text, or at least one value is refused.
+    pub fn from_bytes(
+        path: &Path,
+        bytes: Vec<u8>,
+        around: &Surroundings,
+    ) -> Result<(Config, Vec<Warning>), ConfigErrors> {
         match String::from_utf8(bytes) {
             Ok(text) => Config::from_text(path, &text, around),
             Err(e) => Err(not_utf8(path, &e)),

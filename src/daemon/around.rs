@@ -8,8 +8,9 @@ use crate::net::address;
 use crate::net::link;
 use crate::net::netlink::Netlink;
 use crate::switch::Operation;
-use crate::switch::identify;
-use crate::switch::profile::{self, Transport};
+use crate::switch::profile;
+use crate::switch::profile::Transport;
+use crate::switch::profile::identify;
 
 /// Where operating systems keep addresses that are set at boot.
 const STATIC: [&str; 6] = [

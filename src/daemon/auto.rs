@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use super::fencing::Fencing;
 use crate::rt;
 use crate::switch::Switch;
-use crate::switch::auto::{self, AutoError, FoundPort, Wanted};
+use crate::switch::read::locate;
+use crate::switch::read::locate::{AutoError, FoundPort, Wanted};
 use crate::types::{BootTime, MacAddr, PortRef};
 
 /// A port that could not be confirmed for this long, while the peer was healthy, is not known any more. What the
@@ -145,7 +146,7 @@ impl Fencing {
             if l.auto != Auto::Off {
                 out.push(Looked {
                     at: (self.made, level),
-                    result: auto::find(&l.switch, &self.wanted(mac, &l.switch)).await,
+                    result: locate::find(&l.switch, &self.wanted(mac, &l.switch)).await,
                     from_journal: false,
                 });
             }
@@ -161,7 +162,7 @@ impl Fencing {
                 continue;
             };
             let wanted = self.wanted(k.found.mac, &l.switch);
-            let result = auto::still(&l.switch, &k.found, &wanted).await;
+            let result = locate::still(&l.switch, &k.found, &wanted).await;
             out.push(Looked {
                 at: (self.made, level),
                 result: result.map(|()| k.found.clone()),

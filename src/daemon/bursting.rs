@@ -9,7 +9,7 @@ use super::hub::{Input, Tx};
 use super::run_loop::Loop;
 use crate::net::arp::ArpFrame;
 use crate::rt;
-use crate::switch::traffic::{Burst, Counts};
+use crate::switch::read::traffic::{Burst, Counts};
 use crate::takeover::placement::Seen;
 use crate::takeover::state::State;
 
@@ -79,7 +79,7 @@ impl Fencing {
         let read = async || part.switch.unicast_counts().await.ok();
         let mut at: [Counts; 4] = Default::default();
         let mut sent = 0;
-        for i in 0..4 {
+        for (i, counts) in at.iter_mut().enumerate() {
             if i > 0 {
                 let end = rt::Instant::now() + span;
                 if i == 2 {
@@ -94,7 +94,7 @@ impl Fencing {
                 }
             }
             match read().await {
-                Some(counts) if !counts.is_empty() => at[i] = counts,
+                Some(read) if !read.is_empty() => *counts = read,
                 Some(_) | None => return Seen::Untold,
             }
         }

@@ -10,7 +10,9 @@ use super::switch_news;
 use super::two_legs;
 use crate::detect::rtmp::{self, From};
 use crate::rt;
+use crate::takeover::action::Level;
 use crate::takeover::state::State;
+use crate::takeover::step::Step;
 
 /// All that is learned on the peer's ports is read again this often while it is healthy, in chores: it takes a walk of
 /// the forwarding table. Whether the peer is there is looked at more often, by single rows (`takeover::placement`).
@@ -18,6 +20,10 @@ const IDENTIFY_EVERY: u64 = 300;
 
 /// snmpEngineBoots is read this often, in chores; sysUpTime comes with every poll of the port.
 const BOOTS_EVERY: u64 = 5;
+/// Our own service has failed so many times, a second apart, before a person is told: it may be restarted.
+const TOLD_AFTER: u32 = 3;
+/// The alarm.
+const OWN_SERVICE: &str = "own-service";
 /// The newest heartbeats are journaled this often, in chores.
 const REMEMBER_EVERY: u64 = 60;
 
@@ -59,8 +65,9 @@ impl Loop {
                     switch_news::tell_engines(&fencing, i, &tx).await;
                 });
             }
-            if self.beats.is_some() {
-                self.check_own_service(i);
+            let owner = p.machine.ownership().is_some();
+            if self.beats.is_some() || owner {
+                self.check_own_service(i, owner);
             }
         }
     }
@@ -117,19 +124,58 @@ impl Loop {
         }
     }
 
-    fn check_own_service(&self, peer: usize) {
+    /// One handshake with our own service: where the cameras dial it, or before that where it listens on our own address.
+    fn check_own_service(&self, peer: usize, owner: bool) {
         let p = &self.peers[peer];
-        let Some(own) = self.interfaces[p.interface].own else {
+        let own = self.interfaces[p.interface].own;
+        let vip = owner.then_some(p.hands.peer.vip.addr);
+        let Some(address) = vip.or(own) else {
             return;
         };
-        let at = std::net::SocketAddrV4::new(own, p.hands.peer.service.port);
+        let at = std::net::SocketAddrV4::new(address, p.hands.peer.service.port);
         let (tx, within) = (self.shared.tx.clone(), p.hands.peer.detect.service_timeout);
         let wire = self.shared.host.wire.clone();
         self.shared.slow.spawn(async move {
             let dialled = wire.dial(at, &From::Anywhere);
-            let ok = rtmp::handshake_by(dialled, at, within).await.is_ok();
-            let _ = tx.send(Input::OwnService(peer, ok));
+            let fault = rtmp::handshake_by(dialled, at, within).await.err();
+            let fault = fault.map(|e| e.to_string());
+            let _ = tx.send(Input::OwnService(peer, fault));
         });
+    }
+
+    /// A machine that owns the address and whose service does not serve is told: the cameras were back once, and are dark.
+    pub(super) fn own_service(&mut self, peer: usize, fault: Option<String>) {
+        let Some(p) = self.peers.get_mut(peer) else {
+            return;
+        };
+        p.service_ok = fault.is_none();
+        // A service that is still being started has a gate before it, and its own time.
+        let active = match p.machine.state() {
+            State::Active { .. } => true,
+            State::Taking(t) => p.machine.ownership().is_some() && t.flow.get(Step::Open).over(),
+            State::Standby
+            | State::Suspect(_)
+            | State::Confirming(_)
+            | State::Releasing(_)
+            | State::Halted { .. } => false,
+        };
+        p.service_fails = match &fault {
+            Some(_) if active => p.service_fails.saturating_add(1),
+            Some(_) | None => 0,
+        };
+        let Some(fault) = fault.filter(|_| active) else {
+            return self.settle(
+                Some(peer),
+                OWN_SERVICE,
+                "our own service is served again, or the address is not here any more",
+            );
+        };
+        if p.service_fails >= TOLD_AFTER {
+            let text = format!(
+                "this machine has the address, and its own service does not serve the cameras: {fault}; start it again, or repair the peer and release"
+            );
+            self.raise(Some(peer), OWN_SERVICE, Level::Critical, text);
+        }
     }
 
     fn status_line(&self) -> String {

@@ -12,7 +12,7 @@ use crate::detect::rtmp;
 use crate::net::arp::ArpFrame;
 use crate::net::ask_at_mac::AtMac;
 use crate::rt;
-use crate::switch::neighbours::neighbours;
+use crate::switch::read::lldp::neighbours;
 use crate::takeover::Machine;
 use crate::takeover::event::Event;
 use crate::types::{BootTime, IfIndex, MacAddr};

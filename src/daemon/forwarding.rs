@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::perform::{Hands, Shared};
 use crate::rt::{Instant, sleep};
-use crate::switch::stp::StpState;
+use crate::switch::read::stp::StpState;
 use crate::switch::{Switch, SwitchError};
 use crate::takeover::action::Run;
 use crate::takeover::event::Outcome;

@@ -56,8 +56,8 @@ pub enum Input {
     Identities(usize, BTreeMap<PortRef, PortIdentity>),
     /// What is wrong with the settings of the two legs of a port takeover.
     Legs(usize, Vec<String>),
-    /// Our own service for this peer completes handshakes, or does not.
-    OwnService(usize, bool),
+    /// Our own service for this peer completes handshakes, or why it does not.
+    OwnService(usize, Option<String>),
     /// Addresses with connections to our service on which bytes arrive, after a restart.
     Fed(usize, Vec<Ipv4Addr>),
     /// What verification knows of the cameras.

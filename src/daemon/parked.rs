@@ -87,13 +87,18 @@ impl Mute {
         }
     }
 
+    /// True if silence is what is wanted.
+    pub fn wanted(&self) -> bool {
+        self.wanted.load(Ordering::SeqCst)
+    }
+
     /// Puts the mute in place, unless speaking was ordered since.
     ///
     /// # Errors
     /// In words.
     pub async fn silence(&self) -> Result<(), String> {
         let _turn = self.turn.lock().await;
-        if !self.wanted.load(Ordering::SeqCst) {
+        if !self.wanted() {
             return Ok(());
         }
         mute::mute(&*self.programs, &self.peer, self.vip.addr)
@@ -105,7 +110,7 @@ impl Mute {
 
     async fn speak(&self) -> Result<(), String> {
         let _turn = self.turn.lock().await;
-        if self.wanted.load(Ordering::SeqCst) {
+        if self.wanted() {
             return Err("silence was ordered meanwhile".to_owned());
         }
         mute::unmute(&*self.programs, &self.peer)
@@ -124,7 +129,7 @@ impl Mute {
 
     /// Compares with the kernel and mends. True if the mute had been in place and was gone.
     async fn look(&self) -> Result<bool, String> {
-        let silence = self.wanted.load(Ordering::SeqCst);
+        let silence = self.wanted();
         let is = {
             let _turn = self.turn.lock().await;
             mute::is_mute(&*self.programs, &self.peer)

@@ -28,7 +28,7 @@ use crate::net::announce::Announcer;
 use crate::net::arp::ArpFrame;
 use crate::rt::{self, Lane};
 use crate::switch::PortIdentity;
-use crate::switch::unfence::Lift;
+use crate::switch::fence::lift::Lift;
 use crate::takeover::action::{Action, Run};
 use crate::takeover::event::{Event, Outcome};
 use crate::takeover::step::Step;

@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use super::fencing::level_name;
 use crate::config::{self, AliveElsewhere, Config, Kind, Peer, ServiceDead, Start};
+use crate::takeover::notice::BEATS_MISSED;
 use crate::takeover::policy::{Detect, MANAGEMENT_ANSWERS, Policy, React, Unproven};
 use crate::types::MacAddr;
 
 /// While we own the VIP, a lost fence that cannot be proven within this makes us give it up (DESIGN.md, step 4).
 const REFENCE_WITHIN: Duration = Duration::from_secs(5);
-/// Heartbeats that may be missed before a peer in a pair is suspected.
-const BEATS_MISSED: u32 = 3;
 /// The preferred node of a pair takes a VIP that nobody answered for this long.
 const VACANT_AFTER: Duration = Duration::from_secs(1);
 

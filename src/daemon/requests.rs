@@ -98,10 +98,28 @@ impl Loop {
             (Order::Takeover | Order::Release | Order::ReleaseTo(_), _) => false,
         };
         if !fits {
-            return Err((ExitCode::TryAgain, format!("not possible while {label}")));
+            let name = &self.peers[peer].hands.name;
+            return Err((ExitCode::TryAgain, unfit(order, &label, name)));
         }
         self.event(peer, Event::Order(order));
         let p = &self.peers[peer];
         Ok(json!({ "ok": true, "state": p.machine.label(), "epoch": p.machine.epoch() }))
     }
+}
+
+/// Why an order cannot be followed in a state, and what can be done instead.
+fn unfit(order: Order, label: &str, name: &str) -> String {
+    let why = match (order, label) {
+        (Order::Takeover, "active") => "this machine has the address already".to_owned(),
+        (_, _) if label.starts_with("releasing") => "a release is under way".to_owned(),
+        (Order::Takeover, _) => "a takeover is under way".to_owned(),
+        (_, "standby" | "held" | "suspect" | "confirming") => {
+            "this machine does not have the address, so there is nothing to hand back".to_owned()
+        }
+        (_, "halted") => format!(
+            "this machine does not have the address; where a port is still shut, `standin status {name}` names the command that opens it"
+        ),
+        (_, _) => "the takeover is not over: wait until it is active".to_owned(),
+    };
+    format!("not possible while {label}: {why}")
 }

@@ -16,6 +16,7 @@ use super::interfaces::Interface;
 use super::journal::Journal;
 use super::perform::{Hands, Shared};
 use super::recorder::{self, Recorder};
+use super::report_writer::ReportWriter;
 use super::{status, traps};
 use crate::config::Config;
 use crate::net::arp::{ArpFrame, ArpOp};
@@ -45,6 +46,8 @@ pub struct PeerRun {
     pub cameras: Value,
     /// Our own service completes handshakes.
     pub service_ok: bool,
+    /// How often it has not, one after the other, while we have the address.
+    pub service_fails: u32,
     /// sysUpTime of its switch, when last read.
     pub uptime: Option<u32>,
     /// snmpEngineBoots of its switches, added up, when last read.
@@ -87,8 +90,8 @@ pub struct Loop {
     pub alarms: Alarms,
     /// Those who ordered a hold and wait for what it stopped.
     pub holds: Vec<HoldAsked>,
-    /// Where reports go.
-    pub reports: std::path::PathBuf,
+    /// Writes the reports.
+    pub reports: ReportWriter,
     /// The MAC addresses of all our interfaces, and those that the VIPs' had: never foreign.
     pub our_macs: BTreeSet<MacAddr>,
     /// Those that the VIPs' interfaces had.
@@ -191,11 +194,7 @@ impl Loop {
                 }
             }
             Input::Legs(peer, faults) => self.legs_read(peer, faults),
-            Input::OwnService(peer, ok) => {
-                if let Some(p) = self.peers.get_mut(peer) {
-                    p.service_ok = ok;
-                }
-            }
+            Input::OwnService(peer, fault) => self.own_service(peer, fault),
             Input::Fed(peer, fed) => {
                 if let Some(p) = self.peers.get(peer) {
                     p.hands.adopt_fed(&fed);
@@ -235,6 +234,7 @@ impl Loop {
         }
         let prior = recorder::at_rest(&p.machine).then(|| p.machine.clone());
         let flags = p.machine.flags();
+        let was_in_flow = in_flow(p.machine.state());
         let actions = p.machine.handle(now, event.clone());
         if let Event::StepEnded {
             step: crate::takeover::step::Step::Open,
@@ -248,13 +248,20 @@ impl Loop {
             .recorder
             .record(now, prior.as_ref(), &event, &p.machine, &actions);
         let changed = actions.iter().any(|a| matches!(a, Action::Changed { .. }));
+        // What happens in standby afterwards is no part of the report that was written when it ended.
+        let ended = changed
+            && (was_in_flow
+                || matches!(
+                    p.machine.state(),
+                    State::Active { .. } | State::Halted { .. }
+                ));
         for action in actions {
             let (legs, ticket) = (&mut self.interfaces, ticket.as_ref());
             p.hands.perform(now, action, ticket, legs, &self.shared);
         }
         let flags_changed = p.machine.flags() != flags;
         self.tell_asked(peer);
-        if changed {
+        if ended {
             self.save_report(peer);
         }
         if flags_changed {
@@ -306,20 +313,10 @@ impl Loop {
     /// A state changed: the report is written anew where there is something to report.
     fn save_report(&mut self, peer: usize) {
         let p = &self.peers[peer];
-        let over = matches!(
-            p.machine.state(),
-            State::Active { .. } | State::Halted { .. } | State::Standby
-        );
-        if !over || p.machine.flow().is_none() {
+        if in_flow(p.machine.state()) || p.machine.flow().is_none() {
             return;
         }
-        let report = self.report(peer);
-        let folder = self.reports.clone();
-        self.shared.slow.spawn_blocking(move || {
-            if let Err(e) = report.save(&folder) {
-                tracing::error!(error = %e, "the report could not be written");
-            }
-        });
+        self.reports.keep(self.report(peer), &self.shared.slow);
     }
 
     /// The report on one peer as of now.
@@ -342,5 +339,17 @@ impl Loop {
             cameras,
             (rt::wall_text(), rt::wall_us(), rt::boot()),
         )
+    }
+}
+
+/// True while steps are taken.
+fn in_flow(state: &State) -> bool {
+    match state {
+        State::Taking(_) | State::Releasing(_) => true,
+        State::Standby
+        | State::Suspect(_)
+        | State::Confirming(_)
+        | State::Active { .. }
+        | State::Halted { .. } => false,
     }
 }

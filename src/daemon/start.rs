@@ -18,6 +18,7 @@ use super::parked::{Mute, Parked};
 use super::perform::{Hands, Shared};
 use super::record::{self, Kept, Seen};
 use super::recorder::Recorder;
+use super::report_writer::ReportWriter;
 use super::run_loop::{Loop, PeerRun};
 use super::standing::{carry_over, telling::tell_dropped_peers};
 use super::status::About;
@@ -136,6 +137,10 @@ pub async fn build(parts: Parts, host: Host, tx: Tx, slow: Lane) -> Result<Loop,
     let routes = Arc::new(Routes::default());
     let mut begun = Vec::new();
     for peer in config.peers.values() {
+        // Without it the kernel takes the interface's other addresses along when the VIP was there first.
+        if let Err(e) = host.kernel.promote_secondaries(&peer.interface) {
+            tracing::warn!("{e}");
+        }
         let at = open_interface(&host, peer, &mut interfaces).await?;
         let serving = match &peer.port_takeover {
             Some(t) => open_leg(&host, peer, &t.interface, &mut interfaces).await?,
@@ -245,6 +250,7 @@ pub async fn build(parts: Parts, host: Host, tx: Tx, slow: Lane) -> Result<Loop,
             interface: at,
             cameras: serde_json::Value::Null,
             service_ok: false,
+            service_fails: 0,
             uptime: None,
             engine_boots: None,
             leg_faults: Vec::new(),
@@ -284,7 +290,7 @@ pub async fn build(parts: Parts, host: Host, tx: Tx, slow: Lane) -> Result<Loop,
     };
     let mut alarms = Alarms::default();
     tell_dropped_peers(&mut alarms, &records, &config, now);
-    let reports = config.node.state_dir.join("reports");
+    let reports = ReportWriter::new(config.node.state_dir.join("reports"));
     let our_macs = interfaces.iter().map(|i| i.mac).collect();
     let beats_on = peers
         .iter()

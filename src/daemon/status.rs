@@ -10,12 +10,13 @@ use super::holding;
 use super::placing;
 use super::run_loop::Loop;
 use super::traps;
-use crate::report::fence_of_flow;
+use crate::report::{fence_of_flow, is_release};
 use crate::rt;
 use crate::takeover::Machine;
 use crate::takeover::flow::{Flow, Progress};
 use crate::takeover::state::State;
 use crate::takeover::step::Step;
+use crate::takeover::verdict::Verified;
 use crate::types::BootTime;
 
 /// What is true of the daemon as a whole.
@@ -47,7 +48,8 @@ pub fn status(l: &Loop) -> Value {
                 State::Halted { why } => Some(why.clone()),
                 State::Taking(t) => held_up(&t.flow, now),
                 State::Confirming(_) => Some(m.words_of_confirming()),
-                State::Standby | State::Active { .. } | State::Releasing(_) => None,
+                State::Active { .. } => given_up(m),
+                State::Standby | State::Releasing(_) => None,
             };
             let verdict = match m.state() {
                 State::Active { verdict } => Some(*verdict),
@@ -60,14 +62,24 @@ pub fn status(l: &Loop) -> Value {
             };
             let ago = |t: BootTime| now.since(t).as_millis() as u64;
             let interface = &l.interfaces[p.interface];
-            let (expected, back) = m.cameras();
+            // Of a takeover that is over nobody knows any more where the cameras are.
+            let counted = m.ownership().is_some() || matches!(m.state(), State::Taking(_));
+            let (expected, back) = if counted { m.cameras() } else { (0, 0) };
             // A fence that stands although nobody owns the address: halted, held, or still on the way.
             let stands = m.ownership().is_none() && p.hands.fencing.marks.any();
-            // The port is polled while the peer is watched; what was read before it was fenced is no news.
-            let port_up = e.port_up.and_then(|(up, at)| match now.since(at) < STALE {
-                true => Some(up),
-                false => m.fence_words().filter(|w| ["proven", "shut, unconfirmed"].contains(w)).map(|_| false),
-            });
+            // The port is polled while the peer is watched; what was read before it was fenced is no news. Behind a fence
+            // that is read each second it is down.
+            let shut = m.fence_words().is_some_and(|w| ["proven", "shut, unconfirmed"].contains(&w));
+            // What is read is the port that the fence names: where the peer hangs on another, it is not the peer's.
+            let placement = placing::told(m);
+            let elsewhere = placement.iter().any(|l| l["state"] == "misplaced");
+            let read = e.port_up.filter(|(_, at)| now.since(*at) < STALE && !elsewhere);
+            let port_up = if shut { Some(false) } else { read.map(|(up, _)| up) };
+            // An owner reads the fence instead of polling the port.
+            let stale = m.fence_words() == Some("stale");
+            let fence_unread = || stale.then(|| "the fence of the peer is not read: its switch does not answer".to_owned());
+            let polled = p.switch_fault.clone().filter(|_| !shut);
+            let switch_fault = polled.or_else(fence_unread);
             json!({
                 "name": p.hands.name,
                 "state": m.label(),
@@ -79,10 +91,10 @@ pub fn status(l: &Loop) -> Value {
                 "epoch": m.epoch(),
                 "owner": m.ownership().is_some(),
                 "grounds": m.ownership().map(|o| o.grounds),
-                "fence": m.fence_words().or_else(|| stands.then(|| fence_of_flow(m))),
+                "fence": m.fence_words().or_else(|| stands.then(|| fence_of_flow(m)).filter(|w| !["lifted", "none"].contains(w))),
                 "fence_read_ms_ago": m.ownership().and(m.looks().fence_read()).map(ago),
                 "conflict": conflicts::shown(m, now),
-                "placement": placing::told(m),
+                "placement": placement,
                 "fence_ports": p.hands.fencing.told(),
                 "fence_survives_switch_reboot": l.about.persist.get(i),
                 "verdict": verdict,
@@ -99,8 +111,8 @@ pub fn status(l: &Loop) -> Value {
                     "heartbeat_ms_ago": e.beat_at.map(ago),
                     "fence_confirmed": e.beat.as_ref().and_then(|b| b.confirmed),
                     "port_up": port_up,
-                    "switch_silent": p.switch_fault.is_some(),
-                    "switch_fault": p.switch_fault,
+                    "switch_silent": switch_fault.is_some(),
+                    "switch_fault": switch_fault,
                     "service_ok_ms_ago": e.service_ok.map(ago),
                     "service_fault": if e.service_fails > 0 { Some(&e.service_fault) } else { None },
                 },
@@ -115,6 +127,35 @@ pub fn status(l: &Loop) -> Value {
         "traps": l.traps.as_ref().map(|t| traps(t, now)),
         "peers": peers,
     })
+}
+
+/// What did not go well in the takeover that made us the owner, or in a release that failed since.
+fn given_up(m: &Machine) -> Option<String> {
+    let flow = m.flow()?;
+    let of = if is_release(flow) {
+        "release"
+    } else {
+        "takeover"
+    };
+    let all_back = matches!(
+        m.state(),
+        State::Active {
+            verdict: Verified::Verified
+        }
+    );
+    let failed = flow.iter().filter_map(|(step, progress)| match progress {
+        // The missing ones came later.
+        Progress::Failed { .. } if step == Step::Verify && all_back => None,
+        Progress::Failed { why } => Some(format!("step {step} of the {of} failed: {why}")),
+        Progress::Waiting
+        | Progress::Running { .. }
+        | Progress::Stopping { .. }
+        | Progress::Pausing { .. }
+        | Progress::Done { .. }
+        | Progress::Skipped => None,
+    });
+    let failed: Vec<String> = failed.collect();
+    (!failed.is_empty()).then(|| failed.join("; "))
 }
 
 /// Whose hold it is.

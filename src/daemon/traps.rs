@@ -8,7 +8,7 @@ use super::hub::{Input, Tx};
 use super::switches::{auth_algorithm, priv_algorithm};
 use crate::config::{Config, Secrets};
 use crate::rt::{self, Instant, Join, Lane, sleep};
-use crate::switch::traps::{LinkTrap, NotTaken, TrapRules, TrapUser, Traps};
+use crate::switch::snmp::traps::{LinkTrap, NotTaken, TrapRules, TrapUser, Traps};
 use crate::types::BootTime;
 
 /// A socket that cannot be opened (its address is not here yet) is tried again after this.
@@ -241,7 +241,7 @@ mod tests {
     use secrecy::SecretString;
 
     use super::*;
-    use crate::switch::traps::Ignored;
+    use crate::switch::snmp::traps::Ignored;
 
     /// An SNMPv2c trap (RFC 3416) of `notification` (5: coldStart...: the last arc of snmpTraps) about ifIndex 7.
     fn trap(community: &str, notification: u8) -> Vec<u8> {

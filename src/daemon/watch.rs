@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::hub::{Input, Tx};
-use crate::host::Wire;
-use crate::net::capture::{Capture, CaptureError};
+use crate::host::{CaptureEnd, Wire};
+use crate::net::capture::{CaptureError, Frame};
 use crate::rt::{self, Instant};
 use crate::takeover::event::{Event, Outcome};
 use crate::types::{IfIndex, MacAddr, Vip};
@@ -80,15 +80,14 @@ impl Watch {
         let theirs = watch.shared.clone();
         theirs.failed.store(false, Ordering::Relaxed);
         theirs.over.store(false, Ordering::Relaxed);
-        std::thread::Builder::new()
-            .name("verify".to_owned())
-            .spawn(move || {
-                if let Err(e) = follow(capture, &watched, &theirs, &tx) {
-                    tracing::error!(error = %e, "verification stopped");
-                    theirs.failed.store(true, Ordering::Relaxed);
-                }
-                theirs.over.store(true, Ordering::Relaxed);
-            })
+        let work = async move {
+            if let Err(e) = follow(capture, &watched, &theirs, &tx).await {
+                tracing::error!(error = %e, "verification stopped");
+                theirs.failed.store(true, Ordering::Relaxed);
+            }
+            theirs.over.store(true, Ordering::Relaxed);
+        };
+        rt::start_thread("verify", rt::sim::Thread::Verify, work)
             .map_err(|e| format!("cannot start the verification thread: {e}"))?;
         Ok(watch)
     }
@@ -189,8 +188,8 @@ impl Drop for Watch {
     }
 }
 
-fn follow(
-    mut capture: Capture,
+async fn follow(
+    mut capture: Box<dyn CaptureEnd>,
     watched: &Watched,
     shared: &Shared,
     tx: &Tx,
@@ -202,20 +201,19 @@ fn follow(
             return Ok(());
         }
         let mut changes = 0;
-        {
-            // The lock is taken for each batch, not for the wait: `read` blocks before its first frame.
-            capture.read(READ, BATCH, |f| {
-                let direction = if f.outgoing {
-                    Direction::Out
-                } else {
-                    Direction::In
-                };
-                let mut tracker = shared.tracker();
-                changes += tracker
-                    .observe(f.real_us, f.bytes, f.original_len, direction)
-                    .len();
-            })?;
-        }
+        // The lock is taken for each frame, not for the wait before the first.
+        let mut each = |f: Frame<'_>| {
+            let direction = if f.outgoing {
+                Direction::Out
+            } else {
+                Direction::In
+            };
+            let mut tracker = shared.tracker();
+            changes += tracker
+                .observe(f.real_us, f.bytes, f.original_len, direction)
+                .len();
+        };
+        capture.read(READ, BATCH, &mut each).await?;
         let (verified, back, finished) = {
             let mut tracker = shared.tracker();
             changes += tracker.tick(rt::wall_us()).len();
@@ -231,7 +229,7 @@ fn follow(
         if due && (changes > 0 || told_back != back || verified) {
             told = Instant::now();
             told_back = back;
-            tell(watched.peer, shared, &mut capture, tx)?;
+            tell(watched.peer, shared, &mut *capture, tx)?;
         }
         if verified {
             shared.all_back.notify_waiters();
@@ -240,7 +238,12 @@ fn follow(
     }
 }
 
-fn tell(peer: usize, shared: &Shared, capture: &mut Capture, tx: &Tx) -> Result<(), CaptureError> {
+fn tell(
+    peer: usize,
+    shared: &Shared,
+    capture: &mut dyn CaptureEnd,
+    tx: &Tx,
+) -> Result<(), CaptureError> {
     let drops = capture.drops()?;
     let summary = shared.tracker().summary();
     let (expected, back) = (summary.expected as u32, summary.back as u32);

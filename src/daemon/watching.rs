@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::hub::Input;
 use super::interfaces::Interface;
+use super::keeper::Want;
 use super::perform::{Hands, Shared};
 use super::watch::{Watch, Watched};
 use super::{steps, watch};
@@ -26,9 +27,12 @@ impl Hands {
             port: self.peer.service.port,
             inventory: self.inventory.clone(),
         };
+        // A takeover that begins again (a fence that was opened) finds cameras that have been served all the while.
+        self.adopt |= self.watch.is_some() && self.serves_the_vip();
         match Watch::begin(watched.clone(), &*shared.host.wire, shared.tx.clone()) {
             Ok(watch) => {
-                if std::mem::take(&mut self.adopt) {
+                // Begun anew while the address stayed: connections that were there before show no SYN.
+                if std::mem::take(&mut self.adopt) || self.watch.is_some() {
                     self.look_for_connections(watch.waiting(), shared);
                 }
                 self.watch = Some(watch);
@@ -39,6 +43,15 @@ impl Hands {
                 self.watch = Some(Watch::blind(&watched));
                 Outcome::Failed(e)
             }
+        }
+    }
+
+    /// True if we have the VIP, by what was ordered last.
+    fn serves_the_vip(&self) -> bool {
+        match (&self.keeper, &self.parked) {
+            (Some(keeper), _) => matches!(keeper.wanted(), Want::For(_) | Want::Forever),
+            (None, Some(parked)) => !parked.mute.wanted(),
+            (None, None) => false,
         }
     }
 

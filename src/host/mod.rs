@@ -19,7 +19,7 @@ pub use disk::{Disk, DiskFile, DiskLock, LockFault};
 pub use kernel::{Kernel, KernelEvents};
 pub use programs::Programs;
 pub use switches::{Datagrams, SwitchIo};
-pub use wire::{ArpEnd, BeatEnd, EchoEnd, SentEnd, Wire};
+pub use wire::{ArpEnd, BeatEnd, CaptureEnd, EachFrame, EchoEnd, SentEnd, Wire};
 
 /// An answer to come.
 pub type Reply<'a, T, E> = BoxFuture<'a, Result<T, E>>;

@@ -13,7 +13,7 @@ use crate::detect::rtmp::{Conversation, DialFault, From};
 use crate::net::arp::ArpFrame;
 use crate::net::arp_socket::ArpError;
 use crate::net::ask_at_mac::{AtMac, NoAnswer};
-use crate::net::capture::{Capture, CaptureError};
+use crate::net::capture::{CaptureError, Frame};
 use crate::types::IfIndex;
 
 /// Everything that this machine can send and hear with.
@@ -57,11 +57,16 @@ pub trait Wire: Send + Sync {
         first: &'a [u8],
         within: Duration,
     ) -> Reply<'a, Vec<u8>, NoAnswer>;
-    /// What the cameras send to `vip`:`port`, and get from it. Its reads block: for a thread of its own.
+    /// What the cameras send to `vip`:`port`, and get from it, from now on.
     ///
     /// # Errors
     /// [`CaptureError`]: no such interface, or the kernel refuses.
-    fn capture(&self, at: IfIndex, vip: Ipv4Addr, port: u16) -> Result<Capture, CaptureError>;
+    fn capture(
+        &self,
+        at: IfIndex,
+        vip: Ipv4Addr,
+        port: u16,
+    ) -> Result<Box<dyn CaptureEnd>, CaptureError>;
 }
 
 /// ARP on one interface.
@@ -101,6 +106,31 @@ pub trait BeatEnd: Send + Sync {
     fn recv(&self) -> Reply<'_, (Vec<u8>, SocketAddrV4), HeartbeatError>;
     /// The next datagram that has arrived, without waiting.
     fn try_recv(&self) -> Option<(Vec<u8>, SocketAddrV4)>;
+}
+
+/// What does with each captured frame what is to be done.
+pub type EachFrame<'a> = &'a mut (dyn FnMut(Frame<'_>) + Send);
+
+/// Frames that are captured.
+pub trait CaptureEnd: Send {
+    /// Waits up to `within` for a frame, then hands over what is there, at most `most` frames; how many. May block: for a
+    /// thread of its own.
+    fn read<'a>(
+        &'a mut self,
+        within: Duration,
+        most: usize,
+        each: EachFrame<'a>,
+    ) -> Reply<'a, usize, CaptureError>;
+    /// Of these addresses only what begins or ends a connection is captured, and what we say; of the others everything.
+    ///
+    /// # Errors
+    /// [`CaptureError::Filter`].
+    fn exclude(&mut self, addresses: &[Ipv4Addr]) -> Result<(), CaptureError>;
+    /// Frames that were lost because nobody read them, since the beginning.
+    ///
+    /// # Errors
+    /// [`CaptureError::Read`].
+    fn drops(&mut self) -> Result<u64, CaptureError>;
 }
 
 /// A count of SYNs.

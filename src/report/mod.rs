@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::takeover::Machine;
-use crate::takeover::flow::Progress;
+use crate::takeover::flow::{Flow, Progress};
 use crate::takeover::state::{Grounds, State};
 use crate::takeover::step::Step;
 use crate::takeover::verdict::Verified;
@@ -33,9 +33,9 @@ pub struct Report {
     pub written: String,
     /// The state at that time.
     pub state: String,
-    /// What verification said; null while it goes on.
+    /// What verification said; null while it goes on, and of a release.
     pub verdict: Option<Verified>,
-    /// `proven`, `unclear`, or `none` where the peer gave the VIP up by itself.
+    /// `proven`, `unclear`, `none` where the peer gave the VIP up by itself, or `lifted` by a release.
     pub fence: String,
     /// When the first of `ms` was, microseconds since 1970-01-01 UTC.
     pub t0_us: Option<u64>,
@@ -43,7 +43,7 @@ pub struct Report {
     pub ms: Vec<(String, f64)>,
     /// Every step: name, how it stands, by what it is proven or why it failed.
     pub steps: Vec<StepLine>,
-    /// The cameras as verification saw them (see README.md, `standin verify`); null before it began.
+    /// The cameras as verification saw them (see README.md, `standin verify`); null before it began, and of a release.
     pub cameras: Value,
 }
 
@@ -87,10 +87,28 @@ pub enum ReportError {
     },
 }
 
-/// What the step says of the fence where nobody owns the address (yet): `proven` or `unclear`.
+/// True if these are the steps of a release: a machine that stays active after a failed one shows them too.
+pub fn is_release(flow: &Flow) -> bool {
+    flow.iter().any(|(step, _)| step == Step::Precheck)
+}
+
+/// What the steps say of the fence where nobody owns the address (yet, or any more): `proven`, `unclear`, or of a release
+/// `lifted` or `none`.
 pub fn fence_of_flow(machine: &Machine) -> &'static str {
-    let step = machine.flow().map(|f| f.get(Step::Fence));
-    match step {
+    let flow = machine.flow();
+    if let Some(flow) = flow.filter(|f| is_release(f)) {
+        match flow.get(Step::Lift) {
+            Progress::Done { .. } => return "lifted",
+            // The peer had given the address up by itself, and was not fenced.
+            Progress::Skipped => return "none",
+            Progress::Waiting
+            | Progress::Running { .. }
+            | Progress::Stopping { .. }
+            | Progress::Pausing { .. }
+            | Progress::Failed { .. } => {}
+        }
+    }
+    match flow.map(|f| f.get(Step::Fence)) {
         Some(Progress::Done { .. }) => "proven",
         Some(
             Progress::Waiting
@@ -126,12 +144,18 @@ impl Report {
                 (name, since)
             })
             .collect();
-        let (verdict, kind) = match machine.state() {
-            State::Active { verdict } => (Some(*verdict), "takeover"),
-            State::Releasing(_) | State::Standby => (None, "release"),
-            State::Suspect(_) | State::Confirming(_) | State::Taking(_) | State::Halted { .. } => {
-                (None, "takeover")
-            }
+        // By its steps, not by the state: a release that failed ends active, a takeover that was stopped in standby.
+        let release = machine.flow().is_some_and(is_release);
+        let kind = if release { "release" } else { "takeover" };
+        let verdict = match machine.state() {
+            State::Active { verdict } if !release => Some(*verdict),
+            State::Active { .. }
+            | State::Releasing(_)
+            | State::Standby
+            | State::Suspect(_)
+            | State::Confirming(_)
+            | State::Taking(_)
+            | State::Halted { .. } => None,
         };
         let fence = match machine.ownership().map(|o| o.grounds) {
             Some(Grounds::Fenced) if !machine.fence_confirmed() => "shut, unconfirmed",
@@ -159,7 +183,8 @@ impl Report {
             t0_us: first.map(|f| wall_us.saturating_sub(now.since(f).as_micros() as u64)),
             ms,
             steps,
-            cameras,
+            // Who is back at the peer is not seen from here.
+            cameras: if release { Value::Null } else { cameras },
         }
     }
 

@@ -9,21 +9,51 @@ use super::Report;
 /// At most this many missing cameras are listed by name.
 const LISTED: usize = 40;
 
+const RELEASE: &str = "release";
+
+/// How it ended, in the words of the title.
+fn ended(r: &Report) -> String {
+    if let Some(verdict) = r.verdict {
+        return verdict.to_string().to_uppercase();
+    }
+    let failed = r.steps.iter().find(|s| s.state == "failed");
+    let under_way = ["taking", "releasing"]
+        .iter()
+        .any(|s| r.state.starts_with(s));
+    match failed {
+        _ if under_way => "no verdict yet".to_owned(),
+        Some(s) => format!("FAILED at {}: {}", s.step, s.detail),
+        None if r.kind != RELEASE => format!("STOPPED, it is {}", r.state),
+        None if r
+            .steps
+            .iter()
+            .all(|s| ["done", "skipped"].contains(&s.state.as_str())) =>
+        {
+            "HANDED BACK, the peer serves".to_owned()
+        }
+        None => format!("STOPPED, it is {}", r.state),
+    }
+}
+
 /// Renders a report as plain text.
 pub fn render(r: &Report) -> String {
     let mut out = String::new();
-    let verdict = r.verdict.map_or("no verdict yet".to_owned(), |v| {
-        v.to_string().to_uppercase()
-    });
-    let _ = writeln!(out, "{} {}: {verdict}", r.kind, r.id);
+    let _ = writeln!(out, "{} {}: {}", r.kind, r.id, ended(r));
     let _ = writeln!(
         out,
-        "  address  {} ({} mode), state now: {}",
+        "  address  {} ({} mode), state then: {}",
         r.vip, r.mode, r.state
     );
     let _ = writeln!(out, "  fence    {}", r.fence);
     let _ = writeln!(out, "  written  {}", r.written);
-    cameras(&mut out, &r.cameras);
+    if r.kind == RELEASE {
+        let _ = writeln!(
+            out,
+            "  cameras  are not seen from here once they are with the peer"
+        );
+    } else {
+        cameras(&mut out, &r.cameras);
+    }
     let _ = writeln!(out, "\n  when (ms after the first line)");
     for (mark, ms) in &r.ms {
         let _ = writeln!(out, "    {ms:>10.1}  {mark}");
@@ -88,6 +118,47 @@ fn whose(blame: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn title(kind: &str, state: &str, steps: &[(&str, &str)]) -> String {
+        let steps = steps.iter().map(|(step, state)| super::super::StepLine {
+            step: (*step).to_owned(),
+            state: (*state).to_owned(),
+            detail: "why not".to_owned(),
+        });
+        ended(&Report {
+            id: "cctv-1".to_owned(),
+            peer: "cctv".to_owned(),
+            vip: String::new(),
+            mode: String::new(),
+            kind: kind.to_owned(),
+            written: String::new(),
+            state: state.to_owned(),
+            verdict: None,
+            fence: String::new(),
+            t0_us: None,
+            ms: Vec::new(),
+            steps: steps.collect(),
+            cameras: Value::Null,
+        })
+    }
+
+    #[test]
+    fn the_title_says_how_it_ended() {
+        let precheck = [("precheck", "failed"), ("drop", "waiting")];
+        assert_eq!(
+            title("release", "active", &precheck),
+            "FAILED at precheck: why not"
+        );
+        let done = [("precheck", "done"), ("park", "skipped"), ("prove", "done")];
+        let back = "HANDED BACK, the peer serves";
+        assert_eq!(title("release", "standby", &done), back);
+        assert_eq!(title("release", "held", &done), back);
+        let stopped = [("precheck", "done"), ("drop", "running")];
+        assert_eq!(title("release", "held", &stopped), "STOPPED, it is held");
+        assert_eq!(title("takeover", "held", &stopped), "STOPPED, it is held");
+        let going = title("takeover", "taking fence", &stopped);
+        assert_eq!(going, "no verdict yet");
+    }
 
     #[test]
     fn a_missing_camera_is_named_with_its_rung_and_where_to_look() {

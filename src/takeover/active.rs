@@ -24,6 +24,7 @@ impl Machine {
         let since = self.own.as_ref().map_or(now, |o| o.since);
         let own = self.ownership_on(now, self.claim_grounds());
         self.own = Some(Ownership { since, ..own });
+        self.asks_no_more();
     }
 
     /// Ownership as it begins at `now`.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{Asked, Beat, Witness};
 use super::loss;
+use super::notice::BEATS_MISSED;
 use super::policy::{Detect, Policy};
 use super::questions::{self, Count, Rounds};
 use crate::types::{BootTime, MacAddr, PeerMacs};
@@ -16,8 +17,6 @@ const PIN_AFTER: u32 = 3;
 const CONFLICT_US: u64 = 3_000_000;
 /// A heartbeat on any path counts as "alive elsewhere" for this long at least.
 const ELSEWHERE: Duration = Duration::from_millis(500);
-/// Heartbeats that may be missed before the sender counts as silent.
-const BEATS_MISSED: u32 = 3;
 /// So many missed heartbeats count as unanswered rounds.
 const MISSED_BEATS: u32 = 2;
 

@@ -187,7 +187,10 @@ impl Machine {
     }
 
     fn stranger_refused(&mut self, now: BootTime, mac: MacAddr, place: &str) {
-        let pinned = &self.evidence.pinned;
+        let pinned = match &self.evidence.pinned {
+            macs if macs.known() => macs.to_string(),
+            _ => "whose address is not known".to_owned(),
+        };
         let text = format!(
             "{mac} answers instead of the peer ({pinned}), and {place}; if that is the repaired machine: `standin release NAME --new-mac {mac}`"
         );
@@ -195,8 +198,11 @@ impl Machine {
         self.tell(KEY, Level::Critical, text);
     }
 
-    /// A release begins anew, or is over: what was said of the last one is no news any more.
+    /// A release begins anew, or has ended well: what was said of the last one is no news any more.
     pub(super) fn forget_stranger(&mut self) {
-        self.settle(KEY, "a release goes on with what a person decided");
+        self.settle(
+            KEY,
+            "a release goes on with what a person decided, or has ended",
+        );
     }
 }

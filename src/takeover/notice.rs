@@ -7,6 +7,8 @@ use super::loss;
 
 /// The loss bound of a link that lost nothing for 60 s at the shipped pace (0 of 600).
 const CLEAN: f64 = 0.005;
+/// Heartbeats that may be missed before a peer in a pair is suspected.
+pub const BEATS_MISSED: u32 = 3;
 /// It is not looked further than this.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -27,6 +29,8 @@ pub struct Pace {
     pub min_cameras: u32,
     /// `detect.false-death`.
     pub false_death: f64,
+    /// From one heartbeat of the peer to the next; `None` where it sends none.
+    pub heartbeat: Option<Duration>,
     /// Peers that are asked on the interface.
     pub peers: u32,
     /// ARP frames in a second that may leave it (`announce.arp-per-second`).
@@ -69,7 +73,12 @@ impl Pace {
     pub fn notice(&self) -> Notice {
         let interval = self.interval();
         let step = self.confirm_interval.max(Duration::from_millis(1));
-        let suspect = self.suspect_after.max(interval * 2 + step);
+        let silent = self.suspect_after.max(interval * 2 + step);
+        // Whichever is missed first: answers and heartbeats both, or heartbeats alone.
+        let missed = self.heartbeat.map(|beat| beat * BEATS_MISSED);
+        let suspect = missed.map_or(silent, |missed| silent.min(missed));
+        // The last sign of life may be this old when a gap begins.
+        let last = self.heartbeat.map_or(interval, |beat| beat.min(interval));
         let mut rounds = ((suspect - step).as_secs_f64() / interval.as_secs_f64()) as u32;
         let others = f64::from(self.peers.saturating_sub(1)) / interval.as_secs_f64();
         let gain = (f64::from(self.per_second.max(1)) - others) * step.as_secs_f64();
@@ -104,7 +113,7 @@ impl Pace {
         Notice {
             interval,
             time: at,
-            gap: at.saturating_sub(interval + step),
+            gap: at.saturating_sub(last + step),
         }
     }
 }
@@ -123,6 +132,7 @@ mod tests {
             witnesses: 8,
             min_cameras: 3,
             false_death: 1e-6,
+            heartbeat: None,
             peers,
             per_second,
         }
@@ -134,6 +144,17 @@ mod tests {
         assert_eq!(n.interval, Duration::from_millis(100));
         assert_eq!(n.time, Duration::from_millis(350));
         assert_eq!(n.gap, Duration::from_millis(225));
+    }
+
+    #[test]
+    fn who_sends_heartbeats_is_suspected_sooner_and_survives_a_shorter_gap() {
+        let pair = Pace {
+            heartbeat: Some(Duration::from_millis(50)),
+            ..pace(1, 200)
+        };
+        let n = pair.notice();
+        assert_eq!(n.time, Duration::from_millis(250));
+        assert_eq!(n.gap, Duration::from_millis(175));
     }
 
     #[test]

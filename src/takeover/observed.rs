@@ -11,6 +11,7 @@ use crate::types::{BootTime, Epoch, MacAddr};
 
 /// Key of the alarm that the peer's service cannot be asked from here.
 const CANNOT_ASK: &str = "cannot-ask";
+const NOT_ASKED: &str = "this machine has the address: the peer's service is not asked";
 
 /// A kind of sign of the peer's life.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -135,6 +136,11 @@ impl Machine {
         if !self.evidence.in_conflict(now) {
             self.peer_served();
         }
+    }
+
+    /// Nobody asks the peer for an address that is here: what was said of that is over.
+    pub(super) fn asks_no_more(&mut self) {
+        self.settle(CANNOT_ASK, NOT_ASKED);
     }
 
     /// Our own address, route, socket or firewall: a fault of ours, and no evidence of the peer. While the machine does not

@@ -104,7 +104,8 @@ impl Machine {
             State::Active { .. } => "it was lost".to_owned(),
             State::Halted { why } => why.clone(),
         };
-        let todo = if self.held() {
+        let taking = matches!(self.state, State::Taking(_));
+        let todo = if self.held() && !taking {
             "`standin hold NAME off` lets this machine act"
         } else {
             "`standin status` says more, `standin takeover NAME` orders it, `standin plan NAME` prints what to do by hand"

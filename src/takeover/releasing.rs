@@ -90,6 +90,7 @@ impl Machine {
                 self.timeline.mark(Mark::Proven, now);
                 self.grants = None;
                 self.evidence.restart(now);
+                self.forget_stranger();
                 self.become_state(State::Standby, "released: the peer serves the VIP again");
             }
             Step::Precheck

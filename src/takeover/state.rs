@@ -94,7 +94,7 @@ pub enum Why {
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Why::Grace => "the peer was not seen healthy since boot and the start-up grace has not passed",
+            Why::Grace => "the peer was not seen healthy since this machine or the switch was restarted, and the start-up grace has not passed",
             Why::Manual => "takeover = \"manual\": `standin takeover` orders it",
             Why::OperatorHold => "the operator's hold is on",
             Why::NoCarrier => "our own interface has no carrier",

@@ -77,8 +77,13 @@ impl fmt::Display for Problem {
 impl Inventory {
     /// Reads a file. All problems are returned at once, in the order of the lines; a file without a camera is one.
     pub fn load(path: &Path) -> Result<Inventory, Vec<Problem>> {
+        Inventory::of_read(path, std::fs::read(path))
+    }
+
+    /// As [`load`](Self::load), where reading it brought that.
+    pub fn of_read(path: &Path, read: std::io::Result<Vec<u8>>) -> Result<Inventory, Vec<Problem>> {
         let file = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|e| {
+        let bytes = read.map_err(|e| {
             vec![Problem {
                 file: file.clone(),
                 line: 0,

@@ -2,6 +2,7 @@
 //! itself. Needs root. `STANDIN_BIN` names another binary than the one just built.
 
 mod addresses;
+mod cameras;
 mod elsewhere;
 mod gates;
 #[expect(dead_code, reason = "shared with net_lab, which needs all of it")]
@@ -17,3 +18,4 @@ mod site;
 #[path = "../switch_agent/mod.rs"]
 mod switch_agent;
 mod wire;
+mod words;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use standin::config;
 use standin::daemon::fencing::Fencing;
-use standin::switch::unfence::Lift;
+use standin::switch::fence::lift::Lift;
 use standin::switch::{PortIdentity, Switch, SwitchTarget};
 use standin::takeover::event::{FenceRead, Outcome};
 use standin::takeover::placement::Seen;

@@ -7,7 +7,7 @@ use standin::config;
 use standin::daemon::fencing::Fencing;
 use standin::daemon::standing::carry_over;
 use standin::switch::Switch;
-use standin::switch::unfence::Lift;
+use standin::switch::fence::lift::Lift;
 use standin::takeover::event::Outcome;
 use standin::types::Epoch;
 

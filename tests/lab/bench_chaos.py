@@ -183,6 +183,9 @@ def play(site, plan):
         if not site.agent_pid():
             with contextlib.suppress(Exception):
                 site.start("standby")
+        # Who held it lifts the hold also if nobody was there to hear it the first time.
+        if any(name == "held" for name, _ in done):
+            chaos_faults.order(site, "hold", "cctv", "off")
         ended = settle(site, over)
         time.sleep(1)
         both = asker.both()

@@ -92,7 +92,7 @@ def sighup_with_another_file(site):
 
 @fault(holds="the fence names a port on which the peer is not")
 def wrong_fence_port(site):
-    site.configure(site.sets + ['.fence.ports=["p-third"]'])
+    site.configure(site.sets + ['fence.ports=["p-third"]'])
     reread(site)
 
     def back():

@@ -23,6 +23,7 @@ import scenarios_addresses
 import scenarios_faults
 import scenarios_input
 import scenarios_kernel
+import scenarios_networkd
 import scenarios_owner
 import scenarios_pair
 import scenarios_parked
@@ -32,13 +33,16 @@ import scenarios_ports
 import scenarios_served
 import scenarios_switch
 import scenarios_takeover
+import scenarios_versions
+import scenarios_walk
 import scenarios_ways
 import trial
 from scenarios_site import Failed, Site
 
 MODULES = (scenarios_takeover, scenarios_faults, scenarios_addresses, scenarios_input, scenarios_peers, scenarios_pair,
            scenarios_switch, scenarios_ways, scenarios_parked, scenarios_ports, scenarios_served, scenarios_places,
-           scenarios_kernel, scenarios_owner)
+           scenarios_kernel, scenarios_owner, scenarios_walk,
+           scenarios_versions, scenarios_networkd)
 BUGS = os.path.join(labrun.BASE, "BUGS.md")
 
 

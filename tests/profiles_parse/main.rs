@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use regex::{Regex, RegexBuilder};
-use standin::switch::schema::ProfileFile;
+use standin::switch::profile::schema::ProfileFile;
 use toml::Spanned;
 use whole::problems;
 
@@ -141,7 +141,7 @@ fn this_test_finds_what_it_looks_for() {
 #[test]
 fn port_names_are_quoted_where_a_command_line_would_take_them_apart() {
     use standin::switch::Profile;
-    use standin::switch::ssh::Vars;
+    use standin::switch::profile::ssh::fill::Vars;
     let fill = |profile: &str, port: &str| {
         let rules = Profile::find(profile, None).unwrap().cli.unwrap();
         rules.fill("disable [find name={port}]", &Vars::new().port(port))

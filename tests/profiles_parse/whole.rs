@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use standin::switch::schema::{Answer, OpSnmp, OpSsh, ProfileFile, Row, Show, Snmp, Ssh};
+use standin::switch::profile::schema::{Answer, OpSnmp, OpSsh, ProfileFile, Row, Show, Snmp, Ssh};
 use toml::Spanned;
 
 use crate::regex;

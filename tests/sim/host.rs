@@ -1,7 +1,7 @@
 //! A machine of the world as the daemon on it finds it: the traits of `standin::host`.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use standin::net::legs::Fault;
 use standin::net::link::LinkState;
 use standin::net::netlink::NetlinkError;
 use standin::net::route::Connected;
-use standin::net::sockets::{Connection, SocketsError};
+use standin::net::sockets::{Connection, SocketsError, TcpState};
 use standin::net::watch::NetEvent;
 use standin::rt;
 use standin::service::{Ended, ServiceError};
@@ -23,7 +23,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::agent;
 use crate::inbox::Inbox;
-use crate::world::{ETH0, Held, Shared, later, now, takes};
+use crate::world::{ETH0, Held, PORT, Shared, later, now, takes};
 
 /// Machine number `me`.
 #[derive(Clone)]
@@ -149,14 +149,27 @@ impl Kernel for At {
         Box::pin(async { Ok(false) })
     }
 
-    fn connections(&self, _vip: Ipv4Addr, _port: u16) -> Reply<'_, Vec<Connection>, SocketsError> {
-        Box::pin(async { Ok(Vec::new()) })
+    fn connections(&self, _vip: Ipv4Addr, port: u16) -> Reply<'_, Vec<Connection>, SocketsError> {
+        assert_eq!(port, PORT);
+        Box::pin(async {
+            asks().await;
+            let world = self.world.lock().unwrap();
+            let all = world.machines[self.me].connections.iter();
+            let shown = all.map(|c| Connection {
+                peer: SocketAddrV4::new(world.cameras[c.camera].address(), c.port),
+                bytes_acked: Some(4000),
+                bytes_received: Some(c.received),
+                state: TcpState::Established,
+            });
+            Ok(shown.collect())
+        })
     }
 
     fn reset_connections(&self, _vip: Ipv4Addr) -> Reply<'_, usize, SocketsError> {
         Box::pin(async {
             asks().await;
-            Ok(0)
+            let mut world = self.world.lock().unwrap();
+            Ok(world.machines[self.me].connections.drain(..).count())
         })
     }
 
@@ -181,6 +194,18 @@ impl KernelEvents for Events {
     }
 }
 
+/// Until when an element with this timeout is in its set.
+fn lasts(line: &str) -> u64 {
+    let seconds = line
+        .split("timeout ")
+        .nth(1)
+        .and_then(|s| s.split('s').next());
+    let seconds: u64 = seconds
+        .and_then(|s| s.parse().ok())
+        .expect("an element has a timeout");
+    now() + seconds * 1_000_000
+}
+
 impl Programs for At {
     /// The part of nft's language that the daemon writes; anything else is refused.
     fn nft<'a>(
@@ -194,30 +219,40 @@ impl Programs for At {
             let mut world = self.world.lock().unwrap();
             let tables = &mut world.machines[self.me].tables;
             if let ["list", "tables", ..] = arguments {
-                return Ok(tables.iter().map(|t| format!("table {t}\n")).collect());
+                return Ok(tables.keys().map(|t| format!("table {t}\n")).collect());
             }
+            let mut inside = String::new();
             for line in input.lines() {
                 let words: Vec<&str> = line.split_whitespace().collect();
                 match words[..] {
                     ["add" | "delete", "table", family, name] => {
                         let name = format!("{family} {name}");
                         match words[0] {
-                            "add" => tables.insert(name),
-                            _ => tables.remove(&name),
+                            "add" => tables.entry(name).or_default(),
+                            _ => &mut tables.remove(&name).unwrap_or_default(),
                         };
                     }
                     ["table", family, name, "{"] => {
-                        tables.insert(format!("{family} {name}"));
+                        inside = format!("{family} {name}");
+                        tables.entry(inside.clone()).or_default();
                     }
                     ["flush", "set", family, name, _] | ["add", "element", family, name, ..]
-                        if !tables.contains(&format!("{family} {name}")) =>
+                        if !tables.contains_key(&format!("{family} {name}")) =>
                     {
                         let said = format!("no such table: {line}");
                         let doing = doing.to_owned();
                         return Err(GateError::Refused { doing, said });
                     }
-                    ["flush" | "add", ..] => {}
-                    // What is in a table matters to nobody here yet.
+                    ["flush", "set", family, name, _] => {
+                        tables.insert(format!("{family} {name}"), 0);
+                    }
+                    ["add", "element", family, name, ..] => {
+                        tables.insert(format!("{family} {name}"), lasts(line));
+                    }
+                    ["elements", ..] => {
+                        tables.insert(inside.clone(), lasts(line));
+                    }
+                    // The rule itself is known.
                     _ if line.starts_with(' ') || line == "}" => {}
                     _ => panic!("nft was told something that is not known here: {line}"),
                 }

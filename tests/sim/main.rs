@@ -4,6 +4,7 @@
 //! `SIM_SEED=7 cargo nextest run --test sim NAME` tells that one again, and `SIM_SEEDS=1000` takes more than in CI.
 
 mod agent;
+mod camera;
 mod disk;
 mod host;
 mod inbox;
@@ -17,10 +18,12 @@ mod start;
 )]
 #[path = "../switch_agent/mod.rs"]
 mod switch_agent;
+#[path = "../verify_support/mod.rs"]
+mod verify_support;
 mod wire;
 mod world;
 
-use plan::{Act, What, of_a_pair, of_a_standby};
+use plan::{Act, Edit, What, of_a_pair, of_a_standby};
 use rules::{Broken, Rule};
 use site::Site;
 
@@ -57,12 +60,13 @@ fn pair(seed: u64) -> (u64, Vec<Broken>, Site) {
     (site.sim.trace(), broken, site)
 }
 
-/// Tells these seeds and asserts that nothing was broken; how often the one owner changed.
-fn all_hold(all: &[u64], run: fn(u64) -> (u64, Vec<Broken>, Site)) -> u64 {
-    let (mut took, mut bad) = (0, Vec::new());
+/// Tells these seeds and asserts that nothing was broken; how often the one owner changed, and that was verified.
+fn all_hold(all: &[u64], run: fn(u64) -> (u64, Vec<Broken>, Site)) -> (u64, u64) {
+    let (mut took, mut verified, mut bad) = (0, 0, Vec::new());
     for seed in all {
         let (_, broken, site) = run(*seed);
         took += site.changes;
+        verified += site.verified;
         if !broken.is_empty() || !site.sim.panics().is_empty() {
             bad.push(told(*seed, &site, &broken));
         }
@@ -70,24 +74,29 @@ fn all_hold(all: &[u64], run: fn(u64) -> (u64, Vec<Broken>, Site)) -> u64 {
             println!("{}", told(*seed, &site, &broken));
         }
     }
-    println!("{took} changes of the owner in {} runs", all.len());
+    println!(
+        "{took} changes of the owner in {} runs, {verified} of them verified",
+        all.len()
+    );
     let (bad, many) = (bad.join("\n\n"), bad.len());
     assert!(bad.is_empty(), "{many} of {}:\n{bad}", all.len());
-    took
+    (took, verified)
 }
 
 #[test]
 fn an_agentless_standby_takes_over_once_and_alone_whatever_fails() {
     let all = seeds(100);
-    let took = all_hold(&all, agentless);
+    let (took, verified) = all_hold(&all, agentless);
     assert!(all.len() == 1 || took * 3 > all.len() as u64, "{took}");
+    assert!(all.len() == 1 || verified * 3 > took, "{verified}");
 }
 
 #[test]
 fn a_pair_has_one_owner_whatever_fails() {
     let all = seeds(40);
-    let took = all_hold(&all, pair);
+    let (took, verified) = all_hold(&all, pair);
     assert!(all.len() == 1 || took * 4 > all.len() as u64, "{took}");
+    assert!(all.len() == 1 || verified * 3 > took, "{verified}");
 }
 
 #[test]
@@ -155,7 +164,7 @@ fn a_fence_that_names_another_port_is_not_believed_in() {
     let all = seeds(6);
     for &seed in &all {
         let mut site = Site::agentless(seed);
-        site.wrong = Some("ge3");
+        site.variants[1].port = Some("ge3");
         let begins = 2_000_000 + seed * 2_000_000;
         let acts = [(begins, true), (begins + 20_000_000, false)];
         let acts = acts.map(|(at, on)| Act::at(at, What::Freeze(0, on)));
@@ -166,5 +175,27 @@ fn a_fence_that_names_another_port_is_not_believed_in() {
         let at_last = site.log.last().expect("it said something");
         let fine = broken.is_empty() && site.changes == 0 && at_last.contains("misplaced");
         assert!(fine, "{}", told(seed, &site, &broken));
+    }
+}
+
+/// SIGHUP with another file, in the simulation as on a machine: what is valid is in force, what is not is told and changes
+/// nothing, and the takeover that follows goes by the file that is in force.
+#[test]
+fn a_file_that_is_read_again_is_in_force_or_told() {
+    for (edit, told, takes) in [
+        (Edit::None, "", true),
+        (Edit::Times, "", true),
+        (Edit::NoSwitch, "reload", true),
+        (Edit::OtherPort, "misplaced", false),
+    ] {
+        let mut site = Site::agentless(5);
+        let acts = [
+            Act::at(8_000_000, What::Reload(1, edit)),
+            Act::at(32_000_000, What::Off(0, false)),
+        ];
+        let broken = site.run(&acts, 50_000_000);
+        let fine = broken.is_empty() && (site.changes == 1) == takes;
+        let said = site.log.iter().any(|l| l.contains(told));
+        assert!(fine && said, "{edit:?}: {}", self::told(5, &site, &broken));
     }
 }

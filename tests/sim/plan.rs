@@ -23,8 +23,23 @@ pub enum What {
     FullDisk(usize, bool),
     /// Of a thousand frames so many are lost from now on.
     Loss(u64),
+    /// The file of its configuration says something else from now on, and it is told to read it (SIGHUP).
+    Reload(usize, Edit),
     /// Its daemon is killed, and started again half a second later.
     Kill(usize),
+}
+
+/// What is changed in a configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// As it was in the beginning.
+    None,
+    /// The peer's port is another one, on which nobody is.
+    OtherPort,
+    /// Other times.
+    Times,
+    /// It does not have the switch any more that it names.
+    NoSwitch,
 }
 
 /// One of them at its time, in microseconds.

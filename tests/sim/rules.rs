@@ -11,6 +11,8 @@ pub enum Rule {
     Grounds,
     /// R3: somebody is heard, or a person is told.
     OwnerOrAlarm,
+    /// What is told to be verified is: each camera's stream was taken since the claim.
+    Verdict,
     /// R3: all faults over, exactly one owner.
     OwnerAtLast,
 }

@@ -4,17 +4,18 @@ use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use standin::daemon::hub::{Ask, Input, Tx};
-use standin::rt::sim::{Order, Sim};
+use standin::daemon::hub::{Ask, Input};
+use standin::rt::sim::{Order, Sim, dice};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
+use crate::camera::{self, Camera};
 use crate::host::At;
-use crate::plan::{Act, What};
+use crate::plan::{Act, Edit, What};
 use crate::rules::{self, Broken, DARK, Rule};
-use crate::start::{begin, config, fast};
+use crate::start::{Daemon, Variant, begin, fast, reload, write_config, write_files};
 use crate::switch_agent::{Port, State};
-use crate::world::{CAMERAS, Held, Machine, Shared, VIP, World};
+use crate::world::{Held, Machine, Shared, VIP, World};
 
 pub struct Site {
     pub sim: Sim,
@@ -27,10 +28,12 @@ pub struct Site {
     /// What `status` said, each second.
     pub log: Vec<String>,
     pair: bool,
-    /// The port of the peer as the standby's configuration has it, if that is wrong.
-    pub wrong: Option<&'static str>,
+    /// What is in the configurations.
+    pub variants: [Variant; 2],
+    /// How often a takeover was told to be verified.
+    pub verified: u64,
     folder: TempDir,
-    daemons: [Option<Tx>; 2],
+    daemons: [Option<Daemon>; 2],
 }
 
 impl Site {
@@ -71,6 +74,7 @@ impl Site {
         let machines = vec![Machine::new(0, "ge1"), Machine::new(1, "ge2")];
         let mut world = World {
             machines,
+            cameras: (0..2 + dice(11, 0, 7) as u8).map(Camera::new).collect(),
             switch: State::new(ports, Vec::new()),
             silent: false,
             lies: false,
@@ -80,18 +84,27 @@ impl Site {
         };
         world.settle();
         let folder = tempfile::tempdir().unwrap();
-        let cameras = (0..CAMERAS.1).map(|i| format!("c{i},192.168.1.{}\n", CAMERAS.0 + i));
-        let list = format!("name,address\n{}", cameras.collect::<String>());
-        std::fs::write(folder.path().join("cameras.csv"), list).unwrap();
+        (0..2).for_each(|i| write_files(folder.path(), i, &world.cameras));
+        // In one of three one camera stays away, or is turned away.
+        let one = dice(12, 0, world.cameras.len() as u64) as usize;
+        match dice(13, 0, 6) {
+            0 => world.cameras[one].on = false,
+            1 => world.cameras[one].refused = true,
+            _ => {}
+        }
+        let many = world.cameras.len();
+        let world = Arc::new(Mutex::new(world));
+        (0..many).for_each(|n| camera::start(&world, n));
         Site {
             sim,
-            world: Arc::new(Mutex::new(world)),
+            world,
             acts: Vec::new(),
             changes: 0,
             steps: Vec::new(),
             log: Vec::new(),
             pair,
-            wrong: None,
+            variants: Default::default(),
+            verified: 0,
             folder,
             daemons: [None, None],
         }
@@ -107,9 +120,47 @@ impl Site {
             world: self.world.clone(),
             me: i,
         };
-        let (folder, text) = (self.folder.path(), config(i, self.pair, self.wrong));
-        let tx = self.sim.on(fast(i), || begin(&at, folder, &text));
-        self.daemons[i] = Some(tx);
+        let folder = self.folder.path();
+        let daemon = self.sim.on(fast(i), || begin(&at, folder));
+        self.daemons[i] = Some(daemon);
+    }
+
+    /// As systemd does it: what ended is started again.
+    fn supervise(&mut self, i: usize) {
+        let over = |d: &Daemon| d.over.lock().unwrap().clone();
+        if let Some(why) = self.daemons[i].as_ref().and_then(over) {
+            let (at, name) = (self.sim.now() as f64 / 1e6, ["a", "b"][i]);
+            self.log.push(format!("  {at:>6.1} s {name} ended: {why}"));
+            self.kill(i);
+        }
+        self.boot(i);
+    }
+
+    /// A person edits the file and sends SIGHUP.
+    fn reload(&mut self, i: usize, edit: Edit) {
+        self.variants[i] = match edit {
+            Edit::None => Variant::default(),
+            Edit::OtherPort => Variant {
+                port: Some("ge3"),
+                ..Variant::default()
+            },
+            Edit::Times => Variant {
+                detect: "suspect-after = \"400ms\"\nconfirm-probes = 6",
+                ..Variant::default()
+            },
+            Edit::NoSwitch => Variant {
+                no_switch: true,
+                ..Variant::default()
+            },
+        };
+        write_config(self.folder.path(), i, self.pair, &self.variants[i]);
+        if let Some(daemon) = &self.daemons[i] {
+            let at = At {
+                world: self.world.clone(),
+                me: i,
+            };
+            reload(&at, self.folder.path(), &daemon.tx);
+        }
     }
 
     fn kill(&mut self, i: usize) {
@@ -129,10 +180,19 @@ impl Site {
             args: json!({}),
             reply,
         };
-        let _ = daemon.send(Input::Ask(ask));
+        let _ = daemon.tx.send(Input::Ask(ask));
         self.sim.run(self.sim.now(), |_| {});
         match answer.try_recv() {
-            Ok(Ok(said)) => said["peers"][0].clone(),
+            Ok(Ok(mut said)) => {
+                // What is told of the machine is told of its one peer too.
+                let mut peer = said["peers"][0].take();
+                if let (Some(all), Some(of_all)) =
+                    (peer["alarms"].as_array_mut(), said["alarms"].as_array())
+                {
+                    all.extend(of_all.iter().cloned());
+                }
+                peer
+            }
             Ok(Err(_)) | Err(_) => Value::Null,
         }
     }
@@ -155,20 +215,24 @@ impl Site {
             What::SlowDisk(i, us) => world.machines[i].disk_slow = us,
             What::FullDisk(i, full) => world.machines[i].disk_full = full,
             What::Loss(thousandths) => world.loss = thousandths,
-            What::Kill(_) => {}
+            What::Kill(_) | What::Reload(..) => {}
         }
         world.settle();
         drop(world);
         match what {
             What::Kill(i) | What::Off(i, _) => self.kill(i),
             What::On(i) => self.boot(i),
+            What::Reload(i, edit) => self.reload(i, edit),
             _ => {}
         }
     }
 
     /// Starts the daemons, does the acts at their times and goes on until `end` (microseconds from now); what was broken.
     pub fn run(&mut self, acts: &[Act], end: u64) -> Vec<Broken> {
-        (0..2).for_each(|i| self.boot(i));
+        for i in 0..2 {
+            write_config(self.folder.path(), i, self.pair, &self.variants[i]);
+            self.boot(i);
+        }
         let begin = self.sim.now();
         self.acts = acts.to_vec();
         let mut moments: Vec<(u64, Option<What>)> =
@@ -181,8 +245,7 @@ impl Site {
             match what {
                 Some(what) => self.act(what),
                 None => {
-                    // As its supervisor would.
-                    (0..2).for_each(|i| self.boot(i));
+                    (0..2).for_each(|i| self.supervise(i));
                     self.look(&mut judge.borrow_mut());
                 }
             }
@@ -226,6 +289,20 @@ impl Site {
                 self.log.push(format!("  {:>6.1}{line}", now as f64 / 1e6));
             }
         }
+        for (i, said) in said.iter().enumerate() {
+            let verified = said["verdict"] == "verified";
+            if verified && !judge.verified[i] {
+                self.verified += 1;
+                let (world, since) = (self.world.lock().unwrap(), judge.claimed[i]);
+                for c in &world.cameras {
+                    if c.served[i].is_none_or(|at| at < since) {
+                        let what = format!("verified, and {c:?} was not served since {since}");
+                        judge.broken(Rule::Verdict, now, what);
+                    }
+                }
+            }
+            judge.verified[i] = verified;
+        }
         if let Some(since) = judge.dark
             && now - since > DARK
             && !said.iter().any(alarmed)
@@ -252,6 +329,9 @@ struct Judge {
     owner: Option<usize>,
     changes: u64,
     steps: Vec<u64>,
+    /// When each last put the address on, and whether it says that this is verified.
+    claimed: [u64; 2],
+    verified: [bool; 2],
     /// Since when nobody is heard, microseconds.
     dark: Option<u64>,
 }
@@ -273,6 +353,9 @@ impl Judge {
             if owns && !self.owns[i] && lives(i) && !rules::grounds(world, i, lives(1 - i)) {
                 let what = format!("machine {i} claims, and its peer's port is open");
                 self.broken(Rule::Grounds, now, what);
+            }
+            if owns && !self.owns[i] {
+                self.claimed[i] = now;
             }
             self.owns[i] = owns;
             if world.heard(i, VIP.addr) && self.owner != Some(i) {

@@ -1,20 +1,39 @@
-//! The start of a daemon in the simulation: what `standin run` reads, and the loop.
+//! A machine's daemon: its files, and its start as `standin run` does it.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::Arc;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
-use standin::config::{Config, Secrets, SnmpSecret, Surroundings};
-use standin::daemon::hub::Tx;
-use standin::daemon::journal::{Journal, Limits};
-use standin::daemon::start::{self, Parts};
-use standin::daemon::{boot_counter, switches};
+use standin::config::Surroundings;
+use standin::daemon::hub::{Input, Tx};
+use standin::daemon::prepare::{self, Sources};
+use standin::daemon::start;
 use standin::host::Kernel;
-use standin::rt::Lane;
+use standin::net::gate;
 use standin::rt::sim::{Node, Place, Thread};
-use standin::verify::Inventory;
+use standin::rt::{self, Lane};
 
+use crate::camera::Camera;
 use crate::host::At;
+
+/// What may be otherwise in a machine's configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Variant {
+    /// The port of the peer, if that is wrong.
+    pub port: Option<&'static str>,
+    /// Further keys of `[peer.cctv.detect]`, as lines.
+    pub detect: &'static str,
+    /// The switch is not in it, although the fence names it.
+    pub no_switch: bool,
+}
+
+/// A daemon that was started.
+pub struct Daemon {
+    pub tx: Tx,
+    /// Why it is not there any more.
+    pub over: Arc<Mutex<Option<String>>>,
+}
 
 /// The lane of a machine's loop.
 pub fn fast(i: usize) -> Place {
@@ -24,10 +43,17 @@ pub fn fast(i: usize) -> Place {
     }
 }
 
+fn slow(i: usize) -> Place {
+    Place {
+        thread: Thread::Slow,
+        ..fast(i)
+    }
+}
+
 /// The configuration of machine `me`, whose peer is the other one.
-pub fn config(me: usize, pair: bool, wrong: Option<&str>) -> String {
+fn config(me: usize, pair: bool, variant: &Variant) -> String {
     let (other, port, own) = (1 - me, ["ge2", "ge1"][me], ["ge1", "ge2"][me]);
-    let port = wrong.unwrap_or(port);
+    let port = variant.port.unwrap_or(port);
     // The standby's media server does not run until it is needed; those of a pair do.
     let unit = if pair { "" } else { "media.service" };
     let (kind, heartbeat, addresses) = match pair {
@@ -41,9 +67,10 @@ pub fn config(me: usize, pair: bool, wrong: Option<&str>) -> String {
             ),
         ),
     };
-    format!(
+    let text = format!(
         r#"[node]
 name = "{}"
+state-dir = "state"
 {heartbeat}
 [switch.core]
 address = "192.168.20.2"
@@ -62,6 +89,7 @@ management = "192.168.20.3{other}"
 {addresses}
 [peer.cctv.detect]
 startup-grace = "0s"
+{}
 [[peer.cctv.fence]]
 switch = "core"
 ports = ["{port}"]
@@ -72,66 +100,91 @@ unit = "{unit}"
 [peer.cctv.verify]
 cameras = "cameras.csv"
 "#,
-        ["a", "b"][me]
-    )
+        ["a", "b"][me],
+        variant.detect
+    );
+    match variant.no_switch {
+        true => text.replace("[switch.core", "[switch.other"),
+        false => text,
+    }
 }
 
-/// Reads what a start reads, and starts the loop; the way into it.
-pub fn begin(at: &At, folder: &Path, text: &str) -> Tx {
-    let around = Surroundings::default();
-    let config = match Config::from_text(&folder.join("standin.toml"), text, &around) {
-        Ok((config, _)) => config,
-        Err(e) => panic!("{e:?}"),
-    };
-    let community = SnmpSecret::Community("private".into());
-    let secrets = Secrets {
-        snmp: BTreeMap::from([("core".to_owned(), community)]),
-        ssh: BTreeMap::new(),
-        traps: None,
-        heartbeat: Some(vec![7; 32].into()),
-    };
-    let switches = switches::build_by(at, &config, &secrets).unwrap();
-    let cameras = Arc::new(Inventory::load(&folder.join("cameras.csv")).unwrap());
-    let inventories = config
-        .peers
-        .keys()
-        .map(|name| (name.clone(), cameras.clone()));
-    let inventories = inventories.collect();
-    let state = folder.join(format!("state-{}", at.me));
-    let journal = Journal::open_in(
-        Arc::new(at.clone()),
-        &at.boot_id(),
-        &state,
-        &config.node.name,
-        Limits::default(),
-    );
-    let (journal, replay) = journal.unwrap();
-    let mut config = config;
-    let pair = config.heartbeat.is_some();
-    let boot_counter = pair.then(|| boot_counter::next_on(at, &state).number);
-    config.node.state_dir = state;
-    let parts = Parts {
-        config,
-        secrets,
-        switches,
-        inventories,
-        journal,
-        damaged: replay.damage.is_some(),
-        records: replay.records,
-        boot_counter,
-        limits: Vec::new(),
-    };
+/// Where a machine's files are.
+fn folder(all: &Path, me: usize) -> PathBuf {
+    all.join(["a", "b"][me])
+}
+
+/// Writes a machine's configuration.
+pub fn write_config(all: &Path, me: usize, pair: bool, variant: &Variant) {
+    let text = config(me, pair, variant);
+    fs::write(folder(all, me).join("standin.toml"), text).unwrap();
+}
+
+/// Writes what the configuration names.
+pub fn write_files(all: &Path, me: usize, cameras: &[Camera]) {
+    let folder = folder(all, me);
+    fs::create_dir_all(&folder).unwrap();
+    let each = cameras.iter().enumerate();
+    let lines: String = each
+        .map(|(i, c)| format!("c{i},{}\n", c.address()))
+        .collect();
+    fs::write(folder.join("cameras.csv"), format!("name,address\n{lines}")).unwrap();
+    for (name, secret) in [
+        ("core.community", "private".to_owned()),
+        ("beats.key", "k7Rw".repeat(12)),
+    ] {
+        let file = folder.join(name);
+        fs::write(&file, secret).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+}
+
+fn sources(at: &At) -> Sources {
+    Sources {
+        disk: Arc::new(at.clone()),
+        switches: Arc::new(at.clone()),
+        boot_id: at.boot_id(),
+    }
+}
+
+/// Starts a machine's daemon.
+pub fn begin(at: &At, all: &Path) -> Daemon {
     let (tx, inputs) = start::channel();
-    let (into, host) = (tx.clone(), at.host());
-    let slow = Lane::simulated(Place {
-        thread: Thread::Slow,
-        ..fast(at.me)
-    });
+    let over = Arc::new(Mutex::new(None));
+    let (into, host, sources) = (tx.clone(), at.host(), sources(at));
+    let file = folder(all, at.me).join("standin.toml");
+    let (slow, ended) = (Lane::simulated(slow(at.me)), over.clone());
+    let runs = async move {
+        let left = gate::clean_all(&*host.programs).await;
+        left.map_err(|e| e.to_string())?;
+        let around = Surroundings::default();
+        let loaded = prepare::read(&file, &around, &sources)
+            .and_then(|(config, _)| config.load_secrets().map(|s| (config, s)));
+        let (config, secrets) = loaded.map_err(|e| e.to_string())?;
+        let parts = prepare::prepare(config, secrets, Vec::new(), &sources);
+        let parts = parts.map_err(|e| e.to_string())?;
+        let daemon = start::build(parts, host, into, slow).await;
+        daemon.map_err(|e| e.to_string())?.run(inputs).await;
+        // A netlink request of the last moment is still on its way.
+        rt::sleep(std::time::Duration::from_millis(50)).await;
+        Ok::<(), String>(())
+    };
     drop(Lane::simulated(fast(at.me)).spawn(async move {
-        match start::build(parts, host, into, slow).await {
-            Ok(daemon) => daemon.run(inputs).await,
-            Err(e) => panic!("the daemon does not start: {e}"),
-        }
+        let why = runs.await.err();
+        *ended.lock().unwrap() = Some(why.unwrap_or_else(|| "it was told to stop".to_owned()));
     }));
-    tx
+    Daemon { tx, over }
+}
+
+/// SIGHUP.
+pub fn reload(at: &At, all: &Path, tx: &Tx) {
+    let (file, sources, tx) = (
+        folder(all, at.me).join("standin.toml"),
+        sources(at),
+        tx.clone(),
+    );
+    drop(Lane::simulated(slow(at.me)).spawn(async move {
+        let read = prepare::read_again(&file, &Surroundings::default(), &sources);
+        let _ = tx.send(Input::Reload(read.map(Box::new)));
+    }));
 }

@@ -8,19 +8,19 @@ use std::time::Duration;
 use standin::detect::beat_socket::HeartbeatError;
 use standin::detect::icmp::IcmpError;
 use standin::detect::rtmp::{Conversation, DialFault, From, VERSION};
-use standin::host::{ArpEnd, BeatEnd, EchoEnd, Reply, SentEnd, Wire};
+use standin::host::{ArpEnd, BeatEnd, CaptureEnd, EachFrame, EchoEnd, Reply, SentEnd, Wire};
 use standin::net::arp::ArpFrame;
 use standin::net::arp_socket::ArpError;
 use standin::net::ask_at_mac::{AtMac, NoAnswer};
-use standin::net::capture::{Capture, CaptureError};
+use standin::net::capture::{CaptureError, Frame};
 use standin::rt::sim::Place;
 use standin::rt::{self, Lane};
-use standin::types::IfIndex;
+use standin::types::{BootTime, IfIndex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::host::At;
 use crate::inbox::Inbox;
-use crate::world::{Datagram, later, send, takes};
+use crate::world::{Captured, Datagram, ETH0, PORT, VIP, later, send, takes};
 
 /// Bytes of S1, S2 and their counterparts.
 const PART: usize = 1536;
@@ -98,8 +98,24 @@ impl Wire for At {
         })
     }
 
-    fn capture(&self, at: IfIndex, _: Ipv4Addr, _: u16) -> Result<Capture, CaptureError> {
-        Err(CaptureError::NotPermitted { interface: at })
+    fn capture(
+        &self,
+        at: IfIndex,
+        vip: Ipv4Addr,
+        port: u16,
+    ) -> Result<Box<dyn CaptureEnd>, CaptureError> {
+        assert_eq!((vip, port), (VIP.addr, PORT));
+        if at != ETH0 {
+            return Err(CaptureError::Open {
+                interface: at,
+                source: io::Error::from_raw_os_error(libc::ENODEV),
+            });
+        }
+        let (inbox, way) = Inbox::new();
+        self.world.lock().unwrap().machines[self.me]
+            .captures
+            .push(way);
+        Ok(Box::new(Captures(inbox, Vec::new())))
     }
 }
 
@@ -137,6 +153,55 @@ fn served() -> tokio::io::DuplexStream {
         let _ = theirs.read_exact(&mut asked[..PART]).await;
     }));
     ours
+}
+
+/// What was captured, and of which addresses the media are not.
+struct Captures(Arc<Inbox<Captured>>, Vec<Ipv4Addr>);
+
+impl Captures {
+    /// Bytes 26 to 29 of a frame are the sender of its packet, 47 are the flags of TCP.
+    fn passes(&self, frame: &Captured) -> bool {
+        let bytes = &frame.bytes;
+        let ends = bytes.get(47).is_none_or(|flags| flags & 7 != 0);
+        let tcp = bytes[12..14] == [8, 0];
+        frame.outgoing || !tcp || ends || self.1.iter().all(|a| a.octets() != bytes[26..30])
+    }
+}
+
+impl CaptureEnd for Captures {
+    fn read<'a>(
+        &'a mut self,
+        within: Duration,
+        most: usize,
+        each: EachFrame<'a>,
+    ) -> Reply<'a, usize, CaptureError> {
+        Box::pin(async move {
+            let (mut next, mut count) = (rt::timeout(within, self.0.take()).await.ok(), 0);
+            while let Some(frame) = next {
+                if self.passes(&frame) {
+                    each(Frame {
+                        real_us: frame.at,
+                        boot: BootTime(0),
+                        bytes: &frame.bytes,
+                        original_len: frame.bytes.len(),
+                        outgoing: frame.outgoing,
+                    });
+                    count += 1;
+                }
+                next = (count < most).then(|| self.0.try_take()).flatten();
+            }
+            Ok(count)
+        })
+    }
+
+    fn exclude(&mut self, addresses: &[Ipv4Addr]) -> Result<(), CaptureError> {
+        self.1 = addresses.to_vec();
+        Ok(())
+    }
+
+    fn drops(&mut self) -> Result<u64, CaptureError> {
+        Ok(0)
+    }
 }
 
 struct Arp(At, Arc<Inbox<ArpFrame>>);

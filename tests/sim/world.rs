@@ -2,7 +2,7 @@
 //!
 //! The cables are here: which machine hangs on which port. A configuration may say otherwise.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
@@ -15,6 +15,7 @@ use standin::rt::sim::{Place, dice};
 use standin::rt::{self, Lane};
 use standin::types::{IfIndex, MacAddr, Vip};
 
+use crate::camera::Camera;
 use crate::inbox::{Inbox, put_into_all};
 use crate::switch_agent::State;
 
@@ -25,8 +26,8 @@ pub const VIP: Vip = Vip {
 };
 /// The one interface of each machine.
 pub const ETH0: IfIndex = IfIndex(2);
-/// The last octet of the first camera's address, and how many there are.
-pub const CAMERAS: (u8, u8) = (120, 8);
+/// TCP port of the media server.
+pub const PORT: u16 = 1935;
 
 /// An address on a machine.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +39,22 @@ pub struct Held {
 }
 
 pub type Datagram = (Vec<u8>, SocketAddrV4);
+
+/// A frame that a machine sent or got, and when: microseconds since 1970.
+#[derive(Clone)]
+pub struct Captured {
+    pub at: u64,
+    pub bytes: Vec<u8>,
+    pub outgoing: bool,
+}
+
+/// A camera's connection to a media server: whose (by its place), from which port, and how many bytes it brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conn {
+    pub camera: usize,
+    pub port: u16,
+    pub received: u64,
+}
 
 /// One machine with its kernel.
 pub struct Machine {
@@ -59,8 +76,10 @@ pub struct Machine {
     pub disk_slow: u64,
     pub disk_full: bool,
     pub addresses: Vec<Held>,
-    /// Tables of nftables, by family and name.
-    pub tables: BTreeSet<String>,
+    /// Tables of nftables, by family and name, and until when SYNs to the media server are dropped by them.
+    pub tables: BTreeMap<String, u64>,
+    pub captures: Vec<Weak<Inbox<Captured>>>,
+    pub connections: Vec<Conn>,
     pub frames: Vec<Weak<Inbox<ArpFrame>>>,
     pub datagrams: Vec<(SocketAddrV4, Weak<Inbox<Datagram>>)>,
     pub events: Vec<Weak<Inbox<NetEvent>>>,
@@ -91,7 +110,9 @@ impl Machine {
             disk_slow: 0,
             disk_full: false,
             addresses: vec![own],
-            tables: BTreeSet::new(),
+            tables: BTreeMap::new(),
+            captures: Vec::new(),
+            connections: Vec::new(),
             frames: Vec::new(),
             datagrams: Vec::new(),
             events: Vec::new(),
@@ -103,6 +124,24 @@ impl Machine {
         let now = now();
         let mut held = self.addresses.iter();
         held.any(|h| h.vip.addr == address && h.until > now)
+    }
+
+    /// A frame that its kernel shows to whoever captures.
+    pub fn capture(&mut self, outgoing: bool, bytes: impl FnOnce() -> Vec<u8>) {
+        if !self.captures.is_empty() {
+            let frame = Captured {
+                at: rt::wall_us(),
+                bytes: bytes(),
+                outgoing,
+            };
+            put_into_all(&mut self.captures, &frame);
+        }
+    }
+
+    /// True if SYNs to its media server are dropped.
+    pub fn gate_closed(&self) -> bool {
+        let now = now();
+        self.tables.values().any(|until| *until > now)
     }
 
     pub fn link(&self) -> LinkState {
@@ -141,6 +180,7 @@ impl Held {
 /// Everything.
 pub struct World {
     pub machines: Vec<Machine>,
+    pub cameras: Vec<Camera>,
     pub switch: State,
     /// The switch's agent does not answer.
     pub silent: bool,
@@ -223,17 +263,21 @@ impl World {
         m.power = false;
         m.addresses.truncate(1);
         m.tables.clear();
+        m.connections.clear();
         self.settle();
     }
 
-    fn lost(&self) -> bool {
+    pub fn lost(&self) -> bool {
         dice(2, 0, 1000) < self.loss
     }
 }
 
 /// A frame leaves a machine.
 pub fn send(world: &Shared, from: usize, frame: ArpFrame) {
-    world.lock().unwrap().frames += 1;
+    let mut the_world = world.lock().unwrap();
+    the_world.frames += 1;
+    the_world.machines[from].capture(true, || frame.to_bytes().to_vec());
+    drop(the_world);
     let world = world.clone();
     later(takes(100, 200), move || arrive(&world, from, frame));
 }
@@ -252,15 +296,16 @@ fn arrive(shared: &Shared, from: usize, frame: ArpFrame) {
         if ![MacAddr::BROADCAST, m.mac].contains(&frame.eth_dst) {
             continue;
         }
+        m.capture(false, || frame.to_bytes().to_vec());
         put_into_all(&mut m.frames, &frame);
         if frame.op == ArpOp::Request && m.has(frame.tpa) && frame.spa != frame.tpa {
             answers.push((Some(i), m.mac));
         }
     }
-    let last = frame.tpa.octets()[3];
-    let camera = (CAMERAS.0..CAMERAS.0 + CAMERAS.1).contains(&last);
-    if camera && frame.op == ArpOp::Request {
-        answers.push((None, MacAddr([2, 0, 0, 0, 1, last])));
+    for n in 0..world.cameras.len() {
+        if !world.lost() && world.cameras[n].hears(&frame) {
+            answers.push((None, world.cameras[n].mac()));
+        }
     }
     drop(world);
     for (who, mac) in answers {
@@ -282,6 +327,7 @@ fn arrive(shared: &Shared, from: usize, frame: ArpFrame) {
             }
             for i in 0..world.machines.len() {
                 if world.machines[i].mac == answer.eth_dst && world.passes(i) {
+                    world.machines[i].capture(false, || answer.to_bytes().to_vec());
                     put_into_all(&mut world.machines[i].frames, &answer);
                 }
             }

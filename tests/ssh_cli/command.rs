@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use standin::switch::ssh::rules::Answer;
-use standin::switch::ssh::{CliError, Command, Commit, Vars};
+use standin::switch::profile::ssh::fill::Vars;
+use standin::switch::profile::ssh::rules::Answer;
+use standin::switch::ssh::{CliError, Command, Commit};
 
 use crate::switch::{Server, Setup};
 use crate::{PATIENCE, port};

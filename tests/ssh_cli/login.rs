@@ -9,7 +9,8 @@ use russh::keys::{Algorithm, PrivateKey};
 use russh::{MethodKind, Preferred, cipher, kex, mac};
 use secrecy::SecretString;
 use standin::switch::Profile;
-use standin::switch::ssh::known_hosts::{self, HostKeyError, Trusted};
+use standin::switch::ssh::known_hosts;
+use standin::switch::ssh::known_hosts::{HostKeyError, Trusted};
 use standin::switch::ssh::{Cli, CliError, Legacy, fetch};
 
 use crate::switch::{IOS, Server, Setup, rules};

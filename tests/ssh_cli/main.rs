@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use standin::switch::ssh::{Cli, Command, Commit, Judgement, Report, Vars};
+use standin::switch::profile::ssh::fill::Vars;
+use standin::switch::ssh::{Cli, Command, Commit, Judgement, Report};
 use switch::{ENABLE, IOS, PASSWORD, Server, Setup, rules};
 
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use standin::switch::change::{plan_change, undo};
 use standin::switch::profile::Transport;
+use standin::switch::unfence;
 use standin::switch::{
-    Admin, ChangeRequest, FencePort, FenceRequest, FenceTag, Lift, Operation, Switch, change,
-    fence, unfence,
+    Admin, ChangeRequest, FencePort, FenceRequest, FenceTag, Lift, Operation, Switch, change, fence,
 };
 use standin::types::{Epoch, VlanId};
 
@@ -207,7 +207,7 @@ pub fn found_by_itself(site: &Site) {
     let find = |n: u8| {
         let target = site.target();
         site.management.block_on(|| async move {
-            standin::switch::auto::find_port(&Switch::new(target), mac(n)).await
+            standin::switch::read::locate::find_port(&Switch::new(target), mac(n)).await
         })
     };
     assert!(site.hosts[1].reaches("10.9.0.1"));

@@ -78,6 +78,7 @@ stories! {
     nobody_owns_it_and_a_person_is_told_under_hold,
     forty_per_cent_are_lost_and_pings_are_not_answered,
     forty_per_cent_are_lost_both_ways_and_nobody_is_taken,
+    gaps_of_the_peer_alone_in_a_pair,
     gaps_of_the_peer_alone_that_check_promises,
     hold_off_goes_on_at_the_fence,
     hold_while_the_fence_runs,

@@ -1,6 +1,6 @@
 //! Which ports are never shut, and that a port is found by its name.
 
-use standin::switch::guard::Guard;
+use standin::switch::change::guard::Guard;
 use standin::switch::{FenceError, Switch, SwitchError, fence};
 use standin::types::IfIndex;
 

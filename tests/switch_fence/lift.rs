@@ -1,7 +1,8 @@
 //! Whose a fence is: its tag, its adoption after a crash, and who may lift it.
 
-use standin::switch::unfence::UnfenceError;
-use standin::switch::{Admin, FenceProgress, Lift, Oper, fence, read_fence, unfence};
+use standin::switch::fence::lift::UnfenceError;
+use standin::switch::unfence;
+use standin::switch::{Admin, FenceProgress, Lift, Oper, fence, read_fence};
 
 use super::{MS, NODE, assert_proven_down, fence_and_tag, own, request, switch, tag};
 use crate::switch_agent::Fake;

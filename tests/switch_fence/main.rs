@@ -14,13 +14,14 @@ mod wire;
 
 use std::time::Duration;
 
-use standin::switch::confirm::PeerSeen;
+use standin::switch::change::freshness::PeerSeen;
+use standin::switch::change::guard::Guard;
 use standin::switch::fence::{PortSeen, SetOutcome};
-use standin::switch::guard::Guard;
 use standin::switch::{
     Admin, Credentials, FenceError, FencePort, FenceProgress, FenceProof, FenceRequest, FenceTag,
-    Lift, Oper, PlanOp, Switch, fence, plan, unfence,
+    Lift, Oper, PlanOp, Switch, fence,
 };
+use standin::switch::{plan, unfence};
 use standin::types::{Epoch, IfIndex, VlanId};
 use tokio::sync::mpsc;
 

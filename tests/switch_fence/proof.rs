@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use standin::switch::confirm::PeerSeen;
+use standin::switch::change::freshness::PeerSeen;
+use standin::switch::change::guard::Guard;
 use standin::switch::fence::{Doubt, Freshness, SetOutcome};
-use standin::switch::guard::Guard;
 use standin::switch::{Admin, FenceRequest, Oper, Switch, SwitchTarget, fence, read_fence};
 use standin::types::PeerMacs;
 

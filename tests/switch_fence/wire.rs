@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use standin::switch::fence::{Doubt, SetOutcome};
 use standin::switch::snmp::SnmpError;
-use standin::switch::{
-    Admin, Credentials, FenceError, Switch, SwitchError, SwitchTarget, fence, unfence,
-};
+use standin::switch::unfence;
+use standin::switch::{Admin, Credentials, FenceError, Switch, SwitchError, SwitchTarget, fence};
 
 use super::{
     MS, assert_proven_down, fence_and_tag, own, proven_down, request, request_within, switch,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use standin::switch::guard::Guard;
+use standin::switch::change::guard::Guard;
 use standin::switch::{ChangeError, ChangeRequest, Operation, change};
 
 use crate::agent::{Agent, int};
@@ -175,7 +175,7 @@ async fn an_uplink_is_an_uplink_however_it_is_spelt() {
             other => panic!("{other:?}"),
         }
     }
-    let found = standin::switch::auto::find_port(&guarded, mac(3))
+    let found = standin::switch::read::locate::find_port(&guarded, mac(3))
         .await
         .unwrap_err();
     assert!(found.to_string().contains("an uplink"), "{found}");

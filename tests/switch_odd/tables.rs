@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
-use standin::switch::guard::Guard;
+use standin::switch::change::guard::Guard;
+use standin::switch::read::locate;
 use standin::switch::{
-    ChangeError, ChangeRequest, Credentials, FencePort, FenceRequest, FenceTag, Operation, auto,
-    change, fence,
+    ChangeError, ChangeRequest, Credentials, FencePort, FenceRequest, FenceTag, Operation, change,
+    fence,
 };
 use standin::types::Epoch;
 
@@ -66,7 +67,7 @@ async fn tables_per_vlan_are_found_listed_and_guarded() {
         assert_eq!(places.len(), 1, "{places:?}");
         assert_eq!(places[0].if_name.as_deref(), Some(port));
         assert_eq!(places[0].fdb_id, Some(vlan));
-        assert_eq!(auto::find_port(&switch, mac(n)).await.unwrap().port, port);
+        assert_eq!(locate::find_port(&switch, mac(n)).await.unwrap().port, port);
     }
     assert!(switch.where_is(mac(9), None).await.unwrap().is_empty());
     let table = switch.port_table().await.unwrap();

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use printed::PRINTED;
 use standin::switch::Profile;
 use standin::switch::profile::BUILT_IN;
-use standin::switch::ssh::rules::{Layout, Show};
+use standin::switch::profile::ssh::rules::{Layout, Show};
 use standin::switch::ssh::show::parse;
 
 /// Lists that a switch broke, and shows of something else: the port or the VLAN must not be told by them.

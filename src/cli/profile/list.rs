@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use crate::cli::common::{answer, refuse, table};
 use crate::cli::exit::ExitCode;
 use crate::daemon::switches::PROFILES;
+use crate::switch::profile::identify;
 use crate::switch::profile::{ProfileError, Transport};
-use crate::switch::{Operation, Profile, identify};
+use crate::switch::{Operation, Profile};
 
 /// The operations that a profile has, by transport.
 pub fn operations(profile: &Profile, way: Transport) -> Vec<&'static str> {

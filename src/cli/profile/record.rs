@@ -6,7 +6,7 @@ use crate::cli::args::RecordArgs;
 use crate::cli::common::{answer, refuse};
 use crate::cli::exit::ExitCode;
 use crate::cli::switch::{at_target, create, unreadable};
-use crate::switch::record::record;
+use crate::switch::recording::capture::record;
 
 pub async fn run(args: &RecordArgs, json: bool) -> Result<ExitCode, ExitCode> {
     if args.out.exists() {

@@ -9,8 +9,8 @@ use crate::cli::args::AtArgs;
 use crate::cli::common::{answer, table};
 use crate::cli::exit::ExitCode;
 use crate::daemon::switches::PROFILES;
-use crate::switch::identify;
-use crate::switch::neighbours::neighbours;
+use crate::switch::profile::identify;
+use crate::switch::read::lldp::neighbours;
 
 pub async fn run(path: &Path, args: &AtArgs, json: bool) -> Result<ExitCode, ExitCode> {
     let switch = at(path, args, json).await?;

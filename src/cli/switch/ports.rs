@@ -8,7 +8,7 @@ use super::reach::{at, at_target, configured, unreadable};
 use crate::cli::args::{FindArgs, PortsArgs};
 use crate::cli::common::{answer, refuse, say, say_json, table};
 use crate::cli::exit::ExitCode;
-use crate::switch::ports::PortRow;
+use crate::switch::read::table::PortRow;
 use crate::types::MacAddr;
 
 pub async fn run(path: &Path, args: &PortsArgs, json: bool) -> Result<ExitCode, ExitCode> {

@@ -16,8 +16,9 @@ use crate::cli::placement::{self, Said};
 use crate::cli::wire;
 use crate::config::{Config, Peer};
 use crate::daemon::switches::{self, PROFILES};
+use crate::switch::Switch;
 use crate::switch::preflight::{Ask, Line, PortAsk, Verdict, preflight};
-use crate::switch::{Switch, identify};
+use crate::switch::profile::identify;
 
 /// Switches that are asked at the same time: enough to hide their latency, few enough to bound memory and sockets.
 const AT_ONCE: usize = 64;

@@ -10,9 +10,10 @@ use crate::cli::common::{load_all_switches, refuse};
 use crate::cli::exit::ExitCode;
 use crate::config::{Config, Secrets, community_file};
 use crate::daemon::switches::{self, PROFILES};
+use crate::switch::profile::identify;
 use crate::switch::snmp::SnmpError;
 use crate::switch::ssh::CliError;
-use crate::switch::{Credentials, Profile, Switch, SwitchError, SwitchTarget, identify};
+use crate::switch::{Credentials, Profile, Switch, SwitchError, SwitchTarget};
 
 /// A request to a switch that is in no configuration waits so long, three times.
 const TIMEOUT: Duration = Duration::from_millis(500);

@@ -59,7 +59,7 @@ pub(super) fn validate(file: File, around: &Surroundings, check: &mut Check<'_>)
             secret::read(check, &s.key, &s.path, s.what);
         }
     }
-    pace::notice(&peers, check);
+    pace::notice(&peers, heartbeat.as_ref(), check);
     let complete = peers.len() == file.peer.len() && switches.len() == file.switch.len();
     complete.then(|| Config {
         node,

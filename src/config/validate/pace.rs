@@ -5,15 +5,19 @@ use std::time::Duration;
 
 use crate::config::pace::pace;
 use crate::config::problem::Check;
-use crate::config::resolved::Peer;
+use crate::config::resolved::{Heartbeat, Peer};
 use crate::config::text::show;
 
 /// A death that is noticed later than this is refused.
 const LATEST: Duration = Duration::from_secs(5);
 
-pub(super) fn notice(peers: &BTreeMap<String, Peer>, check: &mut Check<'_>) {
+pub(super) fn notice(
+    peers: &BTreeMap<String, Peer>,
+    heartbeat: Option<&Heartbeat>,
+    check: &mut Check<'_>,
+) {
     for (name, peer) in peers {
-        let pace = pace(peers.values(), peer);
+        let pace = pace(peers.values(), peer, heartbeat);
         let notice = pace.notice();
         let slow = pace.interval() > peer.detect.probe_interval;
         // What the file itself asks for is nobody's surprise.

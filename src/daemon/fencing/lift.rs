@@ -8,7 +8,7 @@ use super::{Fencing, Level, Part};
 use crate::daemon::moving::{self, Where};
 use crate::daemon::{quarantine, saving};
 use crate::rt::{Instant, timeout};
-use crate::switch::unfence::{Lift, may_lift, unfence};
+use crate::switch::fence::lift::{Lift, may_lift, unfence};
 use crate::switch::{Admin, Switch};
 use crate::takeover::event::Outcome;
 use crate::types::{Epoch, PortRef};

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::{Fencing, Level};
 use crate::rt;
-use crate::switch::credentials::Listed;
-use crate::switch::neighbours::neighbours;
+use crate::switch::read::lldp::neighbours;
+use crate::switch::read::target::Listed;
 use crate::switch::{Admin, Oper, PortIdentity, Switch};
 use crate::types::{MacAddr, PortRef};
 

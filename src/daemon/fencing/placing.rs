@@ -10,8 +10,8 @@ use super::super::bursting::Asker;
 use super::{Fencing, Level, Part};
 use crate::config;
 use crate::rt::Instant;
-use crate::switch::placing::Placing;
-use crate::switch::placing_together::place_together;
+use crate::switch::read::placing::Placing;
+use crate::switch::read::placing_together::place_together;
 use crate::takeover::placement::{Seen, Sight};
 use crate::types::MacAddr;
 

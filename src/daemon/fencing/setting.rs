@@ -11,7 +11,7 @@ use super::{Fencing, Level};
 use crate::daemon::auto::{usable, with_found};
 use crate::daemon::{quarantine, saving};
 use crate::rt;
-use crate::switch::fence_together::fence_together;
+use crate::switch::fence::together::fence_together;
 use crate::switch::{
     FenceError, FencePort, FenceProgress, FenceProof, FenceRequest, FenceTag, PortIdentity, Switch,
     fence,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::detect::beat_socket::{HeartbeatError, HeartbeatSocket};
 use crate::detect::icmp::{IcmpError, IcmpProbe};
 use crate::detect::rtmp::{self, Conversation, DialFault, From};
-use crate::host::{ArpEnd, BeatEnd, EchoEnd, Reply, SentEnd, Wire};
+use crate::host::{ArpEnd, BeatEnd, CaptureEnd, EachFrame, EchoEnd, Reply, SentEnd, Wire};
 use crate::net::arp::ArpFrame;
 use crate::net::arp_socket::{ArpError, ArpSocket};
 use crate::net::ask_at_mac::{self, AtMac, NoAnswer};
@@ -70,8 +70,13 @@ impl Wire for RealWire {
         Box::pin(ask_at_mac::first_answer(ask, first, within))
     }
 
-    fn capture(&self, at: IfIndex, vip: Ipv4Addr, port: u16) -> Result<Capture, CaptureError> {
-        Capture::open(at, vip, port)
+    fn capture(
+        &self,
+        at: IfIndex,
+        vip: Ipv4Addr,
+        port: u16,
+    ) -> Result<Box<dyn CaptureEnd>, CaptureError> {
+        Ok(Box::new(Capture::open(at, vip, port)?))
     }
 }
 
@@ -114,6 +119,26 @@ impl BeatEnd for HeartbeatSocket {
 
     fn try_recv(&self) -> Option<(Vec<u8>, SocketAddrV4)> {
         HeartbeatSocket::try_recv(self)
+    }
+}
+
+impl CaptureEnd for Capture {
+    // It blocks, on the thread of whoever waits for it.
+    fn read<'a>(
+        &'a mut self,
+        within: Duration,
+        most: usize,
+        each: EachFrame<'a>,
+    ) -> Reply<'a, usize, CaptureError> {
+        Box::pin(std::future::ready(Capture::read(self, within, most, each)))
+    }
+
+    fn exclude(&mut self, addresses: &[Ipv4Addr]) -> Result<(), CaptureError> {
+        Capture::exclude(self, addresses)
+    }
+
+    fn drops(&mut self) -> Result<u64, CaptureError> {
+        Capture::drops(self)
     }
 }
 

@@ -1,13 +1,13 @@
 //! What must hold before a change. Pure: a wrong port changed is worse than none.
 
-use super::super::credentials::Listed;
-use super::super::guard::{Guard, HOST_MACS};
-use super::super::learned::Learned;
-use super::super::op::Operation;
-use super::super::port::Oper;
-use super::super::profile::Need;
 use super::ChangeRequest;
-use super::scene::Before;
+use super::before::Before;
+use super::guard::Guard;
+use crate::switch::model::op::Operation;
+use crate::switch::model::port::{HOST_MACS, Oper};
+use crate::switch::profile::Need;
+use crate::switch::read::learned::Learned;
+use crate::switch::read::target::Listed;
 use crate::types::MacAddr;
 
 /// What is known of the port besides what [`Before`] says.

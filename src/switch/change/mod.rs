@@ -4,16 +4,19 @@
 //! It ends in exactly one of: proven, refused before anything was written, undone, unclear. An answer to a SET is none
 //! of these.
 
-mod back;
-mod cli;
-mod current;
+mod arming;
+mod before;
+pub(in crate::switch) mod commands;
+mod current_vlans;
+pub mod freshness;
+pub mod guard;
 mod guards;
-mod judge;
+mod over_snmp;
+mod over_ssh;
 mod plan;
-mod run;
-mod scene;
-mod send;
-mod shown;
+mod proof_snmp;
+mod proof_ssh;
+mod send_snmp;
 mod undo;
 
 use std::collections::BTreeSet;
@@ -21,13 +24,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::client::Switch;
-use super::error::SwitchError;
-use super::guard::Guard;
-use super::op::Operation;
-use super::profile::Transport;
-use super::render::RenderError;
+use crate::switch::model::op::Operation;
+use crate::switch::profile::Transport;
+use crate::switch::read::error::SwitchError;
+use crate::switch::read::switch::Switch;
+use crate::switch::render::RenderError;
 use crate::types::MacAddr;
+use guard::Guard;
 
 pub use plan::{ChangePlan, PlanLine, plan_change};
 pub use undo::{UndoRecord, UndoVar, undo};
@@ -165,5 +168,5 @@ impl ChangeError {
 /// # Errors
 /// See [`ChangeError`]: what was written, if anything was, is part of it.
 pub async fn change(switch: &Switch, request: ChangeRequest) -> Result<ChangeProof, ChangeError> {
-    run::change(switch, &request).await
+    over_snmp::change(switch, &request).await
 }

@@ -2,17 +2,17 @@
 
 use serde::Serialize;
 
-use super::super::client::Switch;
-use super::super::commands;
-use super::super::guard::Guard;
-use super::super::plan::{command, text};
-use super::super::portlist;
-use super::super::profile::{Kind, Transport};
-use super::super::render::{RenderError, Rendered, Renderer, SetVar};
-use super::super::value::Value;
-use super::cli;
-use super::run::look;
+use super::commands;
+use super::guard::Guard;
+use super::over_snmp::look;
+use super::over_ssh;
 use super::{ChangeError, ChangeRequest};
+use crate::switch::model::value::Value;
+use crate::switch::profile::{Kind, Transport};
+use crate::switch::read::switch::Switch;
+use crate::switch::render::portlist;
+use crate::switch::render::{RenderError, Rendered, Renderer, SetVar};
+use crate::switch::snmp::by_hand::{command, text};
 
 /// A change before it is done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -100,8 +100,8 @@ async fn plan_commands(
     switch: &Switch,
     request: &ChangeRequest,
 ) -> Result<ChangePlan, ChangeError> {
-    let (shown, refusals) = cli::look(switch, request).await?;
-    let op = cli::op(switch, request.operation)?;
+    let (shown, refusals) = over_ssh::look(switch, request).await?;
+    let op = over_ssh::op(switch, request.operation)?;
     let rules = switch.cli()?.rules();
     let mut lines = Vec::new();
     for (i, (step, old)) in commands::laid_out(op, &shown.old).into_iter().enumerate() {
@@ -179,6 +179,10 @@ fn line(switch: &Switch, pdu: usize, var: &SetVar, now: Option<&Value>) -> PlanL
         kind: Some(var.kind),
         now: now.filter(|v| **v != Value::Absent).map(told),
         value: told(&var.value),
-        command: Some(command(switch.target(), var)),
+        command: Some(command(
+            &switch.target().credentials,
+            switch.target().address,
+            var,
+        )),
     }
 }

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::client::Switch;
-use super::super::op::Operation;
-use super::super::portlist;
-use super::super::profile::Kind;
-use super::super::render::SetVar;
-use super::super::value::{Oid, Value};
-use super::current::{PutBack, Was};
-use super::{ChangeRequest, current, scene};
+use super::current_vlans::{PutBack, Was};
+use super::{ChangeRequest, before, current_vlans};
 use crate::rt::{Instant, sleep};
+use crate::switch::model::op::Operation;
+use crate::switch::model::value::{Oid, Value};
+use crate::switch::profile::Kind;
+use crate::switch::read::switch::Switch;
+use crate::switch::render::SetVar;
+use crate::switch::render::portlist;
 use crate::types::VlanId;
 
 /// A change, and the values that it replaced, in the order in which they were written.
@@ -140,7 +140,7 @@ pub(super) async fn put_back(
     let oids: Vec<Oid> = wanted.iter().map(|w| w.oid.clone()).collect();
     let mut refused = None;
     for want in wanted.iter().rev() {
-        let now = scene::get(switch, std::slice::from_ref(&want.oid))
+        let now = before::get(switch, std::slice::from_ref(&want.oid))
             .await
             .map_err(|e| e.to_string())?;
         let now = now.get(&want.oid).unwrap_or(&Value::Absent);
@@ -164,12 +164,14 @@ pub(super) async fn put_back(
     let lists: Vec<PutBack> = wanted.iter().filter_map(|w| w.put_back(switch)).collect();
     let end = Instant::now() + within;
     loop {
-        let seen = match scene::get(switch, &oids).await {
+        let seen = match before::get(switch, &oids).await {
             Ok(now) => {
                 let value = |w: &Wanted| now.get(&w.oid).cloned().unwrap_or(Value::Absent);
                 match wanted.iter().find(|w| !w.is_met(switch, &value(w))) {
                     None => {
-                        match current::behind(switch, record.port.as_deref(), &lists, was).await {
+                        match current_vlans::behind(switch, record.port.as_deref(), &lists, was)
+                            .await
+                        {
                             Ok(None) => return Ok(()),
                             Ok(Some(seen)) => seen,
                             Err(e) => e.to_string(),

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::super::client::{Switch, small};
-use super::super::ports::PortRow;
-use super::super::profile::{Index, Meanings, Object, Says};
-use super::super::value::{Oid, Value};
 use super::said::{Arp, Said, any_inspected, nobody};
+use crate::switch::model::value::{Oid, Value};
+use crate::switch::profile::{Index, Meanings, Object, Says};
+use crate::switch::read::switch::{Switch, small};
+use crate::switch::read::table::PortRow;
 
 /// More VLANs of one port are not asked about, one by one.
 pub(super) const VLANS: usize = 8;

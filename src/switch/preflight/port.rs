@@ -1,36 +1,12 @@
 //! One port before standin is trusted with it.
 
-use super::super::client::Switch;
-use super::super::guard::HOST_MACS;
-use super::super::neighbours::Neighbour;
-use super::super::port::{Admin, Oper};
-use super::super::ports::PortRow;
-use super::asked::{protections, stp, write};
-use super::{Ask, Line, PortAsk, Seen, Verdict};
-
-/// The lines about one port, put where they belong.
-pub(super) struct Lines<'a> {
-    pub(super) port: &'a str,
-    pub(super) out: &'a mut Vec<Line>,
-}
-
-impl Lines<'_> {
-    pub(super) fn add(
-        &mut self,
-        check: &'static str,
-        verdict: Verdict,
-        detail: impl Into<String>,
-        todo: impl Into<String>,
-    ) {
-        self.out.push(Line {
-            check,
-            port: Some(self.port.to_owned()),
-            verdict,
-            detail: detail.into(),
-            todo: todo.into(),
-        });
-    }
-}
+use super::lines::{Line, Lines, Verdict};
+use super::may_write::{protections, stp, write};
+use super::{Ask, PortAsk, Seen};
+use crate::switch::model::port::{Admin, HOST_MACS, Oper};
+use crate::switch::read::lldp::Neighbour;
+use crate::switch::read::switch::Switch;
+use crate::switch::read::table::PortRow;
 
 pub(super) async fn look(
     switch: &Switch,

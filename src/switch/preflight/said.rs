@@ -2,7 +2,7 @@
 //!
 //! A wrong "off" is worse than "not known": off is only what somebody called off and nobody calls on.
 
-use super::Verdict;
+use super::lines::Verdict;
 
 /// What is said of one protection.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::super::client::Switch;
-use super::super::ports::PortRow;
-use super::super::ssh::rules::{Layout, Show};
-use super::super::ssh::{Cli, CliError, Record, Vars, vlan_list};
-use super::port::Lines;
+use super::lines::{Lines, Verdict};
+use super::objects;
 use super::said::{Arp, Said, any_inspected};
-use super::{Verdict, objects};
 use crate::rt;
+use crate::switch::profile::ssh::fill::Vars;
+use crate::switch::profile::ssh::rules::{Layout, Show};
+use crate::switch::read::switch::Switch;
+use crate::switch::read::table::PortRow;
+use crate::switch::ssh::{Cli, CliError, Record, vlan_list};
 
 /// Packets per second above which Cisco IOS err-disables an untrusted port, unless it is configured otherwise.
 const ARP_RATE: u32 = 15;

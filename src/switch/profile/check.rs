@@ -7,10 +7,10 @@ use std::time::Duration;
 use regex::{Regex, RegexBuilder};
 use toml::Spanned;
 
-use super::super::schema::ProfileFile;
-use super::super::value::Oid;
 use super::model::*;
+use super::schema::ProfileFile;
 use super::{Problem, Profile, Transport};
+use crate::switch::model::value::Oid;
 
 /// The operations there are.
 pub(super) const OPS: &[&str] = &[

@@ -2,10 +2,11 @@
 //! the folder that overrides the built-in ones.
 
 mod check;
-mod cli;
+pub mod identify;
 mod model;
-mod rows;
+pub mod schema;
 mod snmp;
+pub mod ssh;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,9 +19,9 @@ use regex::Regex;
 use check::{check, key_at, place};
 pub use model::*;
 
-use super::schema::ProfileFile;
-use super::ssh::rules::CliRules;
-use super::value::Oid;
+use crate::switch::model::value::Oid;
+use schema::ProfileFile;
+use ssh::rules::CliRules;
 
 macro_rules! built_in {
     ($($name:literal),* $(,)?) => {

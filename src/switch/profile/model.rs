@@ -6,8 +6,8 @@ use std::time::Duration;
 use regex::Regex;
 use serde::Serialize;
 
-use super::super::ssh::rules::Answer;
-use super::super::value::Oid;
+use super::ssh::rules::Answer;
+use crate::switch::model::value::Oid;
 
 /// Whether a change survives a reboot of the switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -1,8 +1,8 @@
 //! Where an object is: from the parts of its index to an instance. Pure.
 
-use super::super::profile::{BitOf, Index};
-use super::super::value::{Oid, mac_index};
 use super::{RenderError, Renderer};
+use crate::switch::model::value::{Oid, mac_index};
+use crate::switch::profile::{BitOf, Index};
 
 impl Renderer<'_> {
     /// The instance of an object for this scene.

@@ -1,6 +1,7 @@
 //! From a profile's operation and what was read to the varbinds that are sent and to what must read back. Pure.
 
 mod instance;
+pub mod portlist;
 mod renderer;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,9 +10,8 @@ use std::time::Duration;
 
 pub use renderer::Renderer;
 
-use super::portlist;
-use super::profile::{Kind, Profile, Want};
-use super::value::{Oid, Value};
+use crate::switch::model::value::{Oid, Value};
+use crate::switch::profile::{Kind, Profile, Want};
 use crate::types::{IfIndex, MacAddr};
 
 /// One varbind of a SET, with the name of its object for people.

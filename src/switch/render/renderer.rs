@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use super::super::portlist;
-use super::super::profile::{Index, Kind, Object, Op, Profile, Row, Step, VlanOf, Want};
-use super::super::value::{Oid, Value};
+use super::portlist;
 use super::{Expected, PortNumbers, Proof, RenderError, Rendered, Scene, SetVar};
+use crate::switch::model::value::{Oid, Value};
+use crate::switch::profile::{Index, Kind, Object, Op, Profile, Row, Step, VlanOf, Want};
 
 /// Renders one operation of one profile for one scene.
 pub struct Renderer<'a> {

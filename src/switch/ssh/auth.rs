@@ -8,11 +8,11 @@ use russh::keys::{PrivateKeyWithHashAlg, load_secret_key};
 use russh::{MethodKind, MethodSet};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::error::CliError;
-use super::rules::{AuthMethod, CliRules};
-use super::session::{Guard, unreachable};
+use super::error::{CliError, unreachable};
+use super::host_check::Guard;
 use super::target::{RSA_HASH, SshTarget};
 use crate::rt::timeout;
+use crate::switch::profile::ssh::rules::{AuthMethod, CliRules};
 
 /// Rounds of questions that are answered: password, and what a server may say before and after it.
 const ROUNDS: usize = 4;

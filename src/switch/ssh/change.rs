@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use super::cli::{Cli, Command, Open};
 use super::error::CliError;
-use super::rules::{Line, Transaction, When};
+use super::random::{named, random};
 use super::shell::Output;
 use super::text::Judgement;
-use super::vars::Vars;
-use crate::rt::{self, Instant, sleep};
+use crate::rt::{Instant, sleep};
+use crate::switch::profile::ssh::fill::Vars;
+use crate::switch::profile::ssh::rules::{Line, Transaction, When};
 
 /// Shortest and longest pause before a locked configuration is tried again, in milliseconds.
 const JITTER: (u64, u64) = (150, 600);
@@ -365,16 +366,6 @@ fn arrange(
         }
     }
     all
-}
-
-/// With `{random}`, if it is not there yet.
-pub(super) fn named(vars: &Vars) -> Vars {
-    vars.clone().or_with("random", &random().to_string())
-}
-
-/// A number that no other change has: for names that must not be there already.
-pub(crate) fn random() -> u32 {
-    u32::try_from(rt::random() % 1_000_000_000).unwrap_or_default()
 }
 
 fn jitter() -> Duration {

@@ -6,17 +6,18 @@ use std::time::Duration;
 use regex::Regex;
 use tokio::sync::Mutex;
 
-use super::change::named;
 use super::error::CliError;
 use super::exec::exec;
-use super::rules::{Answer, ChannelKind, CliRules, Show};
+use super::random::named;
 use super::session::Session;
 use super::shell::{Output, Shell};
-use super::show::{self, Record};
+use super::show;
+use super::show::Record;
 use super::target::SshTarget;
 use super::text::Judgement;
-use super::vars::Vars;
 use crate::rt::{self, Instant};
+use crate::switch::profile::ssh::fill::Vars;
+use crate::switch::profile::ssh::rules::{Answer, ChannelKind, CliRules, Show};
 
 /// One command to send.
 #[derive(Clone, Debug)]

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::known_hosts::HostKeyError;
-use super::vars::FillError;
+use super::target::SshTarget;
+use crate::switch::profile::ssh::fill::FillError;
 
 /// What can go wrong on a switch's command line. Nothing in it is secret: what was sent as a secret is masked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -144,5 +145,13 @@ impl CliError {
     /// True if the command that failed may have been carried out all the same.
     pub fn may_have_been_applied(&self) -> bool {
         matches!(self, CliError::Broken { .. } | CliError::TooLate { .. })
+    }
+}
+
+pub(super) fn unreachable(target: &SshTarget, why: impl Into<String>) -> CliError {
+    CliError::Unreachable {
+        switch: target.name.clone(),
+        address: target.address.to_string(),
+        why: why.into(),
     }
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use russh::ChannelMsg;
 
 use super::error::CliError;
-use super::rules::CliRules;
 use super::screen::Screen;
 use super::session::Session;
 use super::shell::Output;
@@ -13,6 +12,7 @@ use super::target::SshTarget;
 use super::text::{Judgement, judge};
 use super::wire::last_lines;
 use crate::rt::{Instant, timeout_at};
+use crate::switch::profile::ssh::rules::CliRules;
 
 /// Exit statuses of shells for "cannot be executed" and "not found".
 const NOT_RUN: [u32; 2] = [126, 127];

@@ -1,7 +1,7 @@
-//! The command line of a switch over SSH: rules from the profile, sessions, commands judged one by one, shows read
+//! The command line of a switch over SSH: sessions, commands judged one by one, shows read
 //! as records.
 //!
-//! Pure: [`rules`], [`vars`], [`screen`], [`text`], [`show`]. The rest is IO: [`known_hosts`], [`session`] and its
+//! Pure: [`screen`], [`text`], [`show`]. The rest is IO: [`known_hosts`], [`session`] and its
 //! login, [`shell`] over [`wire`], [`exec`], and [`cli`], which a switch's operations use.
 //!
 //! A command that is accepted proves nothing: it is read back by a show.
@@ -9,30 +9,26 @@
 mod auth;
 mod change;
 mod cli;
-mod compile;
-mod compile_show;
 mod error;
 mod exec;
+mod habits;
+mod host_check;
 pub mod known_hosts;
-pub mod rules;
+mod random;
 pub mod screen;
 pub mod session;
 pub mod shell;
 pub mod show;
 mod target;
 pub mod text;
-pub mod vars;
 mod wire;
 
-pub(crate) use change::random;
 pub use change::{Commit, Report, Sent};
 pub use cli::{Cli, Command};
-pub use compile::parse_duration;
 pub use error::CliError;
-pub use rules::{CliRules, RuleProblem};
+pub(crate) use random::random;
 pub use session::fetch;
 pub use shell::Output;
 pub use show::{Record, unread_macs, vlan_list};
 pub use target::{Legacy, SshTarget};
 pub use text::Judgement;
-pub use vars::{FillError, Vars, parse_mac};

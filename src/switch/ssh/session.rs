@@ -5,44 +5,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use russh::client::{self, Handle, Msg};
-use russh::keys::{Algorithm, PublicKey, PublicKeyOrCertificate};
+use russh::keys::{Algorithm, PublicKey};
 use russh::{Channel, Disconnect, SshId};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::auth::authenticate;
-use super::error::CliError;
-use super::known_hosts::{self, HostKeyError, ShownKey};
-use super::rules::CliRules;
+use super::error::{CliError, unreachable};
+use super::host_check::{Check, Guard};
+use super::known_hosts;
+use super::known_hosts::{HostKeyError, ShownKey};
 use super::target::{Legacy, SshTarget};
 use crate::rt::{self, timeout};
-
-/// Judges a host's key.
-type Check = Box<dyn Fn(&PublicKey) -> Result<(), HostKeyError> + Send + Sync>;
-
-/// Decides about the host's key; what it decided is left in `verdict`, because the library's errors do not carry it.
-pub(super) struct Guard {
-    check: Check,
-    verdict: Arc<Mutex<Option<HostKeyError>>>,
-}
-
-impl client::Handler for Guard {
-    type Error = russh::Error;
-
-    async fn check_server_key(
-        &mut self,
-        shown: &PublicKeyOrCertificate,
-    ) -> Result<bool, russh::Error> {
-        let judged = match shown {
-            PublicKeyOrCertificate::PublicKey { key, .. } => (self.check)(key),
-            PublicKeyOrCertificate::Certificate(_) => Err(HostKeyError::Certificate),
-        };
-        let fine = judged.is_ok();
-        if let (Err(problem), Ok(mut verdict)) = (judged, self.verdict.lock()) {
-            *verdict = Some(problem);
-        }
-        Ok(fine)
-    }
-}
+use crate::switch::profile::ssh::rules::CliRules;
 
 /// An authenticated connection.
 pub struct Session {
@@ -96,14 +70,6 @@ impl Session {
         if !matches!(timeout(Duration::from_millis(200), bye).await, Ok(Ok(()))) {
             tracing::debug!("the connection was gone before it was closed");
         }
-    }
-}
-
-pub(super) fn unreachable(target: &SshTarget, why: impl Into<String>) -> CliError {
-    CliError::Unreachable {
-        switch: target.name.clone(),
-        address: target.address.to_string(),
-        why: why.into(),
     }
 }
 

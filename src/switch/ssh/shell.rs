@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use russh::Pty;
-use secrecy::ExposeSecret;
 
-use super::error::CliError;
-use super::rules::{Answer, CliRules, Mode, Move, Reply, SecretName};
-use super::session::{Session, unreachable};
+use super::error::{CliError, unreachable};
+use super::session::Session;
 use super::target::SshTarget;
-use super::text::{self, Judgement, Prompts};
-use super::vars::Vars;
+use super::text;
+use super::text::Judgement;
 use super::wire::{Patience, Wait, Wire};
 use crate::rt::timeout;
+use crate::switch::profile::ssh::fill::Vars;
+use crate::switch::profile::ssh::rules::{Answer, CliRules, Mode, Move, Reply, SecretName};
 
 /// Terminal width: no command is so long that its echo would be wrapped.
 const COLUMNS: u32 = 511;
@@ -302,25 +302,4 @@ impl Shell {
             status: None,
         })
     }
-}
-
-/// What answers a question, with its end of line.
-pub(super) fn reply(reply: &Reply, target: &SshTarget, rules: &CliRules) -> String {
-    let secret = |s: &Option<secrecy::SecretString>| {
-        let secret = s.as_ref().map_or("", |s| s.expose_secret());
-        format!("{secret}{}", rules.eol)
-    };
-    match reply {
-        Reply::Key(key) => key.clone(),
-        Reply::Say(say) => format!("{}{}", say.replace("{user}", &target.user), rules.eol),
-        Reply::Secret(SecretName::Password) => secret(&target.password),
-        Reply::Secret(SecretName::Enable) => secret(&target.enable),
-    }
-}
-
-/// The prompts of one session, and whether it echoes.
-#[derive(Debug, Default)]
-pub(super) struct Habits {
-    pub(super) prompts: Prompts,
-    pub(super) echoes: Option<bool>,
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::rules::{Layout, Meaning, Show};
-use super::vars::parse_mac;
+use crate::switch::model::mac_format::parse_mac;
+use crate::switch::profile::ssh::rules::{Layout, Meaning, Show};
 
 /// One record: field names and their texts.
 pub type Record = BTreeMap<String, String>;
@@ -236,8 +236,8 @@ pub fn vlan_list(text: &str) -> Option<BTreeSet<u16>> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::rules::CliRules;
     use super::*;
+    use crate::switch::profile::ssh::rules::CliRules;
 
     fn show(rules: &str) -> Show {
         let text = format!("channel = \"exec\"\nrefuse = ['x']\n[show.it]\nsend = \"x\"\n{rules}");

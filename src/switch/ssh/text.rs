@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use regex::Regex;
 
-use super::rules::{Answer, CliRules};
+use crate::switch::profile::ssh::rules::{Answer, CliRules};
 
 /// What became of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -289,9 +289,9 @@ pub fn judge(output: &str, rules: &CliRules) -> Judgement {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::rules::CliRules;
-    use super::super::screen::Screen;
     use super::*;
+    use crate::switch::profile::ssh::rules::CliRules;
+    use crate::switch::ssh::screen::Screen;
 
     fn rules() -> CliRules {
         let raw = toml::from_str(

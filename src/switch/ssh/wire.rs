@@ -8,12 +8,13 @@ use russh::client::Msg;
 use russh::{Channel, ChannelMsg};
 
 use super::error::CliError;
-use super::rules::{Answer, CliRules, Reply};
+use super::habits::{Habits, reply};
 use super::screen::Screen;
-use super::shell::{Habits, reply};
 use super::target::SshTarget;
-use super::text::{self, End};
+use super::text;
+use super::text::End;
 use crate::rt::{Instant, timeout, timeout_at};
+use crate::switch::profile::ssh::rules::{Answer, CliRules, Reply};
 
 /// How much of the end of the output is looked at, in bytes.
 const TAIL: usize = 2048;

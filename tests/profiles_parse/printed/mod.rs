@@ -3,8 +3,9 @@
 mod others;
 mod software_and_cisco;
 
-use standin::switch::ssh::rules::Show;
-use standin::switch::ssh::{CliRules, Record, show};
+use standin::switch::profile::ssh::rules::CliRules;
+use standin::switch::profile::ssh::rules::Show;
+use standin::switch::ssh::{Record, show};
 
 use crate::{folder, parse};
 

@@ -5,8 +5,9 @@ mod session;
 use std::sync::{Arc, Mutex};
 
 use russh::{MethodKind, Preferred};
-use standin::switch::schema;
-use standin::switch::ssh::{Cli, CliRules, SshTarget};
+use standin::switch::profile::schema;
+use standin::switch::profile::ssh::rules::CliRules;
+use standin::switch::ssh::{Cli, SshTarget};
 
 use crate::ssh_server::{Host, serve};
 use session::Session;

@@ -1,0 +1,69 @@
+//! A SET as a command that a person can give; secrets are shell variables.
+
+use std::net::SocketAddr;
+
+use super::target::Credentials;
+use crate::switch::model::value::Value;
+use crate::switch::profile::Kind;
+use crate::switch::render::SetVar;
+
+/// A value as it stands in a plan.
+pub(in crate::switch) fn text(value: &Value) -> String {
+    value.text().unwrap_or_else(|| value.to_string())
+}
+
+/// A net-snmp command line that does the same.
+pub(in crate::switch) fn command(
+    credentials: &Credentials,
+    agent: SocketAddr,
+    var: &SetVar,
+) -> String {
+    let login = match credentials {
+        Credentials::Off => String::new(),
+        Credentials::V1 { .. } => "-v1 -c \"$COMMUNITY\"".to_owned(),
+        Credentials::V2c { .. } => "-v2c -c \"$COMMUNITY\"".to_owned(),
+        Credentials::V3 {
+            user,
+            auth,
+            privacy,
+            context,
+        } => {
+            let level = match (auth, privacy) {
+                (None, _) => "noAuthNoPriv",
+                (Some(_), None) => "authNoPriv",
+                (Some(_), Some(_)) => "authPriv",
+            };
+            let mut login = format!("-v3 -l {level} -u {}", quoted(user));
+            if let Some((a, _)) = auth {
+                login += &format!(" -a {} -A \"$AUTH_PASSWORD\"", a.net_snmp());
+            }
+            if let Some((p, _)) = privacy {
+                login += &format!(" -x {} -X \"$PRIV_PASSWORD\"", p.net_snmp());
+            }
+            if !context.is_empty() {
+                login += &format!(" -n {}", quoted(context));
+            }
+            login
+        }
+    };
+    let kind = match var.kind {
+        Kind::I32 => "i",
+        Kind::U32 => "u",
+        Kind::Text => "s",
+        Kind::Ticks => "t",
+        Kind::PortList | Kind::Octets => "x",
+        Kind::Ip => "a",
+    };
+    let value = match &var.value {
+        Value::Bytes(octets) if matches!(var.kind, Kind::PortList | Kind::Octets) => {
+            octets.iter().map(|b| format!("{b:02x}")).collect()
+        }
+        Value::Bytes(_) => quoted(&text(&var.value)),
+        other => other.to_string(),
+    };
+    format!("snmpset {login} {} {} {kind} {value}", agent, var.oid)
+}
+
+fn quoted(s: &str) -> String {
+    format!("'{}'", s.replace('\'', r"'\''"))
+}
