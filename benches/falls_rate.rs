@@ -242,7 +242,7 @@ fn policy(cell: &Cell) -> Policy {
         vip: "192.168.1.101/24".parse().expect("it is an address"),
         node: "b".to_owned(),
         own_mac: MacAddr([2, 0, 0, 0, 0, 2]),
-        peer_mac: Some(PEER),
+        peer_mac: PEER.into(),
         pair: cell.pair,
         auto: true,
         preferred: false,

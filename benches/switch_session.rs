@@ -100,7 +100,7 @@ async fn fenced(
             expected_identity: Some(healthy.clone()),
             expected_alias: None,
         }],
-        peer_mac,
+        peer_mac: peer_mac.into(),
         vlan: None,
         own_macs: own.to_vec(),
         tag: FenceTag {

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+mod peer_macs;
 mod port_name;
 
+pub use peer_macs::PeerMacs;
 pub use port_name::PortName;
 
 /// A point in time: microseconds of `CLOCK_BOOTTIME` (counts suspend, never steps).

@@ -48,8 +48,14 @@ async fn look(f: &mut Fencing) {
 }
 
 async fn set(f: &Fencing) -> Outcome {
-    f.set(Epoch(7), Some(PEER()), &BTreeMap::new(), (&[], &[]), || {})
-        .await
+    f.set(
+        Epoch(7),
+        &PEER().into(),
+        &BTreeMap::new(),
+        (&[], &[]),
+        || {},
+    )
+    .await
 }
 
 fn ports(f: &Fencing) -> Vec<String> {

@@ -141,7 +141,7 @@ async fn a_port_with_another_machine_on_it_is_not_ours() {
     let fake = parked().await;
     fake.with(|s| s.fdb.push((2, mac(9), 2)));
     let whose = Whose {
-        expected: Some(mac(7)),
+        expected: mac(7).into(),
         ..Whose::default()
     };
     let ways = (PARKED, PRODUCTION);

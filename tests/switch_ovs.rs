@@ -141,7 +141,7 @@ fn a_port_takeover_and_back(site: &Site) {
     planned("p1", QUARANTINE);
     let (switch, fence) = (on(), level.clone());
     let how = site.management.block_on(|| async move {
-        let (who, known) = ((Some(mac(1)), &[mac(9)][..], &[][..]), BTreeMap::new());
+        let (who, known) = ((&mac(1).into(), &[mac(9)][..], &[][..]), BTreeMap::new());
         let done = quarantine::set(&switch, &fence, vlans, who, &known, || {}).await;
         let read = quarantine::read(&switch, &fence, vlans).await;
         assert_eq!(read, FenceRead::Present);

@@ -16,7 +16,7 @@ use standin::switch::{
     Admin, AuthAlgorithm, Credentials, FencePort, FenceRequest, FenceTag, Lift, PrivAlgorithm,
     Profile, Switch, SwitchTarget, fence, read_fence,
 };
-use standin::types::{Epoch, VlanId};
+use standin::types::{Epoch, MacAddr, VlanId};
 
 fn var(name: &str) -> Option<String> {
     std::env::var(format!("STANDIN_SNMP{name}")).ok()
@@ -78,7 +78,9 @@ async fn a_real_agents_port_is_fenced_proven_read_and_lifted() {
             expected_identity: None,
             expected_alias: None,
         }],
-        peer_mac: var("_PEER_MAC").map(|m| m.parse().unwrap()),
+        peer_mac: var("_PEER_MAC")
+            .map(|m| m.parse::<MacAddr>().unwrap())
+            .into(),
         vlan: var("_VLAN").map(|v| VlanId(v.parse().unwrap())),
         own_macs: Vec::new(),
         aggregates: Vec::new(),

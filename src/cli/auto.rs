@@ -113,7 +113,7 @@ fn of_daemon(peer: &Value, switch: &str) -> Option<Result<(String, String), Stri
 
 /// The peer's MAC: as configured, or as it answers for the VIP now.
 async fn mac_of(peer: &Peer) -> Result<MacAddr, String> {
-    if let Some(mac) = peer.mac {
+    if let Some(mac) = peer.macs.now() {
         return Ok(mac);
     }
     let vip = peer.vip.addr;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::auto;
 use super::common::{say, say_json, with_config};
 use super::exit::ExitCode;
+use super::outranked;
 use super::placement::{self, Said};
 use super::switch::plan::own_macs;
 use super::wire;
@@ -29,6 +30,9 @@ pub fn run(path: &Path, offline: bool, as_json: bool) -> ExitCode {
         lines.add("configuration", Ok(format!("{} is valid", path.display())));
         cameras(&config, &mut lines);
         notice(&config, &mut lines);
+        for (peer, text) in outranked::look(&config) {
+            lines.warn(&format!("MAC address of {peer}"), text);
+        }
         if offline {
             return lines.print(as_json);
         }

@@ -6,6 +6,7 @@ mod check;
 mod common;
 pub mod exit;
 mod orders;
+mod outranked;
 mod placement;
 mod plan;
 mod profile;

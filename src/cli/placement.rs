@@ -12,7 +12,7 @@ use crate::switch::Switch;
 use crate::switch::read::placing::Placing;
 use crate::switch::read::placing_together::place_together;
 use crate::switch::read::target::Listed;
-use crate::types::MacAddr;
+use crate::types::{MacAddr, PeerMacs};
 
 /// What is to be said of one level, or of the peer as a whole.
 pub struct Line {
@@ -56,28 +56,33 @@ pub async fn look(
         });
         // Another machine that answers is not the peer, whose address the daemon has learned while it was alone.
         let learned = told.and_then(|p| p["peer"]["mac"].as_str()?.parse::<MacAddr>().ok());
+        let known = match peer.macs.known() {
+            true => peer.macs.clone(),
+            false => learned.into(),
+        };
         let vip = peer.vip.addr;
-        let mac = match (peer.mac.or(learned), answered(peer).await) {
-            (known, Ok(Some(who))) => match (known, who.parse::<MacAddr>()) {
-                (Some(mac), Ok(who)) if mac != who => {
-                    Err(format!("{who} answers for {vip}, and the peer is {mac}"))
+        // Only while one of its addresses answers are all of them where it is.
+        let macs = match answered(peer).await {
+            Ok(Some(who)) => match who.parse::<MacAddr>() {
+                Ok(who) if known.known() && !known.has(who) => {
+                    Err(format!("{who} answers for {vip}, and the peer is {known}"))
                 }
-                (_, Ok(who)) => Ok(who),
-                (_, Err(_)) => Err(format!(
+                Ok(who) => Ok(known.and_now(Some(who))),
+                Err(_) => Err(format!(
                     "the peer is not asked while {vip} is on this machine"
                 )),
             },
-            (_, Ok(None)) => Err("the peer does not answer now".to_owned()),
-            (_, Err(e)) => Err(format!("the peer cannot be asked ({e})")),
+            Ok(None) => Err("the peer does not answer now".to_owned()),
+            Err(e) => Err(format!("the peer cannot be asked ({e})")),
         };
-        one_peer(peer, (mac, told), switches, own, &mut out).await;
+        one_peer(peer, (macs, told), switches, own, &mut out).await;
     }
     out
 }
 
 async fn one_peer(
     peer: &Peer,
-    (mac, told): (Result<MacAddr, String>, Option<&Value>),
+    (macs, told): (Result<PeerMacs, String>, Option<&Value>),
     switches: &BTreeMap<String, Switch>,
     own: &[MacAddr],
     out: &mut Vec<Line>,
@@ -95,20 +100,20 @@ async fn one_peer(
             let mut levels = p["placement"].as_array()?.iter();
             levels.find(|l| l["level"] == level)
         });
-        let result = match mac.clone() {
-            Err(why) => Said::Warning(of_daemon(known, &why).unwrap_or_else(|| {
+        let result = match &macs {
+            Err(why) => Said::Warning(of_daemon(known, why).unwrap_or_else(|| {
                 format!(
                     "whether it is the port of {} cannot be looked at: {why}",
                     peer.name
                 )
             })),
-            Ok(mac) => {
-                match place_together(&parts, &[mac], own).await.placing {
+            Ok(macs) => {
+                match place_together(&parts, &macs.all(), own).await.placing {
                     // What cannot be read is said of the port itself.
                     Err(e) => {
                         Said::Warning(format!("whether it is the peer's port cannot be read: {e}"))
                     }
-                    Ok(placing) => judged(peer, mac, placing, known),
+                    Ok(placing) => judged(peer, macs, placing, known),
                 }
             }
         };
@@ -119,7 +124,19 @@ async fn one_peer(
             result,
         });
     }
-    let Ok(mac) = mac else { return };
+    let Ok(macs) = macs else { return };
+    for mac in macs.iter() {
+        where_else(peer, mac, switches, out).await;
+    }
+}
+
+/// Where the tables have one of its addresses, but for the ports of its fence.
+async fn where_else(
+    peer: &Peer,
+    mac: MacAddr,
+    switches: &BTreeMap<String, Switch>,
+    out: &mut Vec<Line>,
+) {
     for fence in peer.fence.iter().filter(|f| !f.also.is_empty()) {
         for (name, _) in fence.by_switch() {
             if let Some(switch) = switches.get(name) {
@@ -175,7 +192,7 @@ fn of_daemon(known: Option<&Value>, why: &str) -> Option<String> {
     Some(format!("{why}; the daemon has it {state}{detail}"))
 }
 
-fn judged(peer: &Peer, mac: MacAddr, placing: Placing, known: Option<&Value>) -> Said {
+fn judged(peer: &Peer, macs: &PeerMacs, placing: Placing, known: Option<&Value>) -> Said {
     // A person knew what the tables say.
     let by = known.and_then(|l| l["by"].as_str());
     match (placing, by) {
@@ -188,12 +205,27 @@ fn judged(peer: &Peer, mac: MacAddr, placing: Placing, known: Option<&Value>) ->
         }
         (Placing::Nowhere | Placing::Untold, Some(by)) => Said::Ok(format!("{by} confirmed it")),
         (Placing::Nowhere, None) => Said::Failed(format!(
-            "{mac} of {} is learned nowhere on this switch, so it would not be used by itself: is the peer behind it? `standin fence confirm {}` says that it is right",
+            "{macs} of {} is learned nowhere on this switch, so it would not be used by itself: is the peer behind it? `standin fence confirm {}` says that it is right",
             peer.name, peer.name
         )),
-        (Placing::Untold, None) => Said::Warning(format!(
+        (Placing::Untold, None) => by_traffic(peer, known).unwrap_or_else(|| Said::Warning(format!(
             "unconfirmed: the switch tells no MAC addresses, so nobody knows whether it is the port of {}; what it shuts reads `shut, unconfirmed`; `standin fence confirm {}` says that it is right",
             peer.name, peer.name
-        )),
+        ))),
+    }
+}
+
+/// What the daemon has found by a burst, which takes too long for a command.
+fn by_traffic(peer: &Peer, known: Option<&Value>) -> Option<Said> {
+    let (state, detail) = (known?["state"].as_str()?, known?["detail"].as_str()?);
+    match state {
+        "confirmed" => Some(Said::Ok(format!(
+            "is the port of {}: the daemon has it confirmed, {detail}",
+            peer.name
+        ))),
+        "misplaced" => Some(Said::Failed(format!(
+            "NOT on the peer, so it would not be used: the daemon says: {detail}"
+        ))),
+        _ => None,
     }
 }

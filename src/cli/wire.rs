@@ -12,7 +12,7 @@ use crate::net::netlink::Netlink;
 use crate::net::who_answers::{self, Answers, From};
 use crate::net::{address, link, route};
 use crate::switch::Switch;
-use crate::types::MacAddr;
+use crate::types::{MacAddr, PeerMacs};
 use crate::verify::Inventory;
 
 /// So many addresses that nobody should have are asked for.
@@ -36,8 +36,8 @@ struct Asked {
     here: bool,
     /// The VIP is on our parked interface, as port takeover wants it: mute there, and no second owner.
     parked: bool,
-    /// MAC address of the peer, where the configuration has it.
-    peer: Option<MacAddr>,
+    /// MAC addresses of the peer, where the configuration has any.
+    peer: PeerMacs,
     gateways: Vec<Ipv4Addr>,
     unused: Vec<Ipv4Addr>,
     cameras: Vec<Ipv4Addr>,
@@ -135,7 +135,7 @@ async fn ask(config: &Config, peer: &Peer) -> Result<Asked, String> {
         vip: vip.addr,
         here: !here.is_empty(),
         parked: !parked.is_empty(),
-        peer: peer.mac,
+        peer: peer.macs.clone(),
         gateways,
         unused,
         cameras,
@@ -165,7 +165,9 @@ fn judge(asked: &Asked) -> Vec<Line> {
             todo: "turn it off there: `no ip proxy-arp` and `no ip local-proxy-arp` on a router or switch, net.ipv4.conf.*.proxy_arp = 0 and proxy_arp_pvlan = 0 on Linux".to_owned(),
         });
     }
-    if of_vip.len() > 1 || (asked.here && !of_vip.is_empty()) {
+    // The addresses of a peer that has several are one machine.
+    let one = of_vip.iter().all(|m| asked.peer.has(*m));
+    if (of_vip.len() > 1 && !one) || (asked.here && !of_vip.is_empty()) {
         let mut who: Vec<String> = of_vip.iter().map(|m| asked.who(*m)).collect();
         if asked.here {
             who.push("this machine, which has it".to_owned());
@@ -188,7 +190,7 @@ fn judge(asked: &Asked) -> Vec<Line> {
                 "{}, which is the gateway {gateway}, answers for {vip}",
                 asked.who(*mac)
             );
-            let (said, todo) = if asked.peer == Some(*mac) {
+            let (said, todo) = if asked.peer.has(*mac) {
                 let text = format!(
                     "{both}, and is the peer by its `mac`: it is no witness of its own death"
                 );
@@ -215,7 +217,11 @@ fn judge(asked: &Asked) -> Vec<Line> {
     }
     if lines.iter().all(|l| matches!(l.said, Said::Warning(_))) {
         let who = match of_vip.first() {
-            Some(mac) => format!("{mac} alone answers for {vip}"),
+            Some(mac) if of_vip.len() == 1 => format!("{mac} alone answers for {vip}"),
+            Some(_) => format!(
+                "the peer alone answers for {vip}, by {} of its addresses",
+                of_vip.len()
+            ),
             None if asked.here || asked.parked => {
                 format!("{vip} is here, and nobody else answers for it")
             }
@@ -261,7 +267,7 @@ impl Asked {
 
     /// A machine in words: its MAC address, and where it is.
     fn who(&self, mac: MacAddr) -> String {
-        let peer = if self.peer == Some(mac) {
+        let peer = if self.peer.has(mac) {
             " (the peer)"
         } else {
             ""
@@ -291,7 +297,7 @@ mod tests {
             vip: VIP,
             here: false,
             parked: false,
-            peer: None,
+            peer: PeerMacs::default(),
             gateways: vec![at(1)],
             unused: vec![at(51), at(114), at(178)],
             cameras: vec![at(11), at(12)],
@@ -360,7 +366,7 @@ mod tests {
             "{gateway:?}"
         );
         let mut by_choice = asked(&[(101, &[2]), (1, &[2])]);
-        by_choice.peer = Some(MacAddr([2, 0, 0, 0, 0, 2]));
+        by_choice.peer = MacAddr([2, 0, 0, 0, 0, 2]).into();
         assert!(failed(&by_choice).is_empty());
         let mut here = asked(&[(101, &[1])]);
         here.here = true;

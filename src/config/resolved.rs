@@ -13,7 +13,7 @@ use super::schema::{
     Address, Announce, AuthProtocol, Detect, Kind, Legacy, Policy, PrivProtocol, Release, Service,
     Takeover, Verify, Way,
 };
-use crate::types::{MacAddr, PortRef, Vip, VlanId};
+use crate::types::{PeerMacs, PortRef, Vip, VlanId};
 
 /// A configuration that passed every check.
 #[derive(Clone, Debug, PartialEq)]
@@ -182,8 +182,8 @@ pub struct Peer {
     pub vip: Vip,
     /// Interface of this machine that takes it.
     pub interface: String,
-    /// The peer's own MAC; `None`: learned while it is healthy.
-    pub mac: Option<MacAddr>,
+    /// The peer's own MACs, by `mac` or `macs`; none: learned while it is healthy.
+    pub macs: PeerMacs,
     /// An address of the peer off the data path.
     pub management: Option<Ipv4Addr>,
     /// Pair: the peer's own addresses for heartbeats, data path first.

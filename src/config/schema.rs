@@ -228,6 +228,9 @@ pub struct Peer {
     /// The peer's own MAC; empty: learned while it is healthy.
     #[serde(deserialize_with = "text::or_empty")]
     pub mac: Option<MacAddr>,
+    /// The same for a peer that has several, as a bond may have.
+    #[serde(deserialize_with = "text::list")]
+    pub macs: Vec<MacAddr>,
     /// An address of the peer off the data path; empty: none.
     #[serde(deserialize_with = "text::or_empty")]
     pub management: Option<Ipv4Addr>,

@@ -109,6 +109,7 @@ mod tests {
         let by_table = Confirmation {
             how: "learned there".to_owned(),
             wall_s: 1,
+            by_traffic: false,
             by: None,
             tables: None,
         };

@@ -37,6 +37,8 @@ pub enum Input {
         /// What it says; not yet authenticated.
         bytes: Vec<u8>,
     },
+    /// One more question to the peer, which is no evidence; told whether it left.
+    AskAside(usize, oneshot::Sender<bool>),
     /// What a read of the peer's switch brought: sysUpTime in hundredths of a second where it tells, or why nothing.
     Switch(usize, Result<Option<u32>, Unread>),
     /// A switch of the configuration says that a link changed.

@@ -37,7 +37,11 @@ pub fn when(key: &str) -> Option<When> {
         ["switch", _, _] => When::Now,
         ["peer", _, "kind" | "vip" | "interface" | "addresses"] => When::Refused,
         ["peer", _, "port-takeover", ..] => When::Refused,
-        ["peer", _, "mac" | "management" | "takeover" | "preferred"] => When::Now,
+        [
+            "peer",
+            _,
+            "mac" | "macs" | "management" | "takeover" | "preferred",
+        ] => When::Now,
         ["peer", _, "detect" | "policy" | "address" | "release", _] => When::Now,
         // What stands is read, proven and lifted as it was set; the time for one try is the file's.
         ["peer", _, "fence", "timeout" | "persist"] => When::Now,

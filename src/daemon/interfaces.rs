@@ -90,6 +90,24 @@ impl Interface {
             .map_err(|e| Unsent::Failed(e.to_string()))
     }
 
+    /// Asks what nothing waits for, from our own address, with the room that a sweep has.
+    ///
+    /// # Errors
+    /// Why the question did not leave.
+    pub fn ask_aside(
+        &mut self,
+        now: BootTime,
+        question: impl FnOnce(MacAddr, Ipv4Addr) -> ArpFrame,
+    ) -> Result<(), Unsent> {
+        let frame = self.question(question)?;
+        self.budget
+            .take_for_sweep(now)
+            .map_err(|_| Unsent::Refused)?;
+        self.socket
+            .send(&frame)
+            .map_err(|e| Unsent::Failed(e.to_string()))
+    }
+
     /// Asks a witness, from our own address.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ pub mod auto;
 mod beating;
 mod beats;
 pub mod boot_counter;
+mod bursting;
 mod chores;
 pub mod claim;
 mod conflicts;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::switch::{ChangeError, ChangeRequest, Operation, Switch, change};
 use crate::takeover::event::Outcome;
-use crate::types::{MacAddr, VlanId};
+use crate::types::{MacAddr, PeerMacs, VlanId};
 
 /// In which VLAN a port is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +20,8 @@ pub enum Where {
 /// What is known of a port that is to be moved.
 #[derive(Clone, Debug, Default)]
 pub struct Whose {
-    /// A MAC address that must be there, if any is.
-    pub expected: Option<MacAddr>,
+    /// MAC addresses of which one must be there, if any is.
+    pub expected: PeerMacs,
     /// Addresses that must not be there.
     pub foreign: Vec<MacAddr>,
     /// What ifAlias must say.
@@ -78,13 +78,12 @@ pub async fn move_port(
             ));
         }
         Ok((place, macs)) => {
-            let stranger = whose
-                .expected
-                .filter(|m| place != Where::In(to) && !macs.is_empty() && !macs.contains(m));
-            if let Some(mac) = stranger {
+            let expected = &whose.expected;
+            let known = expected.known() && place != Where::In(to) && !macs.is_empty();
+            if known && !macs.iter().any(|m| expected.has(*m)) {
                 let learned: Vec<String> = macs.iter().map(MacAddr::to_string).collect();
                 return Outcome::Refused(format!(
-                    "switch {name}: on port {port} it has learned {}, not {mac}: is this the right port?",
+                    "switch {name}: on port {port} it has learned {}, not {expected}: is this the right port?",
                     learned.join(", ")
                 ));
             }

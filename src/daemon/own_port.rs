@@ -9,7 +9,7 @@ use crate::config::Kind;
 use crate::rt::timeout;
 use crate::switch::{Admin, PortIdentity};
 use crate::takeover::event::{FenceRead, Outcome};
-use crate::types::{Epoch, MacAddr, PortRef};
+use crate::types::{Epoch, PeerMacs, PortRef};
 
 /// A read of our own ports may take this long; a switch that does not answer is the fence's to report.
 const READ_WITHIN: Duration = Duration::from_millis(250);
@@ -25,7 +25,7 @@ impl Fencing {
     pub async fn set_between_looks(
         &self,
         epoch: Epoch,
-        peer_mac: Option<MacAddr>,
+        peer_mac: &PeerMacs,
         known: &BTreeMap<PortRef, PortIdentity>,
         may: (&[String], &[String]),
         on_set: impl Fn() + Clone + Send + 'static,

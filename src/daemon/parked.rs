@@ -327,7 +327,7 @@ impl Hands {
             _ => (parked.production, parked.parking),
         };
         let whose = Whose {
-            expected: Some(parked.mac),
+            expected: parked.mac.into(),
             ..Whose::default()
         };
         self.tasks.spawn(&shared.slow, step, attempt, async move {

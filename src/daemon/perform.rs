@@ -172,7 +172,7 @@ impl Hands {
             Action::AskManagement => self.ask_management(shared),
             Action::ProbeService => self.probe_service(interface, shared),
             Action::PollPort => self.poll_port(shared),
-            Action::LookForPeer { mac } => self.look_for_peer(mac, shared),
+            Action::LookForPeer { mac, by_traffic } => self.look_for_peer(mac, by_traffic, shared),
             Action::AskWitnesses => self.ask_witnesses(now, interface),
             Action::Run(run) => self.run(now, run, ticket.cloned(), interfaces, shared),
             Action::Cancel { step, attempt } => self.tasks.stop(step, attempt),
@@ -348,7 +348,7 @@ impl Hands {
                 });
             }
             Step::Handback => {
-                let outcome = self.hand_back(now, run.peer_mac, interfaces);
+                let outcome = self.hand_back(now, run.peer_mac.now(), interfaces);
                 self.answer(&run, outcome, shared);
             }
             Step::Prove => {
@@ -356,7 +356,7 @@ impl Hands {
                 let mac = run.peer_mac;
                 self.tasks.spawn(slow, step, attempt, async move {
                     let outcome = steps::peer_serves(&way, within).await;
-                    steps::with_port(outcome, &fencing, mac).await
+                    steps::with_port(outcome, &fencing, &mac).await
                 });
             }
             // Done by the core from evidence; it never asks for them.

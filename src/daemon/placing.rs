@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::bursting::Asker;
 use super::hub::Input;
 use super::journal::Ticket;
 use super::perform::{Hands, Shared, durable};
@@ -12,17 +13,21 @@ use crate::takeover::Machine;
 use crate::takeover::action::Run;
 use crate::takeover::event::Event;
 use crate::takeover::placement::Standing;
-use crate::types::MacAddr;
+use crate::types::PeerMacs;
 
 fn wall_s() -> u64 {
     rt::wall_us() / 1_000_000
 }
 
 impl Hands {
-    pub(super) fn look_for_peer(&self, mac: MacAddr, shared: &Shared) {
+    pub(super) fn look_for_peer(&self, mac: PeerMacs, by_traffic: bool, shared: &Shared) {
         let (fencing, me, tx) = (self.fencing.clone(), self.me, shared.tx.clone());
         shared.slow.spawn(async move {
-            let sights = fencing.sights(mac).await;
+            let asker = by_traffic.then(|| Asker {
+                tx: tx.clone(),
+                peer: me,
+            });
+            let sights = fencing.sights_by(&mac.all(), asker.as_ref()).await;
             let wall_s = wall_s();
             let _ = tx.send(Input::Event(me, Event::PeerLookedFor { sights, wall_s }));
         });
@@ -47,7 +52,7 @@ impl Hands {
             };
             let may = (levels.as_slice(), spite.as_slice());
             fencing
-                .set_between_looks(epoch, mac, &known, may, told)
+                .set_between_looks(epoch, &mac, &known, may, told)
                 .await
         });
     }

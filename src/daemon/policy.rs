@@ -24,7 +24,7 @@ pub fn policy(config: &Config, peer: &Peer, own_mac: MacAddr) -> Policy {
         vip: peer.vip,
         node: config.node.name.clone(),
         own_mac,
-        peer_mac: peer.mac,
+        peer_mac: peer.macs.clone(),
         pair: peer.kind == Kind::Pair,
         auto: peer.takeover == config::Takeover::Auto,
         preferred: peer.preferred,

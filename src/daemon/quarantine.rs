@@ -9,7 +9,7 @@ use crate::rt::Instant;
 use crate::switch::fence::gone::gone_from_vlan;
 use crate::switch::{PortIdentity, Switch};
 use crate::takeover::event::{FenceRead, Outcome};
-use crate::types::{MacAddr, PortRef};
+use crate::types::{MacAddr, PeerMacs, PortRef};
 
 /// Moves every port of the level and proves it: PVID and untagged egress read back, and the peer's MAC is in the
 /// production VLAN nowhere but on these ports. In words how; or why not, and whether a guard refused.
@@ -17,7 +17,7 @@ pub async fn set(
     switch: &Switch,
     level: &config::Fence,
     vlans: Quarantine,
-    (peer, own, counted): (Option<MacAddr>, &[MacAddr], &[String]),
+    (peer, own, counted): (&PeerMacs, &[MacAddr], &[String]),
     known: &BTreeMap<PortRef, PortIdentity>,
     on_set: impl Fn(),
 ) -> Result<String, (String, bool)> {
@@ -31,7 +31,7 @@ pub async fn set(
         let seen = known.get(&at);
         let whose = Whose {
             // The FDB may have forgotten a dead peer; another machine there is refused.
-            expected: peer,
+            expected: peer.clone(),
             foreign: own.to_vec(),
             alias: level
                 .alias
@@ -47,7 +47,7 @@ pub async fn set(
             Outcome::Cancelled => return Err(("it was stopped".to_owned(), false)),
         }
     }
-    if let Some(mac) = peer {
+    for mac in peer.iter() {
         let fenced = [level.ports.as_slice(), counted].concat();
         let gone = gone_from_vlan(switch, (mac, vlans.production), &fenced, end);
         gone.await.map_err(|why| (why, false))?;

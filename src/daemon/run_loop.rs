@@ -183,6 +183,7 @@ impl Loop {
                 from,
                 bytes,
             } => self.beat_came(socket, from, &bytes),
+            Input::AskAside(peer, left) => self.ask_aside(peer, left),
             Input::Switch(peer, read) => self.switch_read(peer, read),
             Input::EngineBoots(peer, boots) => self.engine_boots(peer, boots),
             Input::Trap { switch, if_index } => self.trap(&switch, if_index),
@@ -287,7 +288,7 @@ impl Loop {
         for i in 0..self.peers.len() {
             let p = &mut self.peers[i];
             // An interface of ours that had the peer's MAC for a moment does not make us deaf for the peer.
-            if ours && p.machine.evidence().pinned != Some(frame.sha) {
+            if ours && !p.machine.evidence().pinned.has(frame.sha) {
                 continue;
             }
             let vip = p.hands.peer.vip.addr;

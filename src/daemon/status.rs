@@ -106,7 +106,8 @@ pub fn status(l: &Loop) -> Value {
                 "alarms": alarms::shown(&p.hands.name, [m.alarms(), &p.alarms], now),
                 "cameras": { "expected": expected, "back": back },
                 "peer": {
-                    "mac": e.pinned,
+                    "mac": e.pinned.now(),
+                    "macs": e.pinned.all(),
                     "healthy_since_boot": e.healthy,
                     "vip_answered_ms_ago": e.vip_at.map(ago),
                     "heartbeat_ms_ago": e.beat_at.map(ago),

@@ -208,10 +208,11 @@ pub async fn peer_serves(way: &Way, within: Duration) -> Outcome {
 pub async fn with_port(
     outcome: Outcome,
     fencing: &super::fencing::Fencing,
-    peer: Option<crate::types::MacAddr>,
+    peer: &crate::types::PeerMacs,
 ) -> Outcome {
-    match (outcome, peer) {
+    match (outcome, peer.now()) {
         (Outcome::Done(how), Some(mac)) => {
+            // The one by which it has come back.
             let seen = match fencing.learned(mac).await {
                 Some(true) => "the switch has learned the peer on its port",
                 Some(false) => "the switch has not learned the peer on its port",

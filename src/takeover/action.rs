@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::state::Grounds;
 use super::step::Step;
-use crate::types::{Attempt, Epoch, MacAddr};
+use crate::types::{Attempt, Epoch, MacAddr, PeerMacs};
 
 /// One thing to do now. None of them blocks the core; answers come back as events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,8 +30,11 @@ pub enum Action {
     PollPort,
     /// Look where the switches of the fence have the peer; answered by `PeerLookedFor`. One at a time.
     LookForPeer {
-        /// Its MAC address.
-        mac: MacAddr,
+        /// Its MAC addresses.
+        mac: PeerMacs,
+        /// Where a switch tells no MAC addresses: by a burst of questions to it.
+        #[serde(default)]
+        by_traffic: bool,
     },
     /// Ask a rotating sample of witnesses by unicast ARP from our own address; `Event::Asked` says which were asked.
     AskWitnesses,
@@ -105,8 +108,8 @@ pub struct Run {
     pub grounds: Option<Grounds>,
     /// For [`Step::Claim`]: `valid_lft`; `None` is for ever.
     pub lifetime: Option<Duration>,
-    /// The peer's pinned MAC address, where known.
-    pub peer_mac: Option<MacAddr>,
+    /// The peer's pinned MAC addresses, where known.
+    pub peer_mac: PeerMacs,
     /// How long the attempt may take.
     pub within: Duration,
     /// For [`Step::Fence`]: the levels that may be used; empty: all.

@@ -91,7 +91,7 @@ impl Machine {
         if own.defend_after <= now {
             own.defend_after = now + DEFEND_INTERVAL;
             self.out.push(Action::Defend);
-            let peer = self.evidence.pinned == Some(mac);
+            let peer = self.evidence.pinned.has(mac);
             let who = if peer { "the peer" } else { "another machine" };
             self.alert(
                 Level::Critical,

@@ -9,7 +9,7 @@ use super::loss;
 use super::notice::{BEATS_MISSED, MISSED_BEATS};
 use super::policy::{Detect, Policy};
 use super::questions::{self, Count, Rounds};
-use crate::types::{BootTime, MacAddr};
+use crate::types::{BootTime, MacAddr, PeerMacs};
 
 /// Frames from one MAC before it is pinned as the peer's.
 const PIN_AFTER: u32 = 3;
@@ -21,10 +21,10 @@ const ELSEWHERE: Duration = Duration::from_millis(500);
 /// The evidence on one peer. Times are of `CLOCK_BOOTTIME`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// The peer's MAC address: configured, from its heartbeats, or learned while healthy.
-    pub pinned: Option<MacAddr>,
+    /// The peer's MAC addresses: configured, from its heartbeats, or learned while healthy.
+    pub pinned: PeerMacs,
     candidate: Option<(MacAddr, u32)>,
-    /// Last ARP frame from the pinned MAC with the VIP as sender.
+    /// Last ARP frame from a pinned MAC with the VIP as sender.
     pub vip_at: Option<BootTime>,
     last_vip_mac: Option<MacAddr>,
     pong_at: Option<BootTime>,
@@ -92,7 +92,7 @@ pub struct Elsewhere {
 
 impl Evidence {
     /// Nothing seen yet.
-    pub fn new(pinned: Option<MacAddr>, now: BootTime) -> Self {
+    pub fn new(pinned: PeerMacs, now: BootTime) -> Self {
         Evidence {
             pinned,
             grace_from: now,
@@ -105,18 +105,19 @@ impl Evidence {
     /// Notes an ARP frame with the VIP as sender. True if it is a sign of the peer's life on the data path.
     pub fn vip_seen(&mut self, now: BootTime, mac: MacAddr) -> bool {
         self.last_vip_mac = Some(mac);
-        if self.pinned.is_none() {
+        if !self.pinned.known() {
             let count = match self.candidate {
                 Some((m, n)) if m == mac => n + 1,
                 _ => 1,
             };
             self.candidate = Some((mac, count));
             if count >= PIN_AFTER {
-                self.pinned = Some(mac);
+                self.pinned.set_now(mac);
             }
         }
-        match self.pinned {
-            Some(p) if p == mac => {
+        match self.pinned.now() {
+            Some(_) if self.pinned.has(mac) => {
+                self.pinned.set_now(mac);
                 self.rounds.answered(now);
                 self.vip_at = Some(now);
                 self.note_health();
@@ -137,16 +138,16 @@ impl Evidence {
         }
     }
 
-    /// The peer's MAC address is another from now on.
+    /// The peer answers by another MAC address from now on.
     pub fn adopt(&mut self, mac: MacAddr, now: BootTime) {
-        self.pinned = Some(mac);
+        self.pinned.set_now(mac);
         self.conflict = None;
         self.vip_at = Some(now);
     }
 
     /// Notes an echo reply. It carries no MAC, so it counts only while nobody else answers for the VIP.
     pub fn pong(&mut self, now: BootTime) -> bool {
-        let ours = self.pinned.is_some() && self.last_vip_mac == self.pinned;
+        let ours = self.last_vip_mac.is_some_and(|m| self.pinned.has(m));
         if ours && !self.in_conflict(now) {
             self.rounds.answered(now);
             self.pong_at = Some(now);
@@ -162,7 +163,9 @@ impl Evidence {
         let before = free && self.peer_disclaims(now);
         self.beat_at = Some(now);
         if beat.mac.is_unicast() {
-            self.pinned = Some(beat.mac);
+            if !self.pinned.has(beat.mac) {
+                self.pinned.set_now(beat.mac);
+            }
             if self.conflict.is_some_and(|(m, _)| m == beat.mac) {
                 self.conflict = None;
             }
@@ -207,7 +210,7 @@ impl Evidence {
 
     fn note_health(&mut self) {
         let held = self.beat.as_ref().is_some_and(|b| b.holds && b.service_ok);
-        if self.pinned.is_some() && self.vip_at.is_some() && (self.service_ok.is_some() || held) {
+        if self.pinned.known() && self.vip_at.is_some() && (self.service_ok.is_some() || held) {
             self.healthy = true;
         }
     }

@@ -125,7 +125,7 @@ impl Machine {
         }
         self.looks.ask = now + ASK_EVERY;
         self.out.push(Action::AskVip {
-            to: self.evidence.pinned,
+            to: self.evidence.pinned.now(),
         });
         let before = self.looks.foreign.len();
         let gone = |f: &Foreign| now.since(f.heard) >= GONE_AFTER;
@@ -168,7 +168,7 @@ impl Machine {
 
     /// Another machine claims the VIP that we own, or answers for it.
     pub(super) fn foreign_heard(&mut self, now: BootTime, mac: MacAddr) {
-        let peer = self.evidence.pinned == Some(mac);
+        let peer = self.evidence.pinned.has(mac);
         let looks = &mut self.looks;
         let known = looks.foreign.iter().position(|f| f.mac == mac);
         let at = known.unwrap_or_else(|| {

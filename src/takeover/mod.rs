@@ -127,7 +127,7 @@ pub struct Machine {
 impl Machine {
     /// A machine that has not started: the first event must be [`Event::Start`].
     pub fn new(policy: Policy, now: BootTime) -> Self {
-        let mut evidence = Evidence::new(policy.peer_mac, now);
+        let mut evidence = Evidence::new(policy.peer_mac.clone(), now);
         evidence.beats_last = policy.detect.beat_timeout;
         let timers = Timers {
             probe: now,

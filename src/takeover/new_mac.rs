@@ -11,7 +11,7 @@ use super::action::{Action, Level};
 use super::state::{Releasing, State};
 use super::step::Step;
 use super::timeline::Mark;
-use crate::types::{BootTime, MacAddr};
+use crate::types::{BootTime, MacAddr, PeerMacs};
 
 /// A release with a foreign machine on the opened port ends after this, whatever the switch says.
 const DECIDED_AFTER: Duration = Duration::from_millis(1500);
@@ -21,12 +21,24 @@ const KEY: &str = "new-mac";
 const FILE: &str = "mac-outranks-the-file";
 
 /// The address that a person named at a release. It outranks the configuration until that is edited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewMac {
     /// The peer's address now.
     pub mac: MacAddr,
     /// What the configuration said then; another value there ends this one.
-    pub instead_of: Option<MacAddr>,
+    pub instead_of: PeerMacs,
+}
+
+impl NewMac {
+    /// What is said as long as the file names another; `None` where it names none.
+    pub fn outranked_words(&self) -> Option<String> {
+        let NewMac { mac, instead_of } = self;
+        let write = match instead_of.several() {
+            true => "name it in `macs` there".to_owned(),
+            false => format!("write `mac = \"{mac}\"` there"),
+        };
+        instead_of.known().then(|| format!("the peer's MAC address is {mac}, as named at a release; the configuration still says {instead_of}: {write}"))
+    }
 }
 
 /// Somebody else than the peer who answers while it is waited for.
@@ -49,42 +61,36 @@ fn waits(r: &Releasing) -> bool {
 
 impl Machine {
     /// The address that a person named at a release, where it outranks the configuration.
-    pub fn new_mac(&self) -> Option<NewMac> {
-        self.new_mac
+    pub fn new_mac(&self) -> Option<&NewMac> {
+        self.new_mac.as_ref()
     }
 
     /// After a start, or when the configuration was read again: an address that it did not name before is newer.
     pub(super) fn choose_mac(&mut self, named: Option<NewMac>, learned: Option<MacAddr>) {
-        let file = self.policy.peer_mac;
-        self.new_mac = named.filter(|n| n.instead_of == file);
-        let named = self.new_mac.map(|n| n.mac);
-        self.evidence.pinned = named.or(file).or(learned);
+        let file = &self.policy.peer_mac;
+        self.new_mac = named.filter(|n| n.instead_of == *file);
+        let named = self.new_mac.as_ref().map(|n| n.mac);
+        // What was learned counts where the file names none, or is one of those that it names.
+        let learned = learned.filter(|m| !file.known() || file.has(*m));
+        self.evidence.pinned = file.and_now(named.or(learned));
         self.tell_outranked();
     }
 
     fn tell_outranked(&mut self) {
-        match self.new_mac {
-            Some(NewMac {
-                mac,
-                instead_of: Some(old),
-            }) => self.tell(
-                FILE,
-                Level::Warning,
-                format!("the peer's MAC address is {mac}, as named at a release; the configuration still says {old}: write `mac = \"{mac}\"` there"),
-            ),
-            Some(NewMac { instead_of: None, .. }) | None => {
-                self.settle(FILE, "the configuration names the peer's MAC address");
-            }
+        let outranked = self.new_mac.as_ref().and_then(NewMac::outranked_words);
+        match outranked {
+            Some(text) => self.tell(FILE, Level::Warning, text),
+            None => self.settle(FILE, "the configuration names the peer's MAC address"),
         }
     }
 
     /// While the peer is waited for, somebody answers who is not known as the peer.
     pub(super) fn stranger_answers(&mut self, now: BootTime, mac: MacAddr) {
-        let pinned = self.evidence.pinned;
+        let peers = self.evidence.pinned.has(mac);
         let State::Releasing(r) = &mut self.state else {
             return;
         };
-        if !waits(r) || pinned == Some(mac) {
+        if !waits(r) || peers {
             return;
         }
         // The one that was named is waited for; who else answers before is not missed either.
@@ -140,8 +146,8 @@ impl Machine {
         mac: MacAddr,
         (on_fence, others): (Option<bool>, &[MacAddr]),
     ) {
-        let pinned = self.evidence.pinned;
-        let alone = others.iter().all(|other| Some(*other) == pinned);
+        let pinned = &self.evidence.pinned;
+        let alone = others.iter().all(|other| pinned.has(*other));
         let State::Releasing(r) = &mut self.state else {
             return;
         };
@@ -156,9 +162,9 @@ impl Machine {
                     now,
                     "the named MAC answers ARP for the VIP, alone on the opened port",
                 );
-                let instead_of = self.policy.peer_mac;
+                let instead_of = self.policy.peer_mac.clone();
                 self.new_mac = Some(NewMac { mac, instead_of });
-                self.evidence.pinned = Some(mac);
+                self.evidence.pinned.set_now(mac);
                 self.evidence.conflict = None;
                 self.timeline.mark(Mark::Returned, now);
                 self.settle(KEY, "the named MAC is the peer's now");
@@ -181,10 +187,10 @@ impl Machine {
     }
 
     fn stranger_refused(&mut self, now: BootTime, mac: MacAddr, place: &str) {
-        let pinned = self.evidence.pinned.map_or_else(
-            || "whose address is not known".to_owned(),
-            |m| m.to_string(),
-        );
+        let pinned = match &self.evidence.pinned {
+            macs if macs.known() => macs.to_string(),
+            _ => "whose address is not known".to_owned(),
+        };
         let text = format!(
             "{mac} answers instead of the peer ({pinned}), and {place}; if that is the repaired machine: `standin release NAME --new-mac {mac}`"
         );

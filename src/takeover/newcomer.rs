@@ -32,7 +32,8 @@ pub(super) struct Newcomer {
 impl Machine {
     /// An ARP frame with the VIP as sender, from whomever.
     pub(super) fn answerer_seen(&mut self, now: BootTime, mac: MacAddr) {
-        if self.evidence.pinned.is_none_or(|p| p == mac) {
+        let pinned = &self.evidence.pinned;
+        if !pinned.known() || pinned.has(mac) {
             // The peer itself answers: nobody else is alone.
             self.placement.newcomer = None;
             return;
@@ -79,7 +80,8 @@ impl Machine {
         n.look = now + AGAIN;
         n.asked = true;
         let mac = n.mac;
-        self.out.push(Action::LookForPeer { mac });
+        let (mac, by_traffic) = (mac.into(), false);
+        self.out.push(Action::LookForPeer { mac, by_traffic });
     }
 
     /// The answer of a look for it; true if it was one.
@@ -101,16 +103,12 @@ impl Machine {
                 })
         };
         if may && alone && !sights.is_empty() && sights.iter().all(same) {
-            let was = self
-                .evidence
-                .pinned
-                .map(|m| m.to_string())
-                .unwrap_or_default();
+            let was = self.evidence.pinned.to_string();
             self.placement.newcomer = None;
             self.evidence.adopt(mac, now);
             self.alert(
                 Level::Critical,
-                format!("{mac} has answered for the VIP alone for {} min, on the confirmed port of the peer ({was} before): it is the peer's address from now on. If that is not so, `standin hold` and look; if the configuration names `mac`, correct it", ALONE.as_secs() / 60),
+                format!("{mac} has answered for the VIP alone for {} min, on the confirmed port of the peer ({was} before): it is the peer's address from now on. If that is not so, `standin hold` and look; if the configuration names `mac` or `macs`, correct it", ALONE.as_secs() / 60),
             );
         }
         true

@@ -86,13 +86,10 @@ impl Machine {
         if self.evidence.vip_seen(now, mac) {
             self.life_seen(now, Sign::Vip, "it answers ARP for the VIP");
         } else if !conflict_before {
-            let pinned = self.evidence.pinned.map(|m| m.to_string());
+            let pinned = &self.evidence.pinned;
             self.alert(
                 Level::Critical,
-                format!(
-                    "conflict: {mac} answers for the VIP, the peer's address is {}",
-                    pinned.unwrap_or_default()
-                ),
+                format!("conflict: {mac} answers for the VIP, the peer's address is {pinned}"),
             );
         }
         self.stranger_answers(now, mac);

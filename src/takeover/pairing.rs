@@ -156,7 +156,7 @@ impl Machine {
             epoch: self.epoch,
             grounds: None,
             lifetime: None,
-            peer_mac: self.evidence.pinned,
+            peer_mac: self.evidence.pinned.clone(),
             levels: Vec::new(),
             in_spite_of: Vec::new(),
             within,

@@ -54,7 +54,7 @@ impl Machine {
             epoch: self.epoch,
             grounds: None,
             lifetime: None,
-            peer_mac: self.evidence.pinned,
+            peer_mac: self.evidence.pinned.clone(),
             within: step::timeout(Step::Park, &self.policy),
             levels: Vec::new(),
             in_spite_of: Vec::new(),

@@ -43,6 +43,18 @@ pub enum Seen {
     Nowhere,
     /// The switch tells no MAC addresses.
     Untold,
+    /// It tells none, and the ports' counters followed a burst that was sent to the peer.
+    Followed {
+        /// How, in words.
+        how: String,
+    },
+    /// It tells none, and the counters of another port followed a burst, and not those of these ports.
+    NotFollowed {
+        /// Which port; two looks agree if they say the same.
+        at: String,
+        /// What was seen, for a person.
+        why: String,
+    },
     /// It could not be asked.
     Unread {
         /// Why.
@@ -76,6 +88,9 @@ pub enum Standing {
         at: String,
         /// What was seen.
         why: String,
+        /// By the counters alone: only these can say otherwise.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        by_traffic: bool,
     },
     /// The switch cannot tell.
     Unconfirmed,
@@ -88,6 +103,9 @@ pub struct Confirmation {
     pub how: String,
     /// Seconds since 1970, of the last time.
     pub wall_s: u64,
+    /// By the counters alone: the switch tells no MAC addresses.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_traffic: bool,
     /// The person (or the planned takeover) that said so in spite of the tables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
@@ -96,7 +114,7 @@ pub struct Confirmation {
     pub tables: Option<String>,
 }
 
-/// A contradiction that was seen once.
+/// What was seen once, and counts if a second look agrees: a contradiction, or that the counters followed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Once {
     pub at: String,
@@ -151,6 +169,17 @@ impl Placement {
         self.due = BootTime(0);
     }
 
+    /// True if a level's switch told no MAC addresses, so that its counters are worth a burst. Not at the first look,
+    /// which must not take as long.
+    pub(super) fn wants_traffic(&self) -> bool {
+        self.places.values().any(|p| match &p.standing {
+            Standing::Unconfirmed => true,
+            Standing::Confirmed(c) => c.by_traffic,
+            Standing::Misplaced { by_traffic, .. } => *by_traffic,
+            Standing::Unknown => false,
+        })
+    }
+
     /// Where the tables have the peer in spite of which a person confirmed these levels.
     pub(super) fn in_spite_of(&self, levels: &[String]) -> Vec<String> {
         let tables = levels.iter().filter_map(|l| match self.standing(l) {
@@ -171,6 +200,7 @@ impl Placement {
         let confirmed = Confirmation {
             how: how.to_owned(),
             wall_s,
+            by_traffic: matches!(sight.seen, Seen::Followed { .. }),
             by: None,
             tables: None,
         };

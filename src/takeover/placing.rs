@@ -24,6 +24,8 @@ const QUICK: u32 = 15;
 const LOST: Duration = Duration::from_secs(60);
 /// A contradiction that no second look agreed with by then is forgotten.
 const AGREES_WITHIN: Duration = Duration::from_secs(180);
+/// What two looks agree on that found the counters following.
+const FOLLOWS: &str = "the counters follow";
 /// A person is told that nothing confirms a port after so many looks.
 const TELL_AFTER: u32 = 3;
 
@@ -138,14 +140,12 @@ impl Machine {
             return;
         }
         let answers = life.is_some_and(|at| now.since(at) <= self.policy.detect.suspect_after);
-        let Some(mac) = self.evidence.pinned.filter(|_| answers) else {
-            return;
-        };
-        if self.evidence.in_conflict(now) {
+        if !answers || !self.evidence.pinned.known() || self.evidence.in_conflict(now) {
             return;
         }
         self.placement.asked = Some(now);
-        self.out.push(Action::LookForPeer { mac });
+        let (mac, by_traffic) = (self.evidence.pinned.clone(), self.placement.wants_traffic());
+        self.out.push(Action::LookForPeer { mac, by_traffic });
     }
 
     /// The answer of a look.
@@ -162,29 +162,47 @@ impl Machine {
         self.placement.places.retain(|level, _| looked(level));
         self.placement.once.retain(|level, _| looked(level));
         self.placement.tables.retain(|level, _| looked(level));
+        let burst = self.placement.wants_traffic();
         let mut doubtful = Vec::new();
         for sight in sights {
             let still = self.placement.still(&sight);
             let by_person = matches!(&still, Standing::Confirmed(c) if c.by.is_some());
             match &sight.seen {
                 Seen::Here { how } => self.placement.confirm(&sight, how, wall_s),
-                Seen::Elsewhere { .. } => {
+                // It was confirmed before: one look is enough to say it again.
+                Seen::Followed { how } if matches!(still, Standing::Confirmed(_)) && !by_person => {
+                    self.placement.confirm(&sight, how, wall_s);
+                }
+                Seen::Followed { .. } if by_person => self.placement.put(&sight, still),
+                Seen::Elsewhere { .. } | Seen::NotFollowed { .. } | Seen::Followed { .. } => {
                     self.placement.put(&sight, still);
                     doubtful.push(sight);
                 }
-                Seen::Untold if !by_person && !matches!(still, Standing::Confirmed(_)) => {
-                    self.placement.put(&sight, Standing::Unconfirmed);
+                Seen::Untold => {
+                    let kept = matches!(
+                        still,
+                        Standing::Confirmed(_)
+                            | Standing::Misplaced {
+                                by_traffic: true,
+                                ..
+                            }
+                    );
+                    let standing = if kept { still } else { Standing::Unconfirmed };
+                    self.placement.put(&sight, standing);
                 }
                 Seen::Nowhere if matches!(still, Standing::Unconfirmed) => {
                     self.placement.put(&sight, Standing::Unknown);
                 }
-                Seen::Untold | Seen::Nowhere => self.placement.put(&sight, still),
+                Seen::Nowhere => self.placement.put(&sight, still),
                 // It says nothing, not even whether the ports are the same.
                 Seen::Unread { .. } => {}
             }
         }
         self.placement.tries = self.placement.tries.saturating_add(1);
         self.look_next(now);
+        if self.placement.wants_traffic() && !burst {
+            self.placement.due = now + RETRY;
+        }
         if !doubtful.is_empty() {
             self.placement.waiting = Some(Waiting {
                 sights: doubtful,
@@ -194,12 +212,15 @@ impl Machine {
         self.tell_places();
     }
 
-    /// The peer answered before and after a look that found it elsewhere.
+    /// The peer answered before and after a look that found it elsewhere, or found its traffic.
     fn contradicted(&mut self, now: BootTime, sights: Vec<Sight>) {
         for sight in sights {
-            let Seen::Elsewhere { at, why } = &sight.seen else {
-                continue;
+            let (at, why) = match &sight.seen {
+                Seen::Elsewhere { at, why } | Seen::NotFollowed { at, why } => (at, why),
+                Seen::Followed { how } => (&FOLLOWS.to_owned(), how),
+                Seen::Here { .. } | Seen::Nowhere | Seen::Untold | Seen::Unread { .. } => continue,
             };
+            let follows = matches!(sight.seen, Seen::Followed { .. });
             let still = self.placement.still(&sight);
             // A person knew what the tables say, and said that it is the port all the same.
             if let Standing::Confirmed(c) = &still
@@ -208,9 +229,11 @@ impl Machine {
             {
                 continue;
             }
-            self.placement
-                .tables
-                .insert(sight.level.clone(), at.clone());
+            if !follows {
+                self.placement
+                    .tables
+                    .insert(sight.level.clone(), at.clone());
+            }
             let before = self.placement.once.get(&sight.level);
             let before = before.filter(|o| o.at == *at && now.since(o.when) < AGREES_WITHIN);
             let Some(before) = before else {
@@ -222,7 +245,15 @@ impl Machine {
                 continue;
             };
             // The look itself was a second before.
-            if now.since(before.when) >= APART {
+            if now.since(before.when) < APART {
+                continue;
+            }
+            if follows {
+                let (wall_s, then) = self.placement.wall;
+                let wall_s = wall_s + now.since(then).as_secs();
+                self.placement.confirm(&sight, why, wall_s);
+            } else {
+                let by_traffic = matches!(sight.seen, Seen::NotFollowed { .. });
                 let (at, why) = (at.clone(), why.clone());
                 self.placement.once.insert(
                     sight.level.clone(),
@@ -231,7 +262,12 @@ impl Machine {
                         when: now,
                     },
                 );
-                self.placement.put(&sight, Standing::Misplaced { at, why });
+                let standing = Standing::Misplaced {
+                    at,
+                    why,
+                    by_traffic,
+                };
+                self.placement.put(&sight, standing);
             }
         }
         self.look_next(now);
@@ -241,10 +277,17 @@ impl Machine {
     fn look_next(&mut self, now: BootTime) {
         let p = &mut self.placement;
         let settled = |l: &String| {
-            matches!(
-                p.places.get(l).map(|p| &p.standing),
-                Some(Standing::Confirmed(_) | Standing::Unconfirmed)
-            ) && !p.once.contains_key(l)
+            let once = p.once.get(l);
+            match p.places.get(l).map(|p| &p.standing) {
+                Some(Standing::Confirmed(_) | Standing::Unconfirmed) => once.is_none(),
+                // A burst a minute is enough, unless the counters begin to say otherwise.
+                Some(Standing::Misplaced {
+                    at,
+                    by_traffic: true,
+                    ..
+                }) => once.is_none_or(|o| o.at == *at),
+                Some(Standing::Misplaced { .. } | Standing::Unknown) | None => false,
+            }
         };
         let all = self.policy.levels.iter().all(settled);
         if all {
@@ -283,7 +326,7 @@ impl Machine {
         if unconfirmed.is_empty() {
             self.settle("unconfirmed", "the fence's port is confirmed");
         } else {
-            self.tell("unconfirmed", Level::Warning, format!("the switch tells no MAC addresses, so nobody knows whether the fence's port is the peer's ({}): what it shuts reads `shut, unconfirmed`; `standin fence confirm` says that it is right", unconfirmed.join(", ")));
+            self.tell("unconfirmed", Level::Warning, format!("the switch tells no MAC addresses, and its counters have not told whether the fence's port is the peer's ({}): what it shuts reads `shut, unconfirmed`; `standin fence confirm` says that it is right", unconfirmed.join(", ")));
         }
     }
 
@@ -301,6 +344,7 @@ impl Machine {
         place.standing = Standing::Confirmed(Confirmation {
             how: format!("{by} says so"),
             wall_s,
+            by_traffic: false,
             by: Some(by.to_owned()),
             tables,
         });

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::{MacAddr, Vip};
+use crate::types::{MacAddr, PeerMacs, Vip};
 
 /// How long the peer's management address has to answer, where a death is not confirmed before.
 pub const MANAGEMENT_ANSWERS: Duration = Duration::from_millis(500);
@@ -18,8 +18,8 @@ pub struct Policy {
     pub node: String,
     /// The MAC address of our interface on the VIP's network.
     pub own_mac: MacAddr,
-    /// The peer's MAC address where the configuration names it; otherwise it is learned while all is healthy.
-    pub peer_mac: Option<MacAddr>,
+    /// The peer's MAC addresses where the configuration names any; otherwise one is learned while all is healthy.
+    pub peer_mac: PeerMacs,
     /// True if the peer runs standin too and sends heartbeats.
     pub pair: bool,
     /// False: a takeover is only ever ordered by a person.

@@ -8,7 +8,7 @@ use super::event::Event;
 use super::policy::Unproven;
 use super::state::State;
 use super::step::Step;
-use crate::types::BootTime;
+use crate::types::{BootTime, MacAddr};
 
 /// Every so many probes one is broadcast, so that a third machine that answers for the VIP is seen too.
 const BROADCAST_EVERY: u64 = 10;
@@ -83,6 +83,14 @@ impl Machine {
         }
     }
 
+    /// Where the next question for the VIP goes; `None`: to everybody. A peer with several addresses that is late may
+    /// answer at another one now.
+    fn asked_at(&self, now: BootTime) -> Option<MacAddr> {
+        let late = now.since(self.evidence.life()) > self.policy.detect.probe_interval * 2;
+        let macs = &self.evidence.pinned;
+        macs.now().filter(|_| !(late && macs.several()))
+    }
+
     /// Probes that are due.
     pub(super) fn watch(&mut self, now: BootTime) {
         if self.poll_due() <= now {
@@ -99,11 +107,7 @@ impl Machine {
         }
         if self.timers.probe <= now {
             let broadcast = self.timers.probes_sent.is_multiple_of(BROADCAST_EVERY);
-            let to = if broadcast {
-                None
-            } else {
-                self.evidence.pinned
-            };
+            let to = if broadcast { None } else { self.asked_at(now) };
             self.timers.probes_sent += 1;
             self.timers.probe = now + self.probe_gap(now);
             self.out.push(Action::ArpProbe { to });

@@ -19,7 +19,7 @@ impl Machine {
         let edited = self.policy.peer_mac != policy.peer_mac;
         self.policy = policy;
         if edited {
-            self.choose_mac(self.new_mac, self.evidence.pinned);
+            self.choose_mac(self.new_mac.clone(), self.evidence.pinned.now());
         }
     }
 
@@ -33,7 +33,7 @@ impl Machine {
         self.bound.peer = r.peer_hold;
         self.looks.restore_flapping(r.flapping);
         self.planned = r.planned;
-        self.choose_mac(r.new_mac, r.pinned);
+        self.choose_mac(r.new_mac.clone(), r.pinned);
         self.evidence.healthy = r.healthy;
         self.evidence.grace_from = r.boot_started;
         self.evidence.carrier = r.carrier;

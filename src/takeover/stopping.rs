@@ -46,7 +46,7 @@ impl Machine {
             | Cause::Granted
             | Cause::ReleaseFailed => false,
         };
-        let peers = mac.is_none_or(|mac| self.evidence.pinned == Some(mac));
+        let peers = mac.is_none_or(|mac| self.evidence.pinned.has(mac));
         if self.own.is_some() || !by_silence || !peers || t.yield_until.is_some() {
             return;
         }

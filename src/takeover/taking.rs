@@ -151,7 +151,7 @@ impl Machine {
                 epoch: self.epoch,
                 grounds,
                 lifetime: grounds.and_then(|g| self.lifetime(g)),
-                peer_mac: self.evidence.pinned,
+                peer_mac: self.evidence.pinned.clone(),
                 within,
                 in_spite_of: self.placement.in_spite_of(&levels),
                 levels,

@@ -78,7 +78,8 @@ impl Machine {
         }
         let place = other.place.as_deref().unwrap_or("place not known");
         let vip = self.policy.vip.addr;
-        let peer = self.evidence.pinned.map(|m| format!(" ({m})"));
+        let pinned = &self.evidence.pinned;
+        let peer = pinned.known().then(|| format!(" ({pinned})"));
         let text = format!(
             "conflict: another machine, {mac} ({place}), answers for {vip}, and the peer{} does not: the takeover waits until nobody answers, and then goes on by itself. Needed: unplug that machine, or take {vip} off it; if it is the peer with a new network card, set its `mac` to {mac} (SIGHUP)",
             peer.unwrap_or_default()

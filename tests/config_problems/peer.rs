@@ -258,3 +258,63 @@ fn a_service_is_a_unit_or_a_command_that_can_be_run() {
         "empty",
     );
 }
+
+#[test]
+fn a_peer_has_one_address_or_a_list_of_them() {
+    const FROM: &str = "macs = []";
+    const A: &str = "\"02:00:5e:10:00:01\"";
+    let list = |all: &str| format!("macs = [{all}]");
+    let both = with(FROM, &list(&format!("{A}, \"02:00:5e:10:00:02\"")));
+    let site = Site::new();
+    let (config, warnings) = site.load(&both, &around()).unwrap();
+    assert_eq!(keys(&warnings), Vec::<&str>::new());
+    let macs = &config.peers["cctv"].macs;
+    assert_eq!(macs.to_string(), "02:00:5e:10:00:01, 02:00:5e:10:00:02");
+    assert!(macs.several());
+    let one_mac = edit(&both, "mac = \"\"", &format!("mac = {A}"));
+    let mend = "all of them in `macs`, and no `mac`";
+    let problem = one(&one_mac, &around(), "peer.cctv.macs", "both name", mend);
+    assert!(problem.to_string().contains("standin.toml:"), "{problem}");
+    for (all, key, what, mend) in [
+        (
+            format!("{A}, {A}"),
+            "[1]",
+            "is listed twice",
+            "each address once",
+        ),
+        (
+            "\"ff:ff:ff:ff:ff:ff\"".to_owned(),
+            "[0]",
+            "not the MAC of one machine",
+            "the peer's own",
+        ),
+        (
+            format!("{A}, \"02:00:00:00:00:66\""),
+            "[1]",
+            "the MAC of our own `eth0`",
+            "the peer's own",
+        ),
+        (
+            format!("{A}, \"nonsense\""),
+            "[1]",
+            "is not a MAC address",
+            "",
+        ),
+    ] {
+        error(
+            FROM,
+            &list(&all),
+            &format!("peer.cctv.macs{key}"),
+            what,
+            mend,
+        );
+    }
+    let auto = edit(&both, "ports = [\"p-prim\"]", "ports = \"auto\"");
+    one(
+        &auto,
+        &around(),
+        "peer.cctv.macs",
+        "hangs on several ports",
+        "name its ports",
+    );
+}

@@ -68,7 +68,7 @@ impl Bond {
 
     async fn set_knowing(&self, known: &BTreeMap<PortRef, PortIdentity>) -> Outcome {
         self.fencing
-            .set(Epoch(3), Some(mac(1)), known, (&[], &[]), || {})
+            .set(Epoch(3), &mac(1).into(), known, (&[], &[]), || {})
             .await
     }
 
@@ -100,7 +100,7 @@ impl Bond {
     }
 
     async fn seen(&self) -> Seen {
-        let mut sights = self.fencing.sights(mac(1)).await;
+        let mut sights = self.fencing.sights(&[mac(1)]).await;
         assert_eq!(sights.len(), 1);
         let sight = sights.remove(0);
         assert_eq!(sight.level, "core:ge1 + edge:ge1");
@@ -283,6 +283,26 @@ async fn it_is_confirmed_on_either_leg_and_an_uplink_says_nothing() {
 }
 
 #[tokio::test]
+async fn a_bond_with_an_address_on_each_leg_is_confirmed_by_both_and_refuted_by_either() {
+    let bond = Bond::new().await;
+    let seen = async || {
+        let mut sights = bond.fencing.sights(&[mac(1), mac(2)]).await;
+        sights.remove(0).seen
+    };
+    bond.edge().with(|s| s.fdb = vec![(1, mac(2), 1)]);
+    let Seen::Here { how } = seen().await else {
+        panic!()
+    };
+    assert!(how.matches("is learned there").count() == 2, "{how}");
+    bond.edge().with(|s| s.fdb = vec![(1, mac(2), 3)]);
+    let there = seen().await;
+    assert!(
+        matches!(&there, Seen::Elsewhere { why, .. } if why.contains(&mac(2).to_string())),
+        "{there:?}"
+    );
+}
+
+#[tokio::test]
 async fn on_a_third_access_port_of_either_switch_it_is_misplaced() {
     let mut bond = Bond::new().await;
     bond.edge().with(|s| s.fdb = vec![(1, mac(1), 3)]);
@@ -354,7 +374,8 @@ async fn two_fences_over_the_same_switches_do_not_wait_for_each_other() {
     let other = Fencing::new("standby-b", &[turned], &bond.switches, vec![mac(9)]);
     bond.edge().with(|s| s.fdb.clear());
     let known = BTreeMap::new();
-    let theirs = other.set(Epoch(3), Some(mac(8)), &known, (&[], &[]), || {});
+    let theirs = mac(8).into();
+    let theirs = other.set(Epoch(3), &theirs, &known, (&[], &[]), || {});
     let (ours, theirs) = tokio::join!(bond.set(), theirs);
     assert!(matches!(ours, Outcome::Done(_)), "{ours:?}");
     assert!(matches!(theirs, Outcome::Done(_)), "{theirs:?}");

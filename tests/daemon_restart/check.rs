@@ -1,6 +1,11 @@
 //! `check` fails wherever `run` would.
 
+use std::time::Duration;
+
 use nix::sys::signal::Signal;
+use serde_json::json;
+use standin::daemon::journal::{Entry, Journal};
+use standin::types::BootTime;
 
 use crate::site::{Site, alone, secret_file, sh};
 use crate::switch_agent::COMMUNITY;
@@ -84,5 +89,34 @@ fn a_byte_order_mark_is_no_part_of_a_secret_and_another_encoding_is_shown_where_
         let (ok, text) = said(&site, &["check"]).await;
         assert!(!ok && text.contains("not UTF-8"), "{text}");
         assert!(text.contains(&format!("standin.toml:{lines}:6")), "{text}");
+    });
+}
+
+#[test]
+fn an_address_that_was_named_at_a_release_outranks_the_file_and_check_says_so() {
+    alone(async |mut site| {
+        let state = site.path("state");
+        std::fs::create_dir(&state).unwrap();
+        let (journal, _) = Journal::open(&state, "standby-b").unwrap();
+        let named = json!({ "mac": "02:00:00:00:00:07", "instead_of": "02:00:00:00:00:01" });
+        let kept = json!({ "phase": "standby", "label": "standby", "epoch": 1, "new_mac": named });
+        let written = journal.append(Entry::new(BootTime(5), "cctv", "state", kept));
+        assert!(written.durable(Duration::from_secs(5)).await);
+        drop(journal);
+        let words = "the peer's MAC address is 02:00:00:00:00:07, as named at a release";
+        for arguments in [&["check", "--offline"][..], &["check"]] {
+            let (ok, text) = said(&site, arguments).await;
+            assert!(ok && text.contains(words), "no daemon: {text}");
+        }
+        site.start().await;
+        let (ok, text) = said(&site, &["check"]).await;
+        assert!(ok && text.contains(words), "{text}");
+        let status = site.status().await;
+        assert_eq!(status["peers"][0]["peer"]["mac"], "02:00:00:00:00:07");
+        // Until the file is edited.
+        site.reload(|t| t.replace("02:00:00:00:00:01", "02:00:00:00:00:07"))
+            .await;
+        let (ok, text) = said(&site, &["check"]).await;
+        assert!(ok && !text.contains("MAC address of cctv"), "{text}");
     });
 }

@@ -54,7 +54,7 @@ impl Two {
     async fn set(&self) -> Outcome {
         let known = BTreeMap::new();
         self.fencing
-            .set(Epoch(3), Some(mac(1)), &known, (&[], &[]), || {})
+            .set(Epoch(3), &mac(1).into(), &known, (&[], &[]), || {})
             .await
     }
 

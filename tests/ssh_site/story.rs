@@ -45,7 +45,7 @@ pub fn the_fence(site: &Site) {
                 expected_identity: None,
                 expected_alias: None,
             }],
-            peer_mac: Some(mac(1)),
+            peer_mac: mac(1).into(),
             vlan: None,
             own_macs: vec![mac(9)],
             aggregates: Vec::new(),

@@ -7,6 +7,7 @@ mod expect;
 mod planned;
 mod policies;
 mod scenario;
+mod site;
 mod world;
 
 macro_rules! stories {
@@ -116,6 +117,9 @@ stories! {
     the_owners_daemon_sleeps_and_its_kernel_answers,
     the_peer_answers_while_an_attempt_at_the_fence_runs,
     the_peer_has_a_new_network_card,
+    the_peer_answers_by_either_of_its_addresses,
+    the_fenced_peer_is_back_by_its_other_address,
+    the_peer_with_two_addresses_has_a_third,
     the_peer_is_recabled_and_the_fence_is_not,
     the_peer_is_seen_down_and_claimed_anyway,
     the_peer_returns_in_the_confirm_burst,
@@ -147,6 +151,9 @@ stories! {
     the_switch_proves_the_fence_late,
     the_switch_reboots_and_the_primary_is_back,
     the_switch_tells_no_addresses,
+    the_switch_tells_no_addresses_and_its_counters_do,
+    the_switch_tells_no_addresses_and_an_order_confirms,
+    the_counters_of_another_port_follow,
     the_vip_flaps_between_two,
     the_vip_is_released_in_a_pair,
     the_vip_is_released_to_an_agentless_primary,

@@ -16,7 +16,7 @@ pub fn policy(i: usize, pair: bool) -> Policy {
         vip: "192.168.1.101/24".parse().expect("an address"),
         node: ["a", "b"][i].to_owned(),
         own_mac: mac_of(i),
-        peer_mac: None,
+        peer_mac: standin::types::PeerMacs::default(),
         pair,
         auto: true,
         preferred: i == 0,

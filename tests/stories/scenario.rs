@@ -5,13 +5,17 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use standin::takeover::event::Order;
-use standin::takeover::policy::{React, Unproven};
+use standin::takeover::policy::Unproven;
 use standin::takeover::step::Step;
-use standin::types::MacAddr;
+use standin::types::{MacAddr, PeerMacs};
 
 use crate::expect::{Expect, shown};
-use crate::policies::policy;
+use crate::policies::{mac_of, policy};
+use crate::site::Site;
 use crate::world::{LEVEL, Losses, MS, Place, SwitchMode, World};
+
+/// By which a machine with two network cards answers too.
+const LEG: MacAddr = MacAddr([2, 0, 0, 0, 0, 0x1a]);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,75 +34,6 @@ pub struct Scenario {
     #[serde(default, rename = "do")]
     happens: Vec<Do>,
     expect: Vec<Expect>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Site {
-    cameras: u8,
-    service_dead: React,
-    alive_elsewhere: React,
-    /// `a` has a management address, which answers while its kernel does.
-    management: bool,
-    claim_anyway_ms: Option<u64>,
-    suspect_after_ms: Option<u64>,
-    switch_poll_ms: Option<u64>,
-    /// The switch tells each change of a port's link by a notification.
-    traps: bool,
-    auto: bool,
-    warm: bool,
-    fence: bool,
-    rewire: bool,
-    /// Heartbeats come this often on both machines.
-    beat_every_ms: Option<u64>,
-    /// This host's kernel refuses the VIP.
-    cannot_claim: Option<Who>,
-    /// What leaves `b` is lost, and what comes to it; at `a`'s own leg, each way: in per cent.
-    loss_out: u32,
-    loss_back: u32,
-    loss_leg: u32,
-    pings: bool,
-    /// `a` says nothing unasked.
-    chatter: bool,
-    arp_per_second: Option<u32>,
-    a_starts_ms: Option<u64>,
-    b_starts_ms: Option<u64>,
-    two_owners_up_to_ms: u64,
-    /// Whether the fence's port is the peer's is looked at.
-    places: bool,
-    place: Place,
-}
-
-impl Default for Site {
-    fn default() -> Self {
-        Site {
-            cameras: 8,
-            service_dead: React::Alert,
-            alive_elsewhere: React::Takeover,
-            management: false,
-            claim_anyway_ms: None,
-            suspect_after_ms: None,
-            switch_poll_ms: None,
-            traps: false,
-            auto: true,
-            warm: true,
-            fence: true,
-            rewire: false,
-            beat_every_ms: None,
-            cannot_claim: None,
-            loss_out: 0,
-            loss_back: 0,
-            loss_leg: 0,
-            pings: true,
-            chatter: true,
-            arp_per_second: None,
-            a_starts_ms: Some(0),
-            b_starts_ms: Some(0),
-            two_owners_up_to_ms: 0,
-            places: false,
-            place: Place::Here,
-        }
-    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -176,6 +111,8 @@ enum What {
     UnfencedByHand,
     /// It gets a new network card.
     NewCard,
+    /// It answers by the other one of its two addresses from now on.
+    OtherLeg,
     /// With the MAC address that it has now.
     OrderReleaseNewMac,
     /// A technician plugs it into a port that no fence names.
@@ -265,6 +202,9 @@ impl Scenario {
             }
             (p.auto, p.warm) = (site.auto, site.warm);
             (p.fence, p.rewire) = (site.fence, site.rewire);
+            if site.macs {
+                p.peer_mac = PeerMacs::listed(&[mac_of(1 - i), LEG]);
+            }
             if site.places {
                 p.levels = vec![LEVEL.to_owned()];
             }
@@ -374,6 +314,10 @@ impl Do {
             What::ForgedTraps => w.forged_traps(i, n()),
             What::UnfencedByHand => w.unfence(i),
             What::NewCard => w.hosts[i].mac = MacAddr([2, 0xde, 0xad, 0, 0, 0x77]),
+            What::OtherLeg => {
+                let h = &mut w.hosts[i];
+                h.mac = if h.mac == mac_of(i) { LEG } else { mac_of(i) };
+            }
             What::OrderReleaseNewMac => {
                 let mac = w.hosts[1 - i].mac;
                 w.order(i, Order::ReleaseTo(mac));

@@ -49,7 +49,7 @@ fn request(ports: &[&str]) -> FenceRequest {
                 expected_alias: None,
             })
             .collect(),
-        peer_mac: Some(mac(1)),
+        peer_mac: mac(1).into(),
         vlan: Some(VlanId(10)),
         own_macs: vec![mac(9)],
         aggregates: Vec::new(),

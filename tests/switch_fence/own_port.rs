@@ -33,7 +33,7 @@ fn fencing(fake: &Fake, kind: Kind) -> Fencing {
 async fn set(fencing: &Fencing) -> Outcome {
     let known = BTreeMap::new();
     fencing
-        .set_between_looks(Epoch(7), Some(mac(1)), &known, (&[], &[]), || {})
+        .set_between_looks(Epoch(7), &mac(1).into(), &known, (&[], &[]), || {})
         .await
 }
 

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use standin::switch::change::freshness::PeerSeen;
+use standin::switch::change::guard::Guard;
 use standin::switch::fence::{Doubt, Freshness, SetOutcome};
-use standin::switch::{Admin, Oper, Switch, SwitchTarget, fence, read_fence};
+use standin::switch::{Admin, FenceRequest, Oper, Switch, SwitchTarget, fence, read_fence};
+use standin::types::PeerMacs;
 
-use super::{MS, NODE, proven_down, request, request_within, switch, unproven};
+use super::{MS, NODE, guarded, proven_down, request, request_within, switch, unproven};
 use crate::switch_agent::{COMMUNITY, Fake, mac, target, v2c};
 
 #[tokio::test]
@@ -213,4 +215,33 @@ async fn a_refusal_is_said_soon_and_believed_only_after_a_look() {
     fake.with(|s| s.faults.refuses_but_does = true);
     let proof = proven_down(&fake, &["ge1"]).await;
     assert!(matches!(proof.ports[0].set, SetOutcome::Refused { .. }));
+}
+
+/// Each address of a peer that has several is the peer: any of them behind a port that is not fenced refutes.
+#[tokio::test]
+async fn the_other_address_of_a_peer_on_another_port_refutes_too() {
+    let two = |within| FenceRequest {
+        peer_mac: PeerMacs::listed(&[mac(1), mac(2)]),
+        ..request_within(&["ge1"], within)
+    };
+    let fake = Fake::start().await;
+    fake.with(|s| s.fdb = vec![(1, mac(1), 1), (1, mac(2), 3)]);
+    let (text, _, peer) = unproven(&switch(&fake), two(MS(600))).await;
+    assert_eq!(peer, PeerSeen::ElsewhereAsBefore { port: 3 });
+    assert!(text.contains("learned behind core1:ge3"), "{text}");
+
+    let fake = Fake::start().await;
+    fake.with(|s| s.faults.moves = Some((mac(2), 3)));
+    let (_, _, peer) = unproven(&switch(&fake), two(MS(5000))).await;
+    assert_eq!(peer, PeerSeen::MovedElsewhere { port: 3 });
+
+    // Both on fenced ports; and our own address is still found behind them.
+    let fake = Fake::start().await;
+    fake.with(|s| s.fdb = vec![(1, mac(1), 1), (1, mac(2), 1)]);
+    let proof = fence(&switch(&fake), two(MS(5000))).await.unwrap();
+    assert_eq!(proof.peer, PeerSeen::OnFencedPort);
+    let fake = Fake::start().await;
+    fake.with(|s| s.fdb = vec![(1, mac(1), 1), (1, mac(9), 1)]);
+    let refused = guarded(&switch(&fake), two(MS(5000))).await;
+    assert_eq!(refused, Guard::OwnMac { mac: mac(9) });
 }

@@ -209,7 +209,7 @@ async fn a_fence_does_not_need_the_tables_of_vlans_that_nobody_may_read() {
             expected_identity: None,
             expected_alias: None,
         }],
-        peer_mac: Some(mac(1)),
+        peer_mac: mac(1).into(),
         vlan: None,
         own_macs: vec![mac(66)],
         aggregates: Vec::new(),

@@ -231,7 +231,8 @@ fn ports_of(config: &Config, switch: &str, only: Option<&str>) -> Vec<PortAsk> {
                     whose: format!("fence of {}", peer.name),
                     alias: fence.alias.clone(),
                     // With several ports the address is learned on one of them, and which is not known.
-                    mac: peer.mac.filter(|_| fence.port_refs().count() == 1),
+                    mac: (peer.macs.now())
+                        .filter(|_| fence.port_refs().count() == 1 && !peer.macs.several()),
                     persist: Some(fence.persist),
                     is_fence: true,
                 });

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::{detect, fence, names, port_takeover, service};
+use super::{detect, fence, macs, names, port_takeover, service};
 use crate::config::problem::Check;
 use crate::config::resolved::Peer;
 use crate::config::schema::{self, Kind};
@@ -40,19 +40,11 @@ pub(super) fn peer(
     if let Some(vip) = vip {
         the_address(&key("vip"), vip, (kind, peer), around, check);
         if let Some(interface) = possible {
-            the_leg(&at, vip, interface, peer, around, check);
+            the_leg(&at, vip, interface, around, check);
         }
         others(&at, vip, peer, check);
     }
-    if let Some(mac) = peer.mac
-        && !mac.is_unicast()
-    {
-        check.error(
-            &key("mac"),
-            format!("{mac} is not the MAC of one machine"),
-            "the peer's own, or \"\" to learn it while it is healthy",
-        );
-    }
+    let macs = macs::macs(&at, peer, around, check);
     match kind {
         Some(Kind::Pair) => pair(&at, peer, file, check),
         Some(Kind::Agentless) => agentless(&at, peer, check),
@@ -76,7 +68,7 @@ pub(super) fn peer(
         kind: kind?,
         vip: vip?,
         interface: interface?,
-        mac: peer.mac,
+        macs,
         management: peer.management,
         addresses: peer.addresses.clone(),
         takeover: peer.takeover,
@@ -173,14 +165,7 @@ fn the_address(
 }
 
 /// The interface that will carry the VIP.
-fn the_leg(
-    at: &str,
-    vip: Vip,
-    interface: &str,
-    peer: &schema::Peer,
-    around: &Surroundings,
-    check: &mut Check<'_>,
-) {
+fn the_leg(at: &str, vip: Vip, interface: &str, around: &Surroundings, check: &mut Check<'_>) {
     let Some(interfaces) = &around.interfaces else {
         return;
     };
@@ -202,13 +187,6 @@ fn the_leg(
             &key,
             format!("`{interface}` has no address of its own in the network of {vip}"),
             "witnesses are asked from our own address: without one the daemon does not start (`standin check` fails then)",
-        );
-    }
-    if peer.mac.is_some() && peer.mac == leg.mac {
-        check.error(
-            &format!("{at}.mac"),
-            format!("this is the MAC of our own `{interface}`"),
-            "the peer's MAC, or \"\" to learn it while it is healthy",
         );
     }
 }

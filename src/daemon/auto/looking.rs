@@ -119,5 +119,6 @@ fn alive(p: &PeerRun, now: BootTime) -> Option<MacAddr> {
     let here = e.vip_at.is_some_and(|at| now.since(at) <= lately);
     let standby = matches!(p.machine.state(), State::Standby) && p.machine.ownership().is_none();
     e.pinned
+        .now()
         .filter(|_| standby && e.healthy && here && !e.in_conflict(now))
 }

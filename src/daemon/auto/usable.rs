@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Auto;
 use crate::daemon::fencing::Level;
 use crate::switch::{FdbEntry, PortIdentity};
-use crate::types::{MacAddr, PortRef};
+use crate::types::{PeerMacs, PortRef};
 
 /// What is known of the ports, and what was known when one was found.
 pub(in crate::daemon) fn with_found(
@@ -27,10 +27,7 @@ pub(in crate::daemon) fn with_found(
 ///
 /// # Errors
 /// In words; another try may go better.
-pub(in crate::daemon) async fn usable(
-    level: &Level,
-    peer_mac: Option<MacAddr>,
-) -> Result<(), String> {
+pub(in crate::daemon) async fn usable(level: &Level, peer_mac: &PeerMacs) -> Result<(), String> {
     let switch = &level.fence.switch;
     let k = match &level.auto {
         Auto::Off => return Ok(()),
@@ -42,9 +39,9 @@ pub(in crate::daemon) async fn usable(
         }
         Auto::Known(k) => k,
     };
-    if let Some(mac) = peer_mac.filter(|m| *m != k.found.mac) {
+    if peer_mac.known() && !peer_mac.has(k.found.mac) {
         return Err(format!(
-            "switch {switch}: {} was found for {}, and the peer has {mac} now",
+            "switch {switch}: {} was found for {}, and the peer has {peer_mac} now",
             k.found.port, k.found.mac
         ));
     }

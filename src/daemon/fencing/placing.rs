@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::super::auto::Auto;
+use super::super::bursting::Asker;
 use super::{Fencing, Level, Part};
 use crate::config;
 use crate::rt::Instant;
@@ -50,14 +51,23 @@ impl Drop for Urgent {
 impl Fencing {
     /// One look at every level, while the peer answers. It ends after the request that is on its way when a fence is
     /// ordered: what was not looked at by then is unread.
-    pub async fn sights(&self, mac: MacAddr) -> Vec<Sight> {
+    pub async fn sights(&self, macs: &[MacAddr]) -> Vec<Sight> {
+        self.sights_by(macs, None).await
+    }
+
+    /// The same; where a switch tells no MAC addresses, `asker` sends a burst that its counters must follow.
+    pub(in crate::daemon) async fn sights_by(
+        &self,
+        macs: &[MacAddr],
+        asker: Option<&Asker>,
+    ) -> Vec<Sight> {
         let mut out = Vec::with_capacity(self.levels.len());
         for level in &self.levels {
-            let (identity, seen) = if self.urgent.load(Ordering::SeqCst) > 0 {
+            let (identity, seen) = if self.is_urgent() {
                 let why = "a fence is under way".to_owned();
                 (String::new(), Seen::Unread { why })
             } else {
-                self.sight(level, mac).await
+                self.sight(level, macs, asker).await
             };
             out.push(Sight {
                 level: level.name.clone(),
@@ -68,12 +78,22 @@ impl Fencing {
         out
     }
 
-    async fn sight(&self, level: &Level, mac: MacAddr) -> (String, Seen) {
+    /// A fence was ordered, and looks have to stop.
+    pub(in crate::daemon) fn is_urgent(&self) -> bool {
+        self.urgent.load(Ordering::SeqCst) > 0
+    }
+
+    async fn sight(
+        &self,
+        level: &Level,
+        macs: &[MacAddr],
+        asker: Option<&Asker>,
+    ) -> (String, Seen) {
         if let (Auto::Unknown { why, .. }, true) = (&level.auto, level.fence.ports.is_empty()) {
             return (String::new(), Seen::Unread { why: why.clone() });
         }
         let parts: Vec<_> = level.parts().map(|p| (p.switch, p.ports)).collect();
-        let look = place_together(&parts, &[mac], &self.own_macs).await;
+        let look = place_together(&parts, macs, &self.own_macs).await;
         let seen = match look.placing {
             Err(why) => Seen::Unread { why },
             Ok(Placing::Here { how, .. }) => {
@@ -90,7 +110,10 @@ impl Fencing {
             }
             Ok(Placing::Elsewhere { at, why }) => Seen::Elsewhere { at, why },
             Ok(Placing::Nowhere) => Seen::Nowhere,
-            Ok(Placing::Untold) => Seen::Untold,
+            Ok(Placing::Untold) => match asker {
+                Some(asker) => self.by_traffic(level, asker).await,
+                None => Seen::Untold,
+            },
         };
         (look.identity, seen)
     }

@@ -17,7 +17,7 @@ use crate::switch::{
     fence,
 };
 use crate::takeover::event::Outcome;
-use crate::types::{Epoch, MacAddr, PortRef};
+use crate::types::{Epoch, PeerMacs, PortRef};
 
 /// Why a level is not proven.
 struct NotSet {
@@ -34,7 +34,7 @@ impl Fencing {
     pub async fn set(
         &self,
         epoch: Epoch,
-        peer_mac: Option<MacAddr>,
+        peer_mac: &PeerMacs,
         known: &BTreeMap<PortRef, PortIdentity>,
         (allowed, in_spite_of): (&[String], &[String]),
         on_set: impl Fn() + Clone + Send + 'static,
@@ -79,7 +79,7 @@ impl Fencing {
         &self,
         (i, level): (usize, &Level),
         epoch: Epoch,
-        peer_mac: Option<MacAddr>,
+        peer_mac: &PeerMacs,
         (known, in_spite_of): (&BTreeMap<PortRef, PortIdentity>, &[String]),
         on_set: impl Fn() + Clone + Send + 'static,
     ) -> Result<String, (String, bool)> {
@@ -115,7 +115,7 @@ impl Fencing {
             });
             let request = FenceRequest {
                 ports: ports.collect(),
-                peer_mac,
+                peer_mac: peer_mac.clone(),
                 vlan: None,
                 own_macs: self.own_macs.clone(),
                 aggregates: self.counted_as_fenced(level, part.on, in_spite_of),

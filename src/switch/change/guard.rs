@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::switch::model::port::{HOST_MACS, PortIdentity, PortState};
 use crate::switch::read::target::{Listed, SwitchTarget};
-use crate::types::{MacAddr, PortName, VlanId};
+use crate::types::{MacAddr, PeerMacs, PortName, VlanId};
 
 /// Why a port must not be shut.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
@@ -190,7 +190,7 @@ pub(crate) fn by_name(target: &SwitchTarget, ports: &[&str]) -> Result<(), (Stri
 }
 
 /// The guards that compare what was read with what is expected.
-pub(crate) fn by_facts(ports: &[Facts<'_>], peer: Option<MacAddr>) -> Result<(), (String, Guard)> {
+pub(crate) fn by_facts(ports: &[Facts<'_>], peer: &PeerMacs) -> Result<(), (String, Guard)> {
     for p in ports {
         if let Some(guard) = one(p) {
             return Err((p.state.if_name.clone(), guard));
@@ -202,14 +202,14 @@ pub(crate) fn by_facts(ports: &[Facts<'_>], peer: Option<MacAddr>) -> Result<(),
         .flat_map(|i| &i.macs)
         .map(MacAddr::to_string)
         .collect();
-    if let (Some(peer), Some(first)) = (peer, ports.first())
+    if let (Some(mac), Some(first)) = (peer.now(), ports.first())
         && !learned.is_empty()
-        && !identities().any(|i| i.macs.contains(&peer))
+        && !identities().any(|i| i.macs.iter().any(|m| peer.has(*m)))
     {
         let learned = learned.join(", ");
         return Err((
             first.state.if_name.clone(),
-            Guard::OtherHost { peer, learned },
+            Guard::OtherHost { peer: mac, learned },
         ));
     }
     Ok(())
@@ -292,7 +292,7 @@ mod tests {
             macs: &macs,
             own_mac: None,
         };
-        by_facts(&[facts], Some(mac(1))).err().map(|(_, g)| g)
+        by_facts(&[facts], &mac(1).into()).err().map(|(_, g)| g)
     }
 
     #[test]
@@ -342,8 +342,8 @@ mod tests {
             macs: &i.macs,
             own_mac: None,
         });
-        assert_eq!(by_facts(&facts, Some(mac(1))), Ok(()));
-        assert!(by_facts(&facts, Some(mac(9))).is_err());
+        assert_eq!(by_facts(&facts, &mac(1).into()), Ok(()));
+        assert!(by_facts(&facts, &mac(9).into()).is_err());
     }
 
     #[test]

@@ -68,7 +68,13 @@ impl PortDown {
         let waited = settled + switch.target().staleness() + LONGEST;
         let end = end.max(waited).min(deadline);
         let times = (self.start, deadline);
-        let mut known = Known::of(switch, times, &names, self.mac, &self.before);
+        let mut known = Known::of(
+            switch,
+            times,
+            &names,
+            self.mac.into_iter().collect(),
+            &self.before,
+        );
         known.until = end;
         known.aggregates.extend(self.aggregate.clone());
         // Whatever was answered: what reads back decides.

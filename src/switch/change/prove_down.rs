@@ -27,11 +27,11 @@ pub(crate) struct Known<'a> {
     /// No reading begins after this; one that has begun may take until `deadline`.
     pub until: Instant,
     pub names: &'a [&'a str],
-    pub peer: Option<MacAddr>,
+    pub peer: Vec<MacAddr>,
     pub vlan: Option<VlanId>,
     pub expect: Expect,
     pub before: Vec<Sample>,
-    /// Where the peer's MAC was.
+    /// Where the peer's MACs were.
     pub places_before: Vec<Place>,
     /// Aggregates all of whose members are fenced, by name.
     pub aggregates: Vec<String>,
@@ -40,16 +40,16 @@ pub(crate) struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    /// From the order (`start`) to the end of the time, as `before` has it; `peer` is the first MAC that it was asked for.
+    /// From the order (`start`) to the end of the time, as `before` has it; `peer` are the first MACs that it was asked for.
     pub fn of(
         switch: &Switch,
         (start, deadline): (Instant, Instant),
         names: &'a [&'a str],
-        peer: Option<MacAddr>,
+        peer: Vec<MacAddr>,
         before: &Reading,
     ) -> Known<'a> {
         let profile = switch.profile();
-        let places_before = peer.and_then(|_| before.places.first().cloned());
+        let places_before = before.places[..peer.len()].concat();
         let oper = [Oper::Down, Oper::NotPresent, Oper::LowerLayerDown];
         Known {
             start,
@@ -70,7 +70,7 @@ impl<'a> Known<'a> {
             fenced_before: (before.ports.iter())
                 .filter_map(|p| switch.place_of(p))
                 .collect(),
-            places_before: places_before.unwrap_or_default(),
+            places_before,
         }
     }
 }
@@ -133,8 +133,12 @@ pub(crate) async fn prove(
     let mut peer = PeerSeen::NotAsked;
     let mut sent_apart = known.names.len() < 2;
     loop {
-        let macs: Vec<MacAddr> = known.peer.into_iter().collect();
-        match timeout_at(known.deadline, switch.read(known.names, &macs, known.vlan)).await {
+        match timeout_at(
+            known.deadline,
+            switch.read(known.names, &known.peer, known.vlan),
+        )
+        .await
+        {
             Err(_) => break,
             Ok(Err(e)) => last_error = Some(e.to_string()),
             Ok(Ok(reading)) => {
@@ -204,10 +208,11 @@ fn look(known: &Known<'_>, sets: &[Sent], reading: &Reading, ports: &mut [Port])
 }
 
 fn where_peer_is(switch: &Switch, known: &Known<'_>, reading: &Reading) -> PeerSeen {
-    if known.peer.is_none() {
+    if known.peer.is_empty() {
         return PeerSeen::NotAsked;
     }
-    let places = &reading.places[0];
+    // Any of its addresses behind a port that is not fenced refutes.
+    let places = &reading.places[..known.peer.len()].concat();
     let now = reading.ports.iter().filter_map(|p| switch.place_of(p));
     let mut fenced: Vec<u32> = now.chain(known.fenced_before.iter().copied()).collect();
     let named = |place: u32| switch.name_of_port_at(reading.over, place);

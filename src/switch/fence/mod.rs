@@ -31,7 +31,7 @@ use crate::switch::read::error::SwitchError;
 use crate::switch::read::learned::Learned;
 use crate::switch::read::over_snmp::Reading;
 use crate::switch::read::switch::Switch;
-use crate::types::{MacAddr, VlanId};
+use crate::types::{MacAddr, PeerMacs, VlanId};
 pub use proof::{FenceError, FenceProgress, FenceProof, PortProof};
 pub use state::{FenceState, FencedPort, read_fence};
 
@@ -54,8 +54,8 @@ pub struct FencePort {
 pub struct FenceRequest {
     /// All ports of the peer on this switch, LAG members too.
     pub ports: Vec<FencePort>,
-    /// The peer's MAC address; asked for in the forwarding table.
-    pub peer_mac: Option<MacAddr>,
+    /// The peer's MAC addresses; each is asked for in the forwarding table.
+    pub peer_mac: PeerMacs,
     /// The VLAN of the VIP; `None` asks all VLANs that the switch lists.
     pub vlan: Option<VlanId>,
     /// This machine's MAC addresses: a port that has one of them is not the peer's.
@@ -115,19 +115,18 @@ pub(super) async fn read_and_check<'a>(
 ) -> Result<Ready<'a>, FenceError> {
     let names = request.names();
     let in_time = async {
-        let macs: Vec<MacAddr> = request
-            .peer_mac
-            .iter()
-            .chain(&request.own_macs)
-            .copied()
-            .collect();
+        let peers = request.peer_mac.all();
+        let own = request.own_macs.iter().copied();
+        let macs: Vec<MacAddr> = peers.iter().copied().chain(own).collect();
         let before = switch.read(&names, &macs, request.vlan).await?;
         let learned = learned(switch, request, &before).await;
         // Before the SET: members that are down leave their aggregate.
-        let aggregate = match request.peer_mac {
-            Some(_) => switch.aggregate_at(&names, &before, 0).await,
-            None => None,
-        };
+        let mut aggregate = None;
+        for i in 0..peers.len() {
+            if aggregate.is_none() {
+                aggregate = switch.aggregate_at(&names, &before, i).await;
+            }
+        }
         Ok::<_, SwitchError>((before, learned, aggregate))
     };
     let (before, learned, aggregate) = timeout_at(start + request.within, in_time)
@@ -175,7 +174,13 @@ pub(super) async fn shut_and_prove(
     let set_after = start.elapsed();
 
     let mut tags = None;
-    let mut known = Known::of(switch, (start, deadline), &names, request.peer_mac, &before);
+    let mut known = Known::of(
+        switch,
+        (start, deadline),
+        &names,
+        request.peer_mac.all(),
+        &before,
+    );
     known.vlan = request.vlan;
     known.aggregates.clone_from(&request.aggregates);
     known.aggregates.extend(aggregate);
@@ -257,7 +262,7 @@ fn check(
     (before, learned): (&Reading, &[Vec<MacAddr>]),
     seen: bool,
 ) -> Result<(), (String, Guard)> {
-    let own_places = &before.places[usize::from(request.peer_mac.is_some())..];
+    let own_places = &before.places[request.peer_mac.all().len()..];
     let facts: Vec<Facts<'_>> = request
         .ports
         .iter()
@@ -280,7 +285,9 @@ fn check(
             }
         })
         .collect();
-    guard::by_facts(&facts, request.peer_mac.filter(|_| !seen))
+    let nobody = PeerMacs::default();
+    let peer = if seen { &nobody } else { &request.peer_mac };
+    guard::by_facts(&facts, peer)
 }
 
 fn port_proof(

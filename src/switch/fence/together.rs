@@ -80,9 +80,7 @@ pub async fn fence_together(
             .iter()
             .filter_map(|p| p.expected_identity.as_ref());
         let mut macs = known.flat_map(|i| &i.macs);
-        request
-            .peer_mac
-            .is_some_and(|peer| macs.any(|m| *m == peer))
+        macs.any(|m| request.peer_mac.has(*m))
     });
     let ready = join_all(writers.into_iter().map(|(i, writer)| {
         let (switch, request) = &parts[i];

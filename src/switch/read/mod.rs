@@ -17,3 +17,4 @@ pub mod stp;
 pub mod switch;
 pub mod table;
 pub mod target;
+pub mod traffic;

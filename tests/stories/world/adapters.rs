@@ -11,7 +11,7 @@ use super::switch::SwitchMode;
 /// What the switch has still learned of the card that is no more.
 const OLD_CARD: MacAddr = MacAddr([2, 0, 0, 0, 0, 0x0a]);
 
-use super::{MS, Place, Said, What, World};
+use super::{MS, Said, What, World};
 
 impl World {
     pub(super) fn perform(&mut self, i: usize, life: u32, action: Action) {
@@ -47,7 +47,7 @@ impl World {
                 let delay = if self.switch_answers() { 5 } else { 200 };
                 self.after(delay * MS, What::Poll(i, life));
             }
-            Action::LookForPeer { .. } => self.look_for_peer(i),
+            Action::LookForPeer { by_traffic, .. } => self.look_for_peer(i, by_traffic),
             Action::AskWitnesses => self.ask_witnesses(i, 8),
             Action::Run(run) => self.start(i, life, run),
             Action::Cancel { step, attempt } => {
@@ -188,7 +188,7 @@ impl World {
             }
             Step::Fence => {
                 let ignored = self.switch == SwitchMode::AcknowledgesAndIgnores;
-                self.hosts[peer].fenced |= !ignored && self.place != Place::Elsewhere;
+                self.hosts[peer].fenced |= !ignored && !self.place.is_wrong();
                 self.carriers();
                 self.to(i, 0, Event::FenceSet { attempt });
                 let late = self.switch == SwitchMode::Late;
@@ -269,7 +269,7 @@ impl World {
             Step::Rewire => self.hosts[i].production,
             Step::Park => !self.hosts[i].production,
             // The port that is shut reads shut, whoever is on it.
-            Step::Fence if self.place == Place::Elsewhere => true,
+            Step::Fence if self.place.is_wrong() => true,
             _ => self.hosts[1 - i].fenced == (step == Step::Fence),
         };
         // After the proof our own port is read: the peer may have shut it meanwhile.

@@ -67,7 +67,7 @@ impl World {
                 hold_here: j.hold_here,
                 peer_hold: j.peer_hold,
                 flapping: j.flapping,
-                new_mac: j.new_mac,
+                new_mac: j.new_mac.clone(),
                 carrier,
                 ..fresh
             },
@@ -171,14 +171,14 @@ fn journal_of(old: Option<&Journal>, m: &Machine, actions: &[Action], boot: u32)
         grounds: claim.or(old.and_then(|j| j.grounds)),
         verdict,
         planned: m.planned(),
-        pinned: m.evidence().pinned,
+        pinned: m.evidence().pinned.lead(),
         healthy: m.evidence().healthy,
         hold: m.hold(),
         places: m.placement().places().cloned().collect(),
         hold_here: m.hold() && !m.flags().hold,
         peer_hold: m.held_by_peer(),
         flapping: m.looks().flapping(),
-        new_mac: m.new_mac(),
+        new_mac: m.new_mac().cloned(),
         boot,
     }
 }

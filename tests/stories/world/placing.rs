@@ -22,6 +22,17 @@ pub enum Place {
     Nowhere,
     /// The switch tells no addresses.
     Untold,
+    /// It tells none, and the port's counters follow what the machine is asked.
+    Follows,
+    /// It tells none, and another port's do.
+    FollowsElsewhere,
+}
+
+impl Place {
+    /// The machine is on a port that the fence does not name.
+    pub fn is_wrong(self) -> bool {
+        matches!(self, Place::Elsewhere | Place::FollowsElsewhere)
+    }
 }
 
 impl World {
@@ -48,7 +59,7 @@ impl World {
         self.to(i, 0, Event::FenceConfirmed { level, by, wall_s });
     }
 
-    pub(super) fn look_for_peer(&mut self, i: usize) {
+    pub(super) fn look_for_peer(&mut self, i: usize, by_traffic: bool) {
         let elsewhere = |at: &str| Seen::Elsewhere {
             at: at.to_owned(),
             why: format!("the peer hangs on {at}"),
@@ -64,13 +75,25 @@ impl World {
             Place::Elsewhere => elsewhere("core:ge9"),
             Place::Nowhere => Seen::Nowhere,
             Place::Untold => Seen::Untold,
+            Place::Follows | Place::FollowsElsewhere if !by_traffic => Seen::Untold,
+            Place::Follows => Seen::Followed {
+                how: "by traffic".to_owned(),
+            },
+            Place::FollowsElsewhere => Seen::NotFollowed {
+                at: "core:ge9".to_owned(),
+                why: "its traffic passes core:ge9".to_owned(),
+            },
         };
         let sight = Sight {
             level: LEVEL.to_owned(),
             identity: self.identity.clone(),
             seen,
         };
-        let delay = if self.switch_answers() { 20 } else { 900 };
+        let delay = match self.switch_answers() {
+            true if by_traffic => 9000,
+            true => 20,
+            false => 900,
+        };
         let wall_s = 1_700_000_000 + self.now / 1_000_000;
         let sights = vec![sight];
         self.to(i, delay * MS, Event::PeerLookedFor { sights, wall_s });
