@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import statistics
 import subprocess
 import threading
@@ -25,6 +26,13 @@ FASTEST = ('detect.probe-interval="20ms"', 'detect.suspect-after="50ms"', "detec
            'detect.confirm-interval="10ms"')
 SETTINGS = {"shipped": (), "fastest": FASTEST}
 PAIRS_FASTEST = (':heartbeat.interval="25ms"',)      # two of them are what suspect-after must be at least
+JIFFIES_MS = 8   # that a kernel of 250 Hz may end a gap late
+DARK = """table netdev {table} {{
+ set dark {{ type ether_type; flags timeout; }}
+ chain in {{ type filter hook ingress device "{device}" priority -401; ether type @dark drop; }}
+ chain out {{ type filter hook egress device "{device}" priority -401; ether type @dark drop; }}
+}}
+"""
 GOAL_MS = {0: 1000, 40: 3000}
 TABLE = "falls"
 CHAIN = """table netdev {table} {{
@@ -42,6 +50,7 @@ class Cell:
         self.sets, self.busy, self.pings, self.peers = tuple(sets), busy, pings, peers
 
 
+PROMISED = "gaps of the peer's leg alone, up to what check promises"     # shares of that, not seconds
 CELLS = (
     Cell("no loss"),
     Cell("20 % both ways", loss=20),
@@ -49,7 +58,7 @@ CELLS = (
     Cell("20 % one way", loss=20, ways=1),
     Cell("30 % both ways at the peer's leg alone", loss=30, legs=(PEERS,)),
     Cell("gaps of 100 to 800 ms of our leg", gaps=(OURS, 0.1, 0.8)),
-    Cell("gaps of 100 to 220 ms of the peer's leg alone", gaps=(PEERS, 0.1, 0.22)),
+    Cell(PROMISED, gaps=(PEERS, 0.5, 1.0)),
     Cell("8 busy loops a core", busy=8),
     Cell("no pings are answered", pings=False),
     Cell("40 % both ways, no pings", loss=40, pings=False),
@@ -123,6 +132,8 @@ class Impairment:
     def gaps(self):
         """Both directions of a leg are dark for so long, again and again, 1 to 4 s apart."""
         leg, shortest, longest = self.cell.gaps
+        if leg is PEERS:
+            self.gaps_to_the_millisecond(promised(self.site), shortest, longest)
         while not self.ended.wait(self.random.uniform(1, 4)):
             for where, device in self.ends(leg):
                 self.nft(where, CHAIN.format(table=f"{TABLE}-gap-{device}", device=device, priority=-401, policy="drop",
@@ -132,6 +143,23 @@ class Impairment:
                 self.nft(where, f"delete table netdev {TABLE}-gap-{device}", False)
 
 
+    def gaps_to_the_millisecond(self, longest_ms, least, most):
+        """As `gaps`, in shares of `longest_ms`, at the machine's own end, where the kernel ends what one command begins: however
+        late a program of ours runs, no gap is longer than it is meant to be."""
+        machine, table = self.site.run.netns(self.cell.gaps[0][0]), f"{TABLE}-dark"
+        self.nft(machine, DARK.format(table=table, device="eth0"))
+        while not self.ended.wait(self.random.uniform(1, 4)):
+            ms = int(longest_ms * self.random.uniform(least, most)) - JIFFIES_MS
+            self.nft(machine, f"add element netdev {table} dark {{ arp timeout {ms}ms, ip timeout {ms}ms }}")
+        self.nft(machine, f"delete table netdev {table}", False)
+
+
+def promised(site):
+    """The longest gap of the peer alone, in milliseconds, that `plan` says is survived."""
+    said = json.dumps(site.standin("plan", "cctv")[1]["detection"])
+    return int(re.search(r"gap of the peer alone of up to (\d+) ms is survived", said).group(1))
+
+
 def more_peers(site, count):
     """Further machines on the same interface: addresses of the spare one, each a peer of its own."""
     leg = site.run.legs_of("third")[0]
@@ -139,11 +167,14 @@ def more_peers(site, count):
     with ns.inside(site.run.netns("third")):
         subprocess.run(["ip", "link", "set", leg.ifname, "up"], check=True)
         for n in range(1, count):
-            address = f"192.168.1.{30 + n}"
+            address = f"192.168.1.{40 + n}"
             subprocess.run(["ip", "address", "replace", f"{address}/24", "dev", leg.ifname], check=True)
             name = f":peer.more{n}."
             sets += [f'{name}kind="agentless"', f'{name}vip="{address}/24"', f'{name}interface="eth0"',
-                     f'{name}takeover="manual"', f":peer.more{n}.detect.gateway=\"192.168.1.1\"",
+                     f'{name}takeover="manual"', f':[peer.more{n}.fence].switch="core"',
+                     # Never fenced here; a port belongs to one peer.
+                     f':[peer.more{n}.fence].ports=["c{n:03d}"]', f":[peer.more{n}.fence].persist=false",
+                     f":peer.more{n}.detect.gateway=\"192.168.1.1\"",
                      f":peer.more{n}.verify.cameras={json.dumps(site.info['cameras']['csv'])}"]
     return sets
 
@@ -191,7 +222,7 @@ def death(site, cell, seed, watched, say):
 
 def measure(args, mode, settings, cell, say):
     sets = [*SETTINGS[settings], *(PAIRS_FASTEST if (mode, settings) == ("pair", "fastest") else ()), *cell.sets]
-    with Site(mode, args.cameras, binary=os.environ.get("STANDIN_BIN"), prefix=args.prefix) as site:
+    with Site(mode, max(args.cameras, cell.peers), binary=os.environ.get("STANDIN_BIN"), prefix=args.prefix) as site:
         if cell.peers > 1:
             sets += more_peers(site, cell.peers)
         site.sets = sets
