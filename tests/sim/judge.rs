@@ -212,7 +212,8 @@ impl Judge {
                 });
             }
             if let Some(held) = self.of[by].held {
-                let fine = now < held + HELD;
+                // A hold ends what is taken without ownership; an owner keeps its fence shut, held or not.
+                let fine = now < held + HELD || self.of[by].owns;
                 let what = || format!("machine {by} shuts a port, and is held since {held}");
                 self.ledger.check(Rule::Orders, fine, now, what);
             }

@@ -23,7 +23,7 @@ pub enum Rule {
     ForeignPorts,
     /// R8: a hold that was told to be durable outlives everything.
     Durable,
-    /// R9: orders are answered, and after a hold nothing is shut and nothing claimed.
+    /// R9: orders are answered, and after a hold nobody who does not own shuts anything, and nothing is claimed.
     Orders,
     /// R10: tasks and frames are bounded.
     Bounds,
