@@ -155,7 +155,8 @@ def slow_nft(site):
         f.write(f"#!/bin/sh\nsleep 3\nexec {real} \"$@\"\n")
     os.chmod(script, 0o755)
     sh(site, "mount", "--bind", script, "/usr/sbin/nft")
-    return lambda: sh(site, "umount", "/usr/sbin/nft")
+    # One that runs keeps the file busy.
+    return lambda: sh(site, "umount", "-l", "/usr/sbin/nft")
 
 
 @fault()
