@@ -18,3 +18,4 @@ mod log;
 mod reload;
 mod site;
 mod startup;
+mod traffic;

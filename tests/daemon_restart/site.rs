@@ -123,6 +123,11 @@ impl Site {
         site
     }
 
+    /// The process in whose network the cameras are.
+    pub fn net_id(&self) -> u32 {
+        self.net.id()
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }

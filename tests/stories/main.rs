@@ -118,6 +118,7 @@ stories! {
     the_peer_answers_while_an_attempt_at_the_fence_runs,
     the_peer_has_a_new_network_card,
     the_peer_answers_by_either_of_its_addresses,
+    the_peer_gets_its_address_back_by_its_second_address,
     the_fenced_peer_is_back_by_its_other_address,
     the_peer_with_two_addresses_has_a_third,
     the_peer_is_recabled_and_the_fence_is_not,
