@@ -84,6 +84,9 @@ pub struct Truth {
     pub inspected: Option<u16>,
     /// What goes into every running configuration, for tests of secrets.
     pub secrets: Vec<String>,
+    /// A machine's MAC address as the command line writes it, and the ports that it hangs on: it is learned behind the
+    /// first that is up.
+    pub machine: Option<(&'static str, Vec<&'static str>)>,
 }
 
 impl Truth {
@@ -105,6 +108,7 @@ impl Truth {
             bounces_to: None,
             inspected: None,
             secrets: Vec::new(),
+            machine: None,
         }
     }
 
@@ -146,6 +150,13 @@ impl Truth {
             Some((conf, until)) if Instant::now() < *until => conf,
             _ => &self.running,
         }
+    }
+
+    /// Where the machine is learned: its address, and the port.
+    pub fn learned(&self) -> Option<(&'static str, &'static str)> {
+        let (mac, ports) = self.machine.as_ref()?;
+        let is_up = |p: &&&str| self.running.ports.get(**p).is_some_and(|p| p.up);
+        Some((*mac, *ports.iter().find(is_up)?))
     }
 
     /// What a session writes to.

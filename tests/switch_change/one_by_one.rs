@@ -1,6 +1,7 @@
 //! What the table does not have: undo by order, guards, what a switch forgets, ports without a link, old news.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use standin::switch::change::{ChangeError, UndoRecord, undo};
@@ -11,7 +12,7 @@ use crate::asked::{move_to, ours};
 use crate::change_table::{Asked, MS, word};
 use crate::faults::{current, over, profile};
 use crate::switch_agent::bridge::Follows;
-use crate::switch_agent::{COMMUNITY, Fake, State, mac, target, v2c};
+use crate::switch_agent::{COMMUNITY, Fake, Moment, Packet, State, mac, target, v2c};
 
 async fn moved(fake: &Fake) -> (Switch, UndoRecord) {
     let switch = over(fake.address, v2c(COMMUNITY));
@@ -261,4 +262,39 @@ async fn a_port_that_had_no_link_is_proven_off_by_a_reading_that_began_late_enou
     assert!(!proof.already);
     assert!(proof.took >= MS(700), "{:?}", proof.took);
     fake.with(|s| assert_eq!(s.admin_sets(), 1));
+}
+
+/// The agent answers from a cache, and slowly: what it says late was read early, and the link is up by then.
+#[tokio::test]
+async fn a_reading_that_began_too_early_proves_no_port_off_however_late_it_ended() {
+    const STALE: Duration = Duration::from_millis(700);
+    let fake = Fake::with_vlans().await;
+    let slow = Arc::new(AtomicBool::new(false));
+    let is_slow = slow.clone();
+    let address = fake
+        .through(move |p| match p {
+            Packet::ReplyToGet if is_slow.load(Ordering::SeqCst) => vec![STALE + MS(100)],
+            _ => vec![Duration::ZERO],
+        })
+        .await;
+    let mut t = target(address, v2c(COMMUNITY));
+    t.profile = Arc::new(profile());
+    t.timeout = MS(3000);
+    t.oper_staleness = Some(STALE);
+    fake.with(|s| {
+        s.cable("ge1", 2);
+        (s.faults.oper_cache, s.faults.oper_stays_up) = (Some(STALE), true);
+        s.hook = Some(Box::new(move |s, m| {
+            if m == Moment::SetDone(1) {
+                s.cable("ge1", 1);
+                slow.store(true, Ordering::SeqCst);
+            }
+        }));
+    });
+    let off = ChangeRequest::new(Operation::PortOff, Some("ge1"), MS(10_000));
+    let done = change(&Switch::new(t), off).await;
+    let (ended, said) = word(&done);
+    assert_eq!(ended, "unclear", "{said}");
+    assert!(said.contains("ifOperStatus still reads 1"), "{said}");
+    fake.with(|s| assert_eq!((s.port("ge1").admin, s.port("ge1").oper), (2, 1)));
 }

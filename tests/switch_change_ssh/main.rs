@@ -10,6 +10,7 @@ mod change_table;
 #[path = "../cli_model/mod.rs"]
 mod cli_model;
 mod faults;
+mod machine;
 mod odd;
 mod several;
 

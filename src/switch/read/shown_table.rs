@@ -285,4 +285,20 @@ mod tests {
         );
         assert_eq!(shown.on(&switch, "Gi1/0/2"), Ok(Vec::new()));
     }
+
+    /// Ports of a stack, of older FastIron (slot and port, as ntc-templates has it), and aggregates.
+    #[test]
+    fn the_table_of_an_icx_is_read_whole() {
+        let text = "Total active entries from all ports = 3\n\
+                    MAC Address     Port      Age      VLAN    Type\n\n\
+                    6cae.8b2d.c979   2/1        0      1000\n\
+                    3440.b5be.e3ac   1/1/5      0      1000\n\
+                    90e2.ba5a.ab8c   lg1        0      1000\n";
+        let (switch, shown) = table("ruckus-icx", text, Some(&[("lg1", "1/3/1")]));
+        assert_eq!(shown.unread, Vec::<String>::new());
+        for port in ["2/1", "1/1/5", "1/3/1"] {
+            assert_eq!(shown.on(&switch, port).map(|m| m.len()), Ok(1), "{port}");
+        }
+        assert_eq!(shown.on(&switch, "1/1/6"), Ok(Vec::new()));
+    }
 }

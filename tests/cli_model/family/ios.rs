@@ -96,9 +96,13 @@ impl Family {
                 )));
             }
             (At::Exec, ["show", "mac", "address-table", ..]) => {
-                return Some(said(
-                    "          Mac Address Table\n-------------------------------------------\n",
-                ));
+                let row = truth
+                    .learned()
+                    .map(|(mac, port)| format!("  10    {mac}    DYNAMIC     {port}\n"));
+                return Some(Said::Text(format!(
+                    "          Mac Address Table\n-------------------------------------------\n\nVlan    Mac Address       Type        Ports\n----    -----------       --------    -----\n{}",
+                    row.unwrap_or_default()
+                )));
             }
             (At::Exec, ["show", "archive", "config", "rollback", "timer"]) => {
                 return Some(match &truth.armed {
