@@ -416,6 +416,26 @@ mod tests {
         }
     }
 
+    /// What nobody fills in over SSH is refused in operations and in shows alike.
+    #[test]
+    fn a_command_has_no_placeholder_that_nobody_fills_in() {
+        let text = Profile::built_in_text("cisco-ios").unwrap();
+        for name in ["alias", "bridge", "community"] {
+            for (from, to) in [
+                ("clear ip arp {ip}", format!("clear ip arp {{{name}}}")),
+                ("\"show vlan brief\"", format!("\"show vlan {{{name}}}\"")),
+            ] {
+                assert!(text.contains(from), "{from}");
+                let got = Profile::parse("x", "x.toml", &text.replace(from, &to));
+                let Err(ProfileError::Invalid(p)) = got else {
+                    panic!("{to} is accepted");
+                };
+                let named = format!("{{{name}}}");
+                assert!(p.iter().any(|p| p.to_string().contains(&named)), "{p:?}");
+            }
+        }
+    }
+
     #[test]
     fn all_mistakes_are_told_at_once() {
         let text = Profile::built_in_text("generic-qbridge")

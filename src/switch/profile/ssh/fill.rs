@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use super::rules::CliRules;
 use crate::types::MacAddr;
 
-/// The placeholders that the program fills in.
+/// The placeholders that the program fills into commands: the one list that all checks of the command line ask.
 pub const KNOWN: &[&str] = &[
-    "port", "vlan", "mac", "ip", "new", "old", "new.name", "old.name", "minutes", "user", "bridge",
-    "random",
+    "port", "vlan", "mac", "ip", "new", "old", "new.name", "old.name", "minutes", "user", "random",
 ];
 
 /// A placeholder that cannot be filled in.

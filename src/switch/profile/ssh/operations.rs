@@ -2,17 +2,12 @@
 
 use toml::Spanned;
 
+use super::fill::{KNOWN, placeholders};
 use super::rules::{Answer, CliRules, RuleProblem};
 use crate::switch::profile::check::Check;
 use crate::switch::profile::model::*;
 use crate::switch::profile::schema;
 use crate::switch::profile::snmp::operations::SETTLE;
-
-/// What a command may be filled in with.
-const VARIABLES: &[&str] = &[
-    "port", "vlan", "mac", "ip", "new", "old", "new.name", "old.name", "minutes", "user", "alias",
-    "random",
-];
 
 impl Check<'_> {
     /// The rules of the command line.
@@ -41,9 +36,9 @@ impl Check<'_> {
     }
 
     fn variables<T>(&mut self, at: &Spanned<T>, key: &str, command: &str) {
-        for name in super::fill::placeholders(command) {
-            if !VARIABLES.contains(&name) {
-                let there = VARIABLES.join("}, {");
+        for name in placeholders(command) {
+            if !KNOWN.contains(&name) {
+                let there = KNOWN.join("}, {");
                 self.wrong(
                     at,
                     key,
