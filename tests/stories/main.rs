@@ -138,6 +138,7 @@ stories! {
     the_primary_of_a_pair_panics,
     the_primary_panics_and_its_port_stays_up,
     the_repaired_peer_has_a_new_card,
+    the_repaired_peer_answers_by_its_second_address_elsewhere,
     the_repaired_peer_is_plugged_into_another_port,
     the_repaired_peer_is_plugged_into_another_port_and_does_not_serve,
     the_service_dies_and_a_person_is_told,
