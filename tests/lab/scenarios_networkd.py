@@ -78,6 +78,10 @@ class Frames:
         return self
 
     def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        """Nothing more is captured, and what was is in the file; once more does nothing."""
         self.site.lab("pcap", "stop", ok=False)
 
     def arp(self):
@@ -98,7 +102,9 @@ def manners(site, frames, since):
     """No frame of the standby has 0.0.0.0 as sender; none has the VIP before the primary has said that it is its own.
 
     `since`: from when on the address was not here. How many ARP frames that judges."""
-    time.sleep(0.5)
+    # The kernel hands a capture its frames up to a second late, and those that it has not handed on by the end are lost.
+    time.sleep(2)
+    frames.stop()
     ours, theirs = site.mac("standby"), site.mac("primary")
     seen = [f for f in frames.arp() if f[0] >= since]
     mine = [f for f in seen if f[1] == ours]
