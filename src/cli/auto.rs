@@ -52,12 +52,7 @@ pub async fn fill_in(config: &mut Config, switches: &BTreeMap<String, Switch>) -
     }
     let status = status(config);
     for peer in config.peers.values_mut() {
-        let told = status.as_ref().and_then(|s| {
-            s["peers"]
-                .as_array()?
-                .iter()
-                .find(|p| p["name"] == peer.name)
-        });
+        let told = status.as_ref().and_then(|s| peer_of(s, &peer.name));
         let mut mac = None;
         for level in 0..peer.fence.len() {
             let fence = &peer.fence[level];
@@ -96,6 +91,12 @@ pub(super) fn status(config: &Config) -> Option<Value> {
         Reply::Result { data, .. } => Some(data),
         Reply::Progress { .. } | Reply::Error { .. } => None,
     })
+}
+
+/// What a status says of the peer of this name.
+pub(super) fn peer_of<'a>(status: &'a Value, name: &str) -> Option<&'a Value> {
+    let mut peers = status["peers"].as_array()?.iter();
+    peers.find(|p| p["name"] == name)
 }
 
 /// What the daemon says of an automatic fence on this switch; `None` if its configuration is another.

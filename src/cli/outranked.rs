@@ -15,10 +15,7 @@ pub fn look(config: &Config) -> Vec<(String, String)> {
     let daemon = auto::status(config);
     let peers = config.peers.values().filter(|p| p.macs.known());
     let said = peers.filter_map(|peer| {
-        let told = daemon.as_ref().and_then(|s| {
-            let mut peers = s["peers"].as_array()?.iter();
-            peers.find(|p| p["name"] == peer.name)
-        });
+        let told = daemon.as_ref().and_then(|s| auto::peer_of(s, &peer.name));
         Some((peer.name.clone(), said(peer, named(config, peer), told)?))
     });
     said.collect()

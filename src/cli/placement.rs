@@ -50,10 +50,7 @@ pub async fn look(
         if peer.fence.is_empty() || only.is_some_and(|o| o != peer.name) {
             continue;
         }
-        let told = daemon.as_ref().and_then(|s| {
-            let mut peers = s["peers"].as_array()?.iter();
-            peers.find(|p| p["name"] == peer.name)
-        });
+        let told = daemon.as_ref().and_then(|s| auto::peer_of(s, &peer.name));
         // Another machine that answers is not the peer, whose address the daemon has learned while it was alone.
         let learned = told.and_then(|p| p["peer"]["mac"].as_str()?.parse::<MacAddr>().ok());
         let known = match peer.macs.known() {

@@ -41,10 +41,7 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
             Ok(switches) => switches,
             Err(e) => return fail(ExitCode::BadConfig, &e.to_string()),
         };
-        let told = auto::status(&config).and_then(|s| {
-            let mut peers = s["peers"].as_array()?.iter();
-            peers.find(|p| p["name"] == name).cloned()
-        });
+        let told = auto::status(&config).and_then(|s| auto::peer_of(&s, name).cloned());
         // The next takeover's; without a daemon here nobody knows it.
         let epoch = told.as_ref().and_then(|p| p["epoch"].as_u64());
         let tag = FenceTag {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::auto;
 use super::common::{fail, say, say_json, with_config};
 use super::exit::ExitCode;
 use crate::config::{Config, Fence, Peer, Quarantine};
@@ -229,8 +230,7 @@ async fn served(config: &Config, peer: &Peer) -> Result<Option<String>, String> 
         let Reply::Result { data, .. } = reply else {
             continue;
         };
-        let peers = data["peers"].as_array().into_iter().flatten();
-        let mine = peers.into_iter().find(|p| p["name"] == peer.name.as_str());
+        let mine = auto::peer_of(&data, &peer.name);
         let state = mine.and_then(|p| p["state"].as_str()).unwrap_or_default();
         if ["taking", "active", "releasing"]
             .iter()

@@ -83,11 +83,7 @@ impl Interface {
         now: BootTime,
         question: impl FnOnce(MacAddr, Ipv4Addr) -> ArpFrame,
     ) -> Result<(), Unsent> {
-        let frame = self.question(question)?;
-        self.budget.take(now).map_err(|_| Unsent::Refused)?;
-        self.socket
-            .send(&frame)
-            .map_err(|e| Unsent::Failed(e.to_string()))
+        self.send_question(|budget| budget.take(now), question)
     }
 
     /// Asks what nothing waits for, from our own address, with the room that a sweep has.
@@ -99,13 +95,7 @@ impl Interface {
         now: BootTime,
         question: impl FnOnce(MacAddr, Ipv4Addr) -> ArpFrame,
     ) -> Result<(), Unsent> {
-        let frame = self.question(question)?;
-        self.budget
-            .take_for_sweep(now)
-            .map_err(|_| Unsent::Refused)?;
-        self.socket
-            .send(&frame)
-            .map_err(|e| Unsent::Failed(e.to_string()))
+        self.send_question(|budget| budget.take_for_sweep(now), question)
     }
 
     /// Asks a witness, from our own address.
@@ -117,28 +107,27 @@ impl Interface {
         now: BootTime,
         question: impl FnOnce(MacAddr, Ipv4Addr) -> ArpFrame,
     ) -> Result<(), Unsent> {
-        let frame = self.question(question)?;
-        self.budget
-            .take_for_witness(now)
-            .map_err(|_| Unsent::Refused)?;
-        self.socket
-            .send(&frame)
-            .map_err(|e| Unsent::Failed(e.to_string()))
+        self.send_question(|budget| budget.take_for_witness(now), question)
     }
 
-    fn question(
-        &self,
+    /// With what `take` finds in the budget: what cannot be asked at all takes nothing of it.
+    fn send_question(
+        &mut self,
+        take: impl FnOnce(&mut Budget) -> Result<(), BootTime>,
         question: impl FnOnce(MacAddr, Ipv4Addr) -> ArpFrame,
-    ) -> Result<ArpFrame, Unsent> {
+    ) -> Result<(), Unsent> {
         if !self.carrier {
             return Err(Unsent::Failed("the interface has no carrier".to_owned()));
         }
-        match self.own {
-            Some(own) => Ok(question(self.mac, own)),
-            None => Err(Unsent::Failed(
+        let own = self.own.ok_or_else(|| {
+            Unsent::Failed(
                 "this machine has no address of its own in the VIP's network there".to_owned(),
-            )),
-        }
+            )
+        })?;
+        let frame = question(self.mac, own);
+        take(&mut self.budget).map_err(|_| Unsent::Refused)?;
+        let sent = self.socket.send(&frame);
+        sent.map_err(|e| Unsent::Failed(e.to_string()))
     }
 
     /// The next frame that has arrived, without waiting.

@@ -45,7 +45,7 @@ def bench(args, say, failures):
     children = []
     for first, count in shares(args.seed, args.runs, workers):
         env = {**os.environ, "SIM_FROM": str(first), "SIM_RUNS": str(count)}
-        children.append(subprocess.Popen([program, "fresh_seeds", "--ignored", "--nocapture"], cwd=labrun.ROOT, env=env,
+        children.append(subprocess.Popen([program, "fresh_seeds", "--nocapture"], cwd=labrun.ROOT, env=env,
                                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True))
     total = {}
     for child in children:

@@ -1,6 +1,6 @@
 """Scenarios: a pair of which one node runs the version before (heartbeat version 1, commit 9e90df5), while it is upgraded.
 
-`STANDIN_OLD` names that binary; where it is not there, a scenario says that it was skipped, and fails under REQUIRE_OLD=1.
+`STANDIN_OLD` names that binary; without it a scenario says that it was skipped, and fails under REQUIRE_OLD=1.
 """
 import os
 
@@ -10,7 +10,7 @@ from scenarios_site import expect, fine, register
 
 SCENARIOS = []
 scenario = register(SCENARIOS)
-OLD = os.environ.get("STANDIN_OLD", "/work/old/standin")
+OLD = os.environ.get("STANDIN_OLD")
 OTHER = {"primary": "standby", "standby": "primary"}
 
 
@@ -50,9 +50,10 @@ def mixed(site, old):
 @scenario(mode="pair")
 def upgraded_one_after_the_other(site, _quick):
     """A pair is upgraded node by node from heartbeats of version 1: it hears, hands over and takes over at each stage."""
-    if not os.access(OLD, os.X_OK):
-        expect(os.environ.get("REQUIRE_OLD") != "1", f"there is no {OLD}")
-        return f"SKIPPED: no binary of the version before at {OLD}"
+    if not OLD:
+        expect(os.environ.get("REQUIRE_OLD") != "1", "REQUIRE_OLD=1 wants STANDIN_OLD, a release binary of commit 9e90df5")
+        return "SKIPPED: STANDIN_OLD names no binary of the version before (commit 9e90df5)"
+    expect(os.access(OLD, os.X_OK), f"STANDIN_OLD={OLD} is no program")
     new = site.binary
     site.undo.callback(site.rebuild)
     for host in ("standby", "primary"):

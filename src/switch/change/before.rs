@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ChangeError, ChangeRequest, current_vlans};
 use crate::rt;
-use crate::switch::model::op::Operation;
 use crate::switch::model::port::PortState;
 use crate::switch::model::value::{Oid, Value};
 use crate::switch::profile::{Index, VlanIf};
@@ -70,27 +69,18 @@ pub(super) async fn read(switch: &Switch, request: &ChangeRequest) -> Result<Bef
         Some(name) => Some(switch.port(name).await?),
         None => None,
     };
-    let mut scene = Scene {
+    let scene = Scene {
         port: port.as_ref().map(|p| PortNumbers {
             if_name: p.if_name.clone(),
             if_index: p.if_index,
             bridge_port: p.bridge_port.map(|b| b.0),
         }),
         new: request.operation.vlan().map(|v| v.0),
+        mac: request.operation.mac(),
+        ip: request.operation.ip(),
         random: random_row(),
         ..Scene::default()
     };
-    match request.operation {
-        Operation::FlushMac(mac, _) => scene.mac = Some(mac),
-        Operation::ClearArp(ip) => scene.ip = Some(ip),
-        Operation::PortOff
-        | Operation::PortOn
-        | Operation::SetAccessVlan(_)
-        | Operation::TrunkAllow(_)
-        | Operation::TrunkRemove(_)
-        | Operation::PoeCycle
-        | Operation::Save => {}
-    }
     let mut before = Before {
         scene,
         anchors: port.as_ref().map_or_else(Vec::new, |p| anchors(switch, p)),

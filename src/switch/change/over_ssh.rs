@@ -77,16 +77,11 @@ async fn show(switch: &Switch, request: &ChangeRequest) -> Result<Shown, ChangeE
     if let Some(new) = new {
         vars = vars.with("new", new).with("vlan", new);
     }
-    match request.operation {
-        Operation::FlushMac(mac, _) => vars = vars.mac(mac),
-        Operation::ClearArp(ip) => vars = vars.with("ip", ip),
-        Operation::PortOff
-        | Operation::PortOn
-        | Operation::SetAccessVlan(_)
-        | Operation::TrunkAllow(_)
-        | Operation::TrunkRemove(_)
-        | Operation::PoeCycle
-        | Operation::Save => {}
+    if let Some(mac) = request.operation.mac() {
+        vars = vars.mac(mac);
+    }
+    if let Some(ip) = request.operation.ip() {
+        vars = vars.with("ip", ip);
     }
     if let (Operation::FlushMac(mac, vlan), None) = (request.operation, &request.port) {
         vars = switch.at_place(vars, mac, vlan).await?;

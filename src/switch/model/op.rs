@@ -131,6 +131,36 @@ impl Operation {
         }
     }
 
+    /// The MAC address that it forgets.
+    pub fn mac(self) -> Option<MacAddr> {
+        match self {
+            Operation::FlushMac(mac, _) => Some(mac),
+            Operation::PortOff
+            | Operation::PortOn
+            | Operation::SetAccessVlan(_)
+            | Operation::TrunkAllow(_)
+            | Operation::TrunkRemove(_)
+            | Operation::ClearArp(_)
+            | Operation::PoeCycle
+            | Operation::Save => None,
+        }
+    }
+
+    /// The IPv4 address that it forgets.
+    pub fn ip(self) -> Option<Ipv4Addr> {
+        match self {
+            Operation::ClearArp(ip) => Some(ip),
+            Operation::PortOff
+            | Operation::PortOn
+            | Operation::SetAccessVlan(_)
+            | Operation::TrunkAllow(_)
+            | Operation::TrunkRemove(_)
+            | Operation::FlushMac(..)
+            | Operation::PoeCycle
+            | Operation::Save => None,
+        }
+    }
+
     /// True if it is about a port.
     pub fn needs_port(self) -> bool {
         !matches!(
