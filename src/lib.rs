@@ -6,6 +6,7 @@
 //! - [`takeover`]: the decisions. Pure: `handle(now, Event) -> Vec<Action>`, no clock, no IO, no randomness.
 //! - [`detect`], [`net`], [`switch`], [`service`], [`verify`]: the adapters. Plain values in, results out; they know
 //!   nothing of events and actions, nor of each other.
+//! - [`steps`]: what a site adds to a takeover, one file per kind (to add one: see there).
 //! - [`daemon`]: the one loop that turns observations into events and actions into calls of adapters, the journal,
 //!   the control socket.
 //! - [`config`]: the TOML file and what can be wrong with it.
@@ -26,6 +27,7 @@ pub mod net;
 pub mod report;
 pub mod rt;
 pub mod service;
+pub mod steps;
 pub mod switch;
 pub mod sys;
 pub mod takeover;

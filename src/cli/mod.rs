@@ -13,6 +13,7 @@ mod profile;
 mod replay;
 mod report;
 mod run;
+mod site;
 mod status;
 mod switch;
 mod unfence;

@@ -1,15 +1,16 @@
 //! The steps, their order, and what the failure of each means: one list for taking, one for releasing.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::policy::Policy;
+use crate::types::{ParseValueError, StepName};
 
 /// One thing that has to be done and proven.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
     /// Start the capture that will see the cameras come back.
     Watch,
@@ -49,11 +50,20 @@ pub enum Step {
     Handback,
     /// The peer's service completes a handshake on the VIP and nothing for the VIP arrives here.
     Prove,
+    /// A step that the configuration adds (see [`super::site`]).
+    Site(StepName),
+    /// The same taken back.
+    Undo(StepName),
 }
+
+/// What a name begins with whose step is taken back.
+const UNDO: &str = "undo ";
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
+            Step::Site(name) => return name.fmt(f),
+            Step::Undo(name) => return write!(f, "{UNDO}{name}"),
             Step::Watch => "watch",
             Step::Gate => "gate",
             Step::Service => "service",
@@ -74,6 +84,35 @@ impl fmt::Display for Step {
             Step::Handback => "handback",
             Step::Prove => "prove",
         })
+    }
+}
+
+impl FromStr for Step {
+    type Err = ParseValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(name) = text.strip_prefix(UNDO) {
+            return name.parse().map(Step::Undo);
+        }
+        if text.contains(':') {
+            return text.parse().map(Step::Site);
+        }
+        let mut all = TAKEOVER.iter().chain(&RELEASE).map(|spec| spec.step);
+        all.find(|step| step.to_string() == text)
+            .ok_or_else(|| ParseValueError::new(text, "a step"))
+    }
+}
+
+impl Serialize for Step {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Step {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
     }
 }
 
@@ -273,8 +312,14 @@ pub const RELEASE: [Spec; 7] = [
     ),
 ];
 
+/// Of a step that the configuration adds; what counts is its [`super::site::SiteSpec`].
+static ADDED: Spec = spec(Step::Verify, By::Adapter, &[], 1, 0, OnFailure::GoOn);
+
 /// The line of `step`, whichever list it stands in.
 pub fn spec_of(step: Step) -> &'static Spec {
+    if let Step::Site(_) | Step::Undo(_) = step {
+        return &ADDED;
+    }
     TAKEOVER
         .iter()
         .chain(RELEASE.iter())
@@ -303,7 +348,10 @@ pub fn excludes(step: Step) -> &'static [Step] {
         | Step::Verify
         | Step::Precheck
         | Step::Return
-        | Step::Prove => &[],
+        | Step::Prove
+        // One after the other by themselves: see there.
+        | Step::Site(_)
+        | Step::Undo(_) => &[],
     }
 }
 
@@ -328,7 +376,9 @@ pub fn pause_after(spec: &Spec, tries: u32) -> Duration {
         | Step::Lift
         | Step::Return
         | Step::Handback
-        | Step::Prove => spec.pause,
+        | Step::Prove
+        | Step::Site(_)
+        | Step::Undo(_) => spec.pause,
     }
 }
 
@@ -345,6 +395,11 @@ pub fn timeout(step: Step, policy: &Policy) -> Duration {
         Step::Verify => policy.verify_within,
         Step::Precheck => Duration::from_secs(5),
         Step::Lift | Step::Return | Step::Handback | Step::Prove => policy.release_timeout,
+        Step::Site(name) | Step::Undo(name) => policy
+            .site
+            .iter()
+            .find(|spec| spec.name == name)
+            .map_or(Duration::ZERO, |spec| spec.within),
     }
 }
 
@@ -365,6 +420,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_name_of_each_step_is_read_back() {
+        let added: StepName = "http:twin".parse().expect("it is a name");
+        let all = TAKEOVER.iter().chain(&RELEASE).map(|s| s.step);
+        for step in all.chain([Step::Site(added), Step::Undo(added)]) {
+            assert_eq!(step.to_string().parse::<Step>().ok(), Some(step));
+        }
+        assert!("nonsense".parse::<Step>().is_err());
     }
 
     #[test]

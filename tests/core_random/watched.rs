@@ -1,5 +1,7 @@
 //! A machine that is driven, and what must hold after each event.
 
+use std::collections::BTreeSet;
+
 use standin::takeover::Machine;
 use standin::takeover::action::Action;
 use standin::takeover::event::{
@@ -8,9 +10,10 @@ use standin::takeover::event::{
 use standin::takeover::flow::Progress;
 use standin::takeover::left::PortLeft;
 use standin::takeover::policy::{Policy, Unproven};
+use standin::takeover::site::{self, UndoAt};
 use standin::takeover::state::{Grounds, Phase, State};
 use standin::takeover::step::{self, Step};
-use standin::types::{Attempt, BootTime, Epoch, PortRef};
+use standin::types::{Attempt, BootTime, Epoch, PortRef, StepName};
 
 use super::{Answer, Input, PEER, THIRD};
 
@@ -29,8 +32,12 @@ pub struct Watched {
     address: bool,
     released: bool,
     questions: u32,
+    /// Steps of the site that may be in effect.
+    begun: BTreeSet<StepName>,
     /// The machine as it was read back, where that was done already.
     read: Option<Machine>,
+    /// The last task that took one of them back.
+    undone: Option<StepName>,
     pub log: Vec<(BootTime, Event, Vec<Action>)>,
 }
 
@@ -46,7 +53,9 @@ impl Watched {
             address: recovered.address_here,
             released: recovered.phase == Phase::Releasing,
             questions: 0,
+            begun: recovered.site.iter().map(|b| b.name).collect(),
             read: None,
+            undone: None,
             log: Vec::new(),
         };
         w.tell(Event::Start(recovered));
@@ -181,6 +190,7 @@ impl Watched {
             // Whatever a claim says in the end, it may have left the address.
             Step::Claim => self.address = true,
             Step::Drop if matches!(outcome, Outcome::Done(_)) => self.address = false,
+            Step::Undo(name) if matches!(outcome, Outcome::Done(_)) => self.undone = Some(name),
             _ => {}
         }
         self.tell(Event::StepEnded {
@@ -236,6 +246,7 @@ impl Watched {
         for action in &actions {
             self.judge(action, was_owner);
         }
+        self.judge_site();
         self.look_for_a_forgotten_address(&event);
         self.asked(&actions);
     }
@@ -278,13 +289,26 @@ impl Watched {
                 self.last_attempt = attempt.0;
                 for (other, _) in &self.tasks {
                     assert!(
-                        *other != step && !step::excludes(step).contains(other),
+                        *other != step
+                            && !step::excludes(step).contains(other)
+                            && name_of(*other).is_none_or(|name| Some(name) != name_of(step)),
                         "{step} starts while {other} still runs"
                     );
                 }
                 self.tasks.push((step, attempt));
                 match step {
-                    Step::Claim => self.judge_claim(run.grounds),
+                    Step::Claim => {
+                        self.judge_claim(run.grounds);
+                        self.judge_order(Step::Claim);
+                    }
+                    Step::Site(name) => {
+                        self.begun.insert(name);
+                        self.judge_order(step);
+                    }
+                    Step::Undo(name) => {
+                        assert!(self.begun.contains(&name), "{step} of what was never begun")
+                    }
+                    Step::Drop => self.judge_drop(),
                     Step::Rewire => {
                         let owns = self.m.ownership().is_some();
                         assert!(
@@ -320,6 +344,59 @@ impl Watched {
         }
     }
 
+    /// What `step` needs of the site's steps and of the claim is there.
+    fn judge_order(&self, step: Step) {
+        let site = &self.m.policy().site;
+        let taking = matches!(self.m.state(), State::Taking(_) | State::Active { .. });
+        assert!(taking, "{step} in {}", self.m.label());
+        for need in site::needs_of(site, step) {
+            match need {
+                Step::Claim => assert!(self.m.ownership().is_some(), "{step} without the VIP"),
+                Step::Site(name) => {
+                    let stands = self.m.site_begun().iter().any(|b| b.name == name);
+                    let refused = self
+                        .m
+                        .site_failed()
+                        .iter()
+                        .any(|f| f.contains(name.as_str()));
+                    assert!(stands || refused, "{step} before {need}");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The address goes only when what is taken back first is, or was given up.
+    fn judge_drop(&self) {
+        for spec in &self.m.policy().site {
+            let first = spec.undo == Some(UndoAt::Start);
+            let given_up = self
+                .m
+                .site_steps()
+                .any(|(s, p)| s == Step::Undo(spec.name) && matches!(p, Progress::Failed { .. }));
+            let open = first && self.m.site_begun().iter().any(|b| b.name == spec.name);
+            assert!(
+                !open || given_up,
+                "the address goes before {} is taken back",
+                spec.name
+            );
+        }
+    }
+
+    /// Nothing of the site's steps is forgotten, and nothing is made up.
+    fn judge_site(&mut self) {
+        let known: BTreeSet<StepName> = self.m.site_begun().iter().map(|b| b.name).collect();
+        if let Some(name) = self.undone.take()
+            && !known.contains(&name)
+        {
+            self.begun.remove(&name);
+        }
+        for spec in self.m.policy().site.iter().filter(|s| s.undo.is_some()) {
+            let (ours, theirs) = (self.begun.contains(&spec.name), known.contains(&spec.name));
+            assert_eq!(ours, theirs, "{} is forgotten, or made up", spec.name);
+        }
+    }
+
     fn judge_claim(&self, grounds: Option<Grounds>) {
         let p = self.m.policy();
         let anyway = p.unproven != Unproven::Hold || !p.fence;
@@ -347,6 +424,14 @@ impl Watched {
             "an address is forgotten in {} after {event:?}",
             self.m.label()
         );
+    }
+}
+
+/// Of which step of the site it is a task.
+fn name_of(step: Step) -> Option<StepName> {
+    match step {
+        Step::Site(name) | Step::Undo(name) => Some(name),
+        _ => None,
     }
 }
 
