@@ -9,7 +9,7 @@ use crate::config::{Config, Peer};
 use crate::daemon::site::facts;
 use crate::host::real::{RealDisk, RealPrograms};
 use crate::steps::{self, Kit, Memory, Steps};
-use crate::takeover::site::UndoAt;
+use crate::takeover::recipe::UndoAt;
 use crate::takeover::step::Step;
 use crate::types::{Epoch, StepName};
 

@@ -14,7 +14,7 @@ use super::schema::{
     Takeover, Verify, Way,
 };
 use super::section::StepTable;
-use crate::takeover::site::SiteSpec;
+use crate::takeover::recipe::SiteSpec;
 use crate::types::{PeerMacs, PortRef, Vip, VlanId};
 
 /// A configuration that passed every check.

@@ -33,7 +33,7 @@ use crate::switch::PortIdentity;
 use crate::switch::fence::lift::Lift;
 use crate::takeover::action::{Action, Run};
 use crate::takeover::event::{Event, Outcome};
-use crate::takeover::site::SiteSpec;
+use crate::takeover::recipe::SiteSpec;
 use crate::takeover::step::Step;
 use crate::types::{BootTime, PortRef, Vip};
 use crate::verify::Inventory;

@@ -102,7 +102,7 @@ pub fn status(l: &Loop) -> Value {
                 "verdict": verdict,
                 "hold": m.held(),
                 "hold_of": hold_of(m),
-                "steps": report::step_lines(m.site_steps()),
+                "steps": report::step_lines(m.site_steps().filter(not_undone)),
                 "left": holding::left(m.left()),
                 "alarms": alarms::shown(&p.hands.name, [m.alarms(), &p.alarms], now),
                 "cameras": { "expected": expected, "back": back },
@@ -160,6 +160,11 @@ fn given_up(m: &Machine) -> Option<String> {
     let mut failed: Vec<String> = failed.collect();
     failed.extend(m.site_failed());
     (!failed.is_empty()).then(|| failed.join("; "))
+}
+
+/// What was taken back is no news any more.
+fn not_undone((step, progress): &(Step, &Progress)) -> bool {
+    !(matches!(step, Step::Undo(_)) && matches!(progress, Progress::Done { .. }))
 }
 
 /// Whose hold it is.

@@ -1,6 +1,6 @@
 //! The steps that a site adds to a takeover, `[[peer.NAME.step]]`: one file per kind.
 //!
-//! To the core a step is data (`takeover::site::SiteSpec`): after what it begins, how long and how often it is tried,
+//! To the core a step is data (`takeover::recipe::SiteSpec`): after what it begins, how long and how often it is tried,
 //! what its failure means. What it *does* is an object of this module, asked by everybody: `plan` says what it would do,
 //! `check` whether it could, `apply` does it and reads it back, `undo` takes it back.
 //!

@@ -3,7 +3,7 @@
 
 use super::flow::Flow;
 use super::policy::Policy;
-use super::site;
+use super::recipe::needs_of;
 use super::step::{Step, TAKEOVER};
 use super::verdict::Cause;
 use crate::types::{BootTime, StepName};
@@ -93,7 +93,7 @@ impl Course {
                 Step::Site(name) => !site.contains(name),
                 need => flow.get(*need).settled(),
             };
-            let begins = |step: &Step| site::needs_of(&policy.site, *step).iter().all(over);
+            let begins = |step: &Step| needs_of(&policy.site, *step).iter().all(over);
             let mut ready = flow.ready(at, |step| extra_need(step, policy));
             ready.extend(site.iter().map(|name| Step::Site(*name)));
             ready.retain(begins);
@@ -110,7 +110,7 @@ impl Course {
 
     /// The steps that must be over before `step` begins, of those that are taken.
     pub fn after(&self, step: Step, policy: &Policy) -> Vec<Step> {
-        site::needs_of(&policy.site, step)
+        needs_of(&policy.site, step)
             .into_iter()
             .chain(extra_need(step, policy))
             .filter(|need| !self.skips(*need, policy))

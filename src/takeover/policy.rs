@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::site::SiteSpec;
+use super::recipe::SiteSpec;
 use crate::types::{MacAddr, PeerMacs, Vip};
 
 /// How long the peer's management address has to answer, where a death is not confirmed before.

@@ -1,79 +1,23 @@
-//! The steps that a site adds to a takeover: what they are to the core is data ([`SiteSpec`]), who does them is no
-//! business of it.
+//! How the steps that a site adds to a takeover stand. What they are is in [`super::recipe`]; who does them is no business
+//! of the core.
 //!
 //! Each is wanted done while the VIP is being taken and for as long as we have it, and undone when we have it no more,
-//! whatever the reason. [`Machine::converge_site`] brings every one of them from where it is to where it is wanted,
+//! whatever the reason. [`super::site_tasks`] brings every one of them from where it is to where it is wanted,
 //! in the order of their needs; back in reverse. None of them keeps a fence waiting, and none undoes one.
-
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::Machine;
-use super::action::{Action, Level, Run};
-use super::event::Outcome;
-use super::flow::{Answer, Progress};
+use super::flow::Progress;
+use super::recipe::{Failure, SiteSpec, UndoAt, needs_of};
 use super::state::State;
-use super::step::{self, OnFailure, Step, TAKEOVER};
-use super::verdict::Verified;
-use crate::types::{Attempt, BootTime, StepName};
-
-/// What was given up is tried again after this, for as long as it is wanted.
-const TRY_AGAIN: Duration = Duration::from_secs(30);
-/// The adapter has the deadline too; ours comes later, for an adapter that hangs.
-const GRACE: Duration = Duration::from_millis(500);
-
-/// The steps of a takeover that may be told to wait for one of a site's. What keeps two owners apart waits for nobody.
-pub const MAY_WAIT: [Step; 4] = [Step::Claim, Step::Announce, Step::Open, Step::Verify];
-
-/// One step, as the configuration has it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct SiteSpec {
-    /// Its name.
-    pub name: StepName,
-    /// It begins when all of these are done.
-    pub needs: Vec<Step>,
-    /// These begin when it is done; some of [`MAY_WAIT`], and other steps of the site.
-    pub before: Vec<Step>,
-    /// How long one try may take.
-    pub within: Duration,
-    /// How often it is tried before it is given up.
-    pub tries: u32,
-    /// Pause before the next try.
-    pub pause: Duration,
-    /// What it means that it was given up.
-    pub on_failure: Failure,
-    /// What takes it back, and when; `None`: nothing does.
-    pub undo: Option<UndoAt>,
-}
-
-/// What it means that a step was given up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Failure {
-    /// A person is told, the takeover goes on without it, and it is tried again from time to time.
-    GoOn,
-    /// The same, but what comes after it waits until it is done.
-    Halt,
-    /// The takeover goes on without it, and what it may have done is taken back at once.
-    Undo,
-}
-
-/// When a step is taken back in a release.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum UndoAt {
-    /// Before the VIP is given up.
-    Start,
-    /// When the peer serves the VIP again.
-    End,
-}
+use super::step::{self, OnFailure, Step};
+use crate::types::{BootTime, StepName};
 
 /// What is wanted of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Aim {
+pub(super) enum Aim {
     Do,
     Undo,
 }
@@ -89,23 +33,23 @@ pub struct Begun {
 
 /// One step, as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Slot {
-    name: StepName,
-    aim: Aim,
+pub(super) struct Slot {
+    pub(super) name: StepName,
+    pub(super) aim: Aim,
     /// With which aim the attempt that runs was started.
-    doing: Aim,
-    progress: Progress,
-    tries: u32,
+    pub(super) doing: Aim,
+    pub(super) progress: Progress,
+    pub(super) tries: u32,
     /// It was begun and not taken back.
-    stands: bool,
+    pub(super) stands: bool,
     /// When what was given up is tried again.
-    again: Option<BootTime>,
+    pub(super) again: Option<BootTime>,
     /// Why it was given up for this takeover ([`Failure::Undo`]).
-    gave_up: Option<String>,
+    pub(super) gave_up: Option<String>,
 }
 
 impl Slot {
-    fn step(&self) -> Step {
+    pub(super) fn step(&self) -> Step {
         match self.aim {
             Aim::Do => Step::Site(self.name),
             Aim::Undo => Step::Undo(self.name),
@@ -131,7 +75,7 @@ impl Slot {
             }
     }
 
-    fn runs(&self) -> bool {
+    pub(super) fn runs(&self) -> bool {
         matches!(
             self.progress,
             Progress::Running { .. } | Progress::Stopping { .. }
@@ -142,82 +86,16 @@ impl Slot {
 /// All of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Site(Vec<Slot>);
+pub struct Site(pub(super) Vec<Slot>);
 
 impl Site {
-    fn get(&self, name: StepName) -> Option<&Slot> {
+    pub(super) fn get(&self, name: StepName) -> Option<&Slot> {
         self.0.iter().find(|s| s.name == name)
     }
 
-    fn get_mut(&mut self, name: StepName) -> Option<&mut Slot> {
+    pub(super) fn get_mut(&mut self, name: StepName) -> Option<&mut Slot> {
         self.0.iter_mut().find(|s| s.name == name)
     }
-}
-
-/// What is wrong with a list of steps: which one, and why.
-pub fn faults(specs: &[SiteSpec]) -> Vec<(StepName, String)> {
-    let mut out = Vec::new();
-    let known = |step: Step| match step {
-        Step::Site(name) => specs.iter().any(|s| s.name == name),
-        Step::Undo(_) => false,
-        step => TAKEOVER.iter().any(|s| s.step == step),
-    };
-    for (i, spec) in specs.iter().enumerate() {
-        let mut fault = |why: String| out.push((spec.name, why));
-        if specs[..i].iter().any(|s| s.name == spec.name) {
-            fault("two steps have this name".to_owned());
-        }
-        for need in spec.needs.iter().filter(|need| !known(**need)) {
-            fault(format!(
-                "it needs `{need}`, and a takeover has no such step"
-            ));
-        }
-        for later in &spec.before {
-            if !known(*later) {
-                fault(format!(
-                    "it comes before `{later}`, and a takeover has no such step"
-                ));
-            } else if !matches!(later, Step::Site(_)) && !MAY_WAIT.contains(later) {
-                fault(format!("`{later}` waits for no step of the site"));
-            }
-        }
-        if waits_for(specs, Step::Site(spec.name), Step::Site(spec.name)) {
-            fault("it waits for itself, by what it needs and what it comes before".to_owned());
-        }
-    }
-    out
-}
-
-/// True if `step` can begin only after `other`.
-pub fn waits_for(specs: &[SiteSpec], step: Step, other: Step) -> bool {
-    let (mut open, mut seen) = (vec![step], Vec::new());
-    while let Some(at) = open.pop() {
-        for need in needs_of(specs, at) {
-            if need == other {
-                return true;
-            }
-            if !seen.contains(&need) {
-                seen.push(need);
-                open.push(need);
-            }
-        }
-    }
-    false
-}
-
-/// What must be over before `step` begins, of the core's own list and of the site's.
-pub fn needs_of(specs: &[SiteSpec], step: Step) -> Vec<Step> {
-    let own = match step {
-        Step::Site(name) => specs
-            .iter()
-            .find(|s| s.name == name)
-            .map_or(Vec::new(), |s| s.needs.clone()),
-        step => step::spec_of(step).needs.to_vec(),
-    };
-    let before = specs.iter().filter(|s| s.before.contains(&step));
-    own.into_iter()
-        .chain(before.map(|s| Step::Site(s.name)))
-        .collect()
 }
 
 impl Machine {
@@ -317,7 +195,7 @@ impl Machine {
     }
 
     /// What is wanted of a step now; `None`: it is left as it is.
-    fn site_aim(&self, spec: &SiteSpec, slot: &Slot) -> Option<Aim> {
+    pub(super) fn site_aim(&self, spec: &SiteSpec, slot: &Slot) -> Option<Aim> {
         match &self.state {
             State::Taking(_) | State::Active { .. } => Some(match slot.gave_up {
                 Some(_) => Aim::Undo,
@@ -333,7 +211,7 @@ impl Machine {
     }
 
     /// True if everything that a step waits for is over.
-    fn site_may_begin(&self, spec: &SiteSpec, aim: Aim) -> bool {
+    pub(super) fn site_may_begin(&self, spec: &SiteSpec, aim: Aim) -> bool {
         match aim {
             Aim::Do => needs_of(&self.policy.site, Step::Site(spec.name))
                 .into_iter()
@@ -371,250 +249,6 @@ impl Machine {
         }
     }
 
-    /// Brings every step nearer to where it is wanted. Only when an event has led to all that it leads to: a takeover that is
-    /// ended in the moment in which it began has begun nothing.
-    pub(super) fn converge_site(&mut self, now: BootTime) {
-        if self.policy.site.is_empty() && self.site.0.is_empty() {
-            return;
-        }
-        self.settle_names();
-        let wanted = matches!(self.state, State::Taking(_) | State::Active { .. });
-        for spec in self.policy.site.clone() {
-            let Some(i) = self.site.0.iter().position(|s| s.name == spec.name) else {
-                continue;
-            };
-            if !wanted {
-                self.site.0[i].gave_up = None;
-            }
-            let aim = self.site_aim(&spec, &self.site.0[i]);
-            if let Some(aim) = aim.filter(|aim| *aim != self.site.0[i].aim) {
-                self.turn_site(i, aim);
-            }
-            self.stop_overdue(now, i);
-            if aim.is_some() && !self.site.0[i].runs() {
-                self.begin_site(now, i, &spec);
-            }
-        }
-    }
-
-    /// Every step of the configuration has its place; one that is not in it any more stays while it stands.
-    fn settle_names(&mut self) {
-        for spec in &self.policy.site {
-            if self.site.get(spec.name).is_none() {
-                self.site.0.push(Slot {
-                    name: spec.name,
-                    aim: Aim::Undo,
-                    doing: Aim::Undo,
-                    progress: Progress::Skipped,
-                    tries: 0,
-                    stands: false,
-                    again: None,
-                    gave_up: None,
-                });
-            }
-        }
-        let unknown = |s: &Slot| !self.policy.site.iter().any(|spec| spec.name == s.name);
-        self.site.0.retain(|s| !unknown(s) || s.stands);
-        let left: Vec<StepName> = (self.site.0.iter().filter(|s| unknown(s)))
-            .map(|s| s.name)
-            .collect();
-        for name in left {
-            self.tell(
-                &key(name),
-                Level::Critical,
-                format!("step {name} was begun in a takeover, and the configuration does not have it any more: nothing takes it back; put it back into the configuration, or take it back by hand"),
-            );
-        }
-    }
-
-    /// From now on the other is wanted of it.
-    fn turn_site(&mut self, i: usize, aim: Aim) {
-        let slot = &mut self.site.0[i];
-        let spec = self.policy.site.iter().find(|s| s.name == slot.name);
-        let undoes = spec.is_some_and(|s| s.undo.is_some());
-        slot.aim = aim;
-        (slot.tries, slot.again) = (0, None);
-        match &slot.progress {
-            Progress::Running { attempt, .. } => {
-                let (step, attempt) = (running(slot), *attempt);
-                slot.progress = Progress::Stopping {
-                    attempt,
-                    why: "it is not wanted any more".to_owned(),
-                };
-                self.out.push(Action::Cancel { step, attempt });
-            }
-            Progress::Stopping { .. } => {}
-            Progress::Waiting
-            | Progress::Pausing { .. }
-            | Progress::Done { .. }
-            | Progress::Failed { .. }
-            | Progress::Skipped => from_here(slot, undoes),
-        }
-        let name = self.site.0[i].name;
-        if self.alarms.stands(&key(name)) && self.site.0[i].gave_up.is_none() {
-            self.settle(
-                &key(name),
-                format!("step {name} is not wanted as it was any more"),
-            );
-        }
-    }
-
-    /// A try whose time is over is told to stop.
-    fn stop_overdue(&mut self, now: BootTime, i: usize) {
-        let slot = &mut self.site.0[i];
-        if let Progress::Running {
-            attempt,
-            since,
-            deadline,
-        } = slot.progress
-            && deadline <= now
-        {
-            let step = running(slot);
-            let within = deadline.since(since).as_millis();
-            slot.progress = Progress::Stopping {
-                attempt,
-                why: format!("no answer within {within} ms"),
-            };
-            self.out.push(Action::Cancel { step, attempt });
-        }
-    }
-
-    /// Starts a try if one is due and nothing is waited for.
-    fn begin_site(&mut self, now: BootTime, i: usize, spec: &SiteSpec) {
-        let slot = &self.site.0[i];
-        let due = match &slot.progress {
-            Progress::Waiting => true,
-            Progress::Pausing { until, .. } => *until <= now,
-            Progress::Failed { .. } => slot.again.is_some_and(|at| at <= now),
-            Progress::Running { .. }
-            | Progress::Stopping { .. }
-            | Progress::Done { .. }
-            | Progress::Skipped => false,
-        };
-        if !due || !self.site_may_begin(spec, slot.aim) {
-            return;
-        }
-        let (step, attempt) = (slot.step(), self.next_attempt());
-        let slot = &mut self.site.0[i];
-        slot.doing = slot.aim;
-        slot.stands |= slot.aim == Aim::Do;
-        slot.tries += 1;
-        slot.again = None;
-        slot.progress = Progress::Running {
-            attempt,
-            since: now,
-            deadline: now + spec.within + GRACE,
-        };
-        self.owed.push((step, attempt));
-        self.out.push(Action::Run(Run {
-            step,
-            attempt,
-            epoch: self.epoch,
-            grounds: None,
-            lifetime: None,
-            peer_mac: self.evidence.pinned.clone(),
-            within: spec.within,
-            levels: Vec::new(),
-            in_spite_of: Vec::new(),
-        }));
-    }
-
-    /// The answer of a try.
-    pub(super) fn site_ended(
-        &mut self,
-        now: BootTime,
-        name: StepName,
-        attempt: Attempt,
-        outcome: Outcome,
-    ) {
-        let was_open = self.undo_open();
-        let spec = self.policy.site.iter().find(|s| s.name == name).cloned();
-        let (Some(spec), Some(slot)) = (spec, self.site.get_mut(name)) else {
-            return;
-        };
-        let Some(answer) = slot.progress.answered(attempt, outcome) else {
-            return;
-        };
-        let turned = slot.doing != slot.aim;
-        match answer {
-            _ if turned => from_here(slot, spec.undo.is_some()),
-            Answer::Done(how) => self.site_done(now, name, how),
-            Answer::Failed { why, retry } if retry && slot.tries < spec.tries => {
-                let until = now + spec.pause;
-                slot.progress = Progress::Pausing { until, why };
-            }
-            Answer::Failed { why, .. } => self.site_given_up(now, &spec, why),
-        }
-        if let State::Releasing(_) = self.state
-            && was_open
-            && !self.undo_open()
-        {
-            // The time of a release is that of handing over.
-            let until = now + self.policy.release_timeout;
-            if let State::Releasing(r) = &mut self.state {
-                r.deadline = until;
-            }
-        }
-    }
-
-    fn site_done(&mut self, now: BootTime, name: StepName, how: String) {
-        let Some(slot) = self.site.get_mut(name) else {
-            return;
-        };
-        slot.progress = Progress::Done { at: now, how };
-        let undone = slot.aim == Aim::Undo;
-        if undone {
-            slot.stands = false;
-        }
-        if slot.gave_up.is_none() {
-            let text = match undone {
-                true => format!("step {name} is taken back"),
-                false => format!("step {name} is done"),
-            };
-            self.settle(&key(name), text);
-        }
-        // What was missing is there: the verdict says so.
-        let degraded = matches!(
-            self.state,
-            State::Active {
-                verdict: Verified::Degraded
-            }
-        );
-        if degraded && !undone && self.all_is_well() {
-            self.verified(now, Verified::Verified);
-        }
-    }
-
-    fn site_given_up(&mut self, now: BootTime, spec: &SiteSpec, why: String) {
-        let (name, pause) = (spec.name, TRY_AGAIN.as_secs());
-        let Some(slot) = self.site.get_mut(name) else {
-            return;
-        };
-        let unwinds = spec.on_failure == Failure::Undo && slot.aim == Aim::Do;
-        slot.progress = Progress::Failed { why: why.clone() };
-        slot.again = (!unwinds).then(|| now + TRY_AGAIN);
-        let text = match (slot.aim, spec.on_failure) {
-            (Aim::Undo, _) => {
-                format!(
-                    "step {name} could not be taken back: {why}; it is tried again every {pause} s"
-                )
-            }
-            (Aim::Do, Failure::GoOn) => format!(
-                "step {name} failed: {why}; the takeover goes on without it, and it is tried again every {pause} s"
-            ),
-            (Aim::Do, Failure::Halt) => format!(
-                "step {name} failed: {why}; what comes after it waits, and it is tried again every {pause} s"
-            ),
-            (Aim::Do, Failure::Undo) => {
-                slot.gave_up = Some(why.clone());
-                format!(
-                    "step {name} failed: {why}; what it may have done is taken back, and the takeover goes on without it"
-                )
-            }
-        };
-        self.tell(&key(name), Level::Critical, text);
-    }
-
     /// When something here is due. What waits for something else is not.
     pub(super) fn site_due(&self) -> Option<BootTime> {
         let due = self.site.0.iter().filter_map(|slot| match &slot.progress {
@@ -628,26 +262,4 @@ impl Machine {
         });
         due.min()
     }
-}
-
-/// The alarm of a step.
-fn key(name: StepName) -> String {
-    format!("step:{name}")
-}
-
-/// The task that runs, whatever is wanted by now.
-fn running(slot: &Slot) -> Step {
-    match slot.doing {
-        Aim::Do => Step::Site(slot.name),
-        Aim::Undo => Step::Undo(slot.name),
-    }
-}
-
-/// Nothing runs: what is wanted begins from here, if there is anything to do.
-fn from_here(slot: &mut Slot, undoes: bool) {
-    slot.stands &= undoes || slot.aim == Aim::Do;
-    slot.progress = match slot.aim == Aim::Undo && !slot.stands {
-        true => Progress::Skipped,
-        false => Progress::Waiting,
-    };
 }

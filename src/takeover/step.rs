@@ -50,7 +50,7 @@ pub enum Step {
     Handback,
     /// The peer's service completes a handshake on the VIP and nothing for the VIP arrives here.
     Prove,
-    /// A step that the configuration adds (see [`super::site`]).
+    /// A step that the configuration adds (see [`super::recipe`]).
     Site(StepName),
     /// The same taken back.
     Undo(StepName),
@@ -312,7 +312,7 @@ pub const RELEASE: [Spec; 7] = [
     ),
 ];
 
-/// Of a step that the configuration adds; what counts is its [`super::site::SiteSpec`].
+/// Of a step that the configuration adds; what counts is its [`super::recipe::SiteSpec`].
 static ADDED: Spec = spec(Step::Verify, By::Adapter, &[], 1, 0, OnFailure::GoOn);
 
 /// The line of `step`, whichever list it stands in.

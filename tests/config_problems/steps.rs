@@ -1,7 +1,7 @@
 //! What can be wrong with a step that a site adds to a takeover.
 
 use standin::config::{SAMPLE, Surroundings};
-use standin::takeover::site::{Failure, UndoAt};
+use standin::takeover::recipe::{Failure, UndoAt};
 use standin::takeover::step::Step;
 
 use super::{Site, around, one};
@@ -66,7 +66,7 @@ fn each_fault_is_said_at_its_key() {
     let command = "kind = \"command\"\nname = \"a\"\n";
     for (keys, key, what, help) in [
         (
-            format!("name = \"a\"\nfor = \"1s\""),
+            "name = \"a\"\nfor = \"1s\"".to_owned(),
             "kind",
             "`kind` is missing",
             "`command`, `unit`, `wait`",
@@ -84,7 +84,7 @@ fn each_fault_is_said_at_its_key() {
             "letters",
         ),
         (
-            format!("kind = \"wait\"\nname = \"a\""),
+            "kind = \"wait\"\nname = \"a\"".to_owned(),
             "for",
             "`for` is missing",
             "3s",

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use standin::takeover::event::{FenceRead, Order, Recovered};
 use standin::takeover::left::PortState;
 use standin::takeover::policy::{Policy, React, Unproven};
-use standin::takeover::site::{self, Failure, SiteSpec, UndoAt};
+use standin::takeover::recipe::{self, Failure, SiteSpec, UndoAt};
 use standin::takeover::state::{Grounds, Phase};
 use standin::takeover::step::{self, Step};
 use standin::types::StepName;
@@ -100,9 +100,9 @@ fn any_site() -> impl Strategy<Value = Vec<SiteSpec>> {
         };
         let specs: Vec<SiteSpec> = all.into_iter().enumerate().map(spec).collect();
         assert!(
-            site::faults(&specs).is_empty(),
+            recipe::faults(&specs).is_empty(),
             "{:?}",
-            site::faults(&specs)
+            recipe::faults(&specs)
         );
         specs
     })

@@ -10,7 +10,7 @@ use standin::takeover::event::{
 use standin::takeover::flow::Progress;
 use standin::takeover::left::PortLeft;
 use standin::takeover::policy::{Policy, Unproven};
-use standin::takeover::site::{self, UndoAt};
+use standin::takeover::recipe::{self, UndoAt};
 use standin::takeover::state::{Grounds, Phase, State};
 use standin::takeover::step::{self, Step};
 use standin::types::{Attempt, BootTime, Epoch, PortRef, StepName};
@@ -349,7 +349,7 @@ impl Watched {
         let site = &self.m.policy().site;
         let taking = matches!(self.m.state(), State::Taking(_) | State::Active { .. });
         assert!(taking, "{step} in {}", self.m.label());
-        for need in site::needs_of(site, step) {
+        for need in recipe::needs_of(site, step) {
             match need {
                 Step::Claim => assert!(self.m.ownership().is_some(), "{step} without the VIP"),
                 Step::Site(name) => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use standin::takeover::policy::React;
-use standin::takeover::site::{Failure, SiteSpec, UndoAt};
+use standin::takeover::recipe::{Failure, SiteSpec, UndoAt};
 use standin::takeover::step::Step;
 use standin::types::StepName;
 

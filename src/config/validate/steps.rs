@@ -7,7 +7,7 @@ use crate::config::problem::Check;
 use crate::config::section::{Section, StepTable};
 use crate::config::suggest::{nearest, quoted_list};
 use crate::config::surroundings::StepReader;
-use crate::takeover::site::{self, Failure, SiteSpec, UndoAt};
+use crate::takeover::recipe::{self, Failure, SiteSpec, UndoAt};
 use crate::takeover::step::Step;
 use crate::types::StepName;
 
@@ -36,7 +36,7 @@ pub(super) fn steps(
         }
     }
     let specs: Vec<SiteSpec> = resolved(&read);
-    for (name, why) in site::faults(&specs) {
+    for (name, why) in recipe::faults(&specs) {
         complete = false;
         let Some((table, _)) = read.iter().rev().find(|(_, c)| c.name == name) else {
             continue;
@@ -157,7 +157,7 @@ fn resolved(read: &[(StepTable, Common)]) -> Vec<SiteSpec> {
     let specs: Vec<SiteSpec> = read.iter().map(|(_, c)| spec(c, None)).collect();
     // What came after the claim goes before the address does; what came before it is needed until the peer serves again.
     let undo = |c: &Common| {
-        let late = site::waits_for(&specs, Step::Site(c.name), Step::Claim);
+        let late = recipe::waits_for(&specs, Step::Site(c.name), Step::Claim);
         let usual = if late { UndoAt::Start } else { UndoAt::End };
         c.undoes.then(|| c.undo_at.unwrap_or(usual))
     };
