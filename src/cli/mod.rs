@@ -5,8 +5,10 @@ mod auto;
 mod check;
 mod common;
 pub mod exit;
+mod help;
 mod orders;
 mod outranked;
+mod pager;
 mod placement;
 mod plan;
 mod profile;
@@ -80,6 +82,7 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Command::Replay(args) => replay::run(&args.journal, json),
         Command::Switch(command) => switch::run(config, &command, json),
         Command::Profile(command) => profile::run(&command, json),
+        Command::Help(args) => help::run(&args.about, json),
         Command::Fence(FenceCommand::Confirm(args)) => {
             orders::confirm_fence(config, &args.name, args.level.as_deref(), json)
         }
