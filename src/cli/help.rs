@@ -1,6 +1,6 @@
 //! `standin help`: a page of the manual, how a command is used, or what there is of both.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 
 use clap::{CommandFactory, Parser};
 use serde_json::{Value, json};
@@ -10,6 +10,19 @@ use super::common::{refuse, say_json};
 use super::exit::ExitCode;
 use super::pager;
 use crate::manual::{self, TOPICS, Topic};
+
+/// Of a group's commands the group too may be asked, as clap has it: `switch help apply` is `help switch apply`.
+pub fn first(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    if let [_, group, help, ..] = &arguments[..]
+        && help == "help"
+        && Cli::command()
+            .find_subcommand(group)
+            .is_some_and(clap::Command::has_subcommands)
+    {
+        arguments.swap(1, 2);
+    }
+    arguments
+}
 
 /// Prints it; on a terminal through a pager.
 pub fn run(about: &[String], as_json: bool) -> ExitCode {
@@ -50,7 +63,7 @@ fn page(topic: &Topic, as_json: bool) -> ExitCode {
     ExitCode::Ok
 }
 
-/// As `standin COMMAND --help` prints it.
+/// As the command's own `--help` prints it.
 fn usage(path: &[String], command: &clap::Command, as_json: bool) -> ExitCode {
     let words = ["standin"]
         .into_iter()

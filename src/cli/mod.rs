@@ -37,7 +37,7 @@ pub use run::log_to;
 /// `--help` and `--version` were asked for and printed ([`ExitCode::Ok`]), or the command line is wrong, which was
 /// said ([`ExitCode::Usage`]).
 pub fn parse() -> Result<Cli, ExitCode> {
-    Cli::try_parse().map_err(|e| {
+    Cli::try_parse_from(help::first(std::env::args_os().collect())).map_err(|e| {
         // Whoever reads us may have gone already (`standin --help | head -1`): no reason to panic.
         let _ = e.print();
         if e.use_stderr() {

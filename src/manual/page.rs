@@ -23,7 +23,8 @@ pub fn laid_out(text: &str, width: usize) -> String {
     let mut after_item = false;
     for block in blocks(text) {
         let item = matches!(block, Block::Item(..));
-        if !out.is_empty() && !(item && after_item) {
+        let apart = !(item && after_item);
+        if apart && !out.is_empty() {
             out.push('\n');
         }
         after_item = item;
