@@ -164,31 +164,27 @@ fn words_of(text: &str, width: usize) -> Vec<&str> {
         .collect()
 }
 
+/// The longest of what is not broken.
 fn longest_word(text: &str) -> usize {
-    let words = text.split(' ').map(|w| w.chars().count());
-    words.max().unwrap_or(0)
+    let words = words_of(text, usize::MAX);
+    words.iter().map(|w| w.chars().count()).max().unwrap_or(0)
 }
 
-/// Columns where two are enough or all fits; else each row is a block under its first cell.
+/// Columns, where all fits or two of them are enough; else each row is a block under its first cell.
 fn table(rows: &[Vec<String>], width: usize) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let cell = |row: &Vec<String>, c: usize| row.get(c).map_or(0, |t| t.chars().count());
     let natural = |c: usize| rows.iter().map(|r| cell(r, c)).max().unwrap_or(0);
     let room = width.saturating_sub(GAP * columns.saturating_sub(1));
-    let fits = (0..columns).map(natural).sum::<usize>() <= room;
-    if columns > 2 && !fits {
-        return row_blocks(rows, width);
-    }
-    let first = match fits {
-        true => natural(0),
-        false => {
-            let word = rows.iter().filter_map(|r| r.first());
-            let least = word.map(|t| longest_word(t)).max().unwrap_or(0);
-            natural(0).min((width / 3).max(least))
-        }
-    };
     let mut widths: Vec<usize> = (0..columns).map(natural).collect();
-    if !fits && columns == 2 {
+    if widths.iter().sum::<usize>() > room {
+        // A command is not broken.
+        let whole = |r: &Vec<String>| r.first().map_or(0, |t| longest_word(t));
+        let least = rows.iter().map(whole).max().unwrap_or(0);
+        if columns != 2 || least > width * 2 / 5 {
+            return row_blocks(rows, width);
+        }
+        let first = natural(0).min(least.max(width / 3));
         widths = vec![first, room.saturating_sub(first)];
     }
     let rows: Vec<Vec<Vec<String>>> = rows
@@ -214,7 +210,7 @@ fn table(rows: &[Vec<String>], width: usize) -> Vec<String> {
     lines
 }
 
-/// A row under its first cell, the others each behind the head of its column.
+/// Rows under their first cells; of more than one other, each behind the head of its column.
 fn row_blocks(rows: &[Vec<String>], width: usize) -> Vec<String> {
     let Some((heads, rows)) = rows.split_first() else {
         return Vec::new();
@@ -229,7 +225,10 @@ fn row_blocks(rows: &[Vec<String>], width: usize) -> Vec<String> {
         let mut cells = row.iter().zip(heads);
         lines.extend(cells.next().map(|(first, _)| first.clone()));
         for (text, head) in cells {
-            let head = format!("  {head:<longest$}  ");
+            let head = match heads.len() {
+                2 => "  ".to_owned(),
+                _ => format!("  {head:<longest$}  "),
+            };
             lines.extend(hanging(&head, text, width));
         }
     }
@@ -262,5 +261,11 @@ mod tests {
             "`ACTIVE`\n  It means  it is here\n  Do        repair the\n            other\n"
         );
         assert!(laid_out(three, 80).starts_with("State     It means    Do\n--------"));
+        let command =
+            "| Type | It does |\n| --- | --- |\n| `standin switch undo` | takes it back |\n";
+        assert_eq!(
+            laid_out(command, 30),
+            "`standin switch undo`\n  takes it back\n"
+        );
     }
 }

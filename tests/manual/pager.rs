@@ -78,6 +78,14 @@ fn a_pager_that_is_left_early_is_no_error() {
 }
 
 #[test]
+fn an_interrupt_is_the_pagers_business() {
+    let pager = "kill -INT $PPID; sleep 0.3; cat";
+    let (code, screen) = on_a_terminal(&[("PAGER", pager)], "help operate");
+    assert_eq!(code, Some(0), "{screen}");
+    assert!(screen.contains(&operate()), "{screen}");
+}
+
+#[test]
 fn a_pager_that_fails_is_no_error_and_the_page_is_printed() {
     for pager in ["false", "no-such-pager-here", "sh -c 'exit 9'", "", "cat"] {
         let (code, screen) = on_a_terminal(&[("PAGER", pager)], "help operate");
