@@ -73,12 +73,12 @@ pub enum Command {
     /// it is valid.
     Run(RunArgs),
     /// Checks configuration, profiles, capabilities and reachability; changes nothing
-    #[command(after_help = "What can be configured: standin help configure")]
+    #[command(after_help = "What can be configured: standin help configure\n")]
     Check(CheckArgs),
     /// Prints every SNMP SET, address and command that a takeover would issue, in order; changes nothing
     Plan(PeerArgs),
     /// Says how every peer is, and what is missing
-    #[command(after_help = "What each word means, and what to do: standin help operate")]
+    #[command(after_help = "What each word means, and what to do: standin help operate\n")]
     Status(StatusArgs),
     /// Takes a peer's address over now, by hand
     ///
@@ -112,7 +112,7 @@ pub enum Command {
     /// Looks at switches, plans and makes changes, takes them back
     #[command(
         subcommand,
-        after_help = "What to try first, and what is written when: standin help switches"
+        after_help = "What to try first, and what is written when: standin help switches\n"
     )]
     Switch(SwitchCommand),
     /// Switch profiles: what there is, whether one is right, what it would do

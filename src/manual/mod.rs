@@ -32,32 +32,32 @@ impl Topic {
 pub const TOPICS: [Topic; 8] = [
     Topic {
         name: "operate",
-        about: "something happened: what do I do? Every state and alarm; hand back; the standby died too",
+        about: "something happened: what do I do? States, alarms, hand back",
         text: include_str!("operate.md"),
     },
     Topic {
         name: "switches",
-        about: "before you trust it with a switch; changes by hand and back; what is written to a switch",
+        about: "before you trust it with a switch; what is written to it",
         text: include_str!("switches.md"),
     },
     Topic {
         name: "configure",
-        about: "the configuration, a bond over two switches, traps, port takeover",
+        about: "the configuration; bonds, traps, port takeover",
         text: include_str!("configure.md"),
     },
     Topic {
         name: "sample",
-        about: "the sample configuration: every key with its default, its unit and its bounds",
+        about: "the sample configuration: every key, default, unit and bound",
         text: SAMPLE,
     },
     Topic {
         name: "profiles",
-        about: "how a switch that is not supported yet is described: the keys of a profile, step by step",
+        about: "how a switch that is not supported yet is described",
         text: include_str!("../../switch-profiles/README.md"),
     },
     Topic {
         name: "json",
-        about: "the fields of `--json`, of every command",
+        about: "the fields of --json, command by command",
         text: include_str!("json.md"),
     },
     Topic {
@@ -67,7 +67,7 @@ pub const TOPICS: [Topic; 8] = [
     },
     Topic {
         name: "limits",
-        about: "what it does not do, and what was tried on no real switch",
+        about: "what it does not do, and what no real switch has seen yet",
         text: include_str!("limits.md"),
     },
 ];
