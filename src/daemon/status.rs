@@ -1,4 +1,4 @@
-//! What `standin status` says. Field names are documented in README.md and kept.
+//! What `standin status` says. Field names are documented in src/manual/json.md and kept.
 
 use std::time::Duration;
 

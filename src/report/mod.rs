@@ -16,7 +16,7 @@ use crate::types::BootTime;
 
 pub use text::render;
 
-/// The report of one takeover or release. Field names are documented in README.md and kept.
+/// The report of one takeover or release. Field names are documented in src/manual/json.md and kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// `PEER-EPOCH`, the name of the report's file.
@@ -43,7 +43,7 @@ pub struct Report {
     pub ms: Vec<(String, f64)>,
     /// Every step: name, how it stands, by what it is proven or why it failed.
     pub steps: Vec<StepLine>,
-    /// The cameras as verification saw them (see README.md, `standin verify`); null before it began, and of a release.
+    /// The cameras as verification saw them (see src/manual/json.md); null before it began, and of a release.
     pub cameras: Value,
 }
 
