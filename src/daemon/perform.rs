@@ -245,8 +245,7 @@ impl Hands {
         let listening = interfaces[self.listening].own;
         let interface = &mut interfaces[from_here];
         let (step, attempt, within) = (run.step, run.attempt, run.within);
-        let vip = self.vip();
-        let slow = &shared.slow;
+        let (vip, slow) = (self.vip(), &shared.slow);
         match step {
             Step::Watch => {
                 let outcome = self.begin_watch(interface, shared);

@@ -29,7 +29,7 @@ impl Topic {
 }
 
 /// Every page, the one that is needed at night first.
-pub const TOPICS: [Topic; 8] = [
+pub const TOPICS: [Topic; 9] = [
     Topic {
         name: "operate",
         about: "something happened: what do I do? States, alarms, hand back",
@@ -44,6 +44,11 @@ pub const TOPICS: [Topic; 8] = [
         name: "configure",
         about: "the configuration; bonds, traps, port takeover",
         text: include_str!("configure.md"),
+    },
+    Topic {
+        name: "steps",
+        about: "what else a takeover brings about: units, commands",
+        text: include_str!("steps.md"),
     },
     Topic {
         name: "sample",

@@ -68,7 +68,7 @@ impl Machine {
             .collect();
         for name in left {
             self.tell(
-                &key(name),
+                &format!("step:{name}"),
                 Level::Critical,
                 format!("step {name} was begun in a takeover, and the configuration does not have it any more: nothing takes it back; put it back into the configuration, or take it back by hand"),
             );
@@ -260,7 +260,7 @@ impl Machine {
                 )
             }
         };
-        self.tell(&key(name), Level::Critical, text);
+        self.tell(&format!("step:{name}"), Level::Critical, text);
     }
 }
 
