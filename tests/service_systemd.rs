@@ -6,10 +6,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use standin::host::real::RealPrograms;
+use standin::config::{Config, SAMPLE, Surroundings};
+use standin::host::real::{RealDisk, RealPrograms};
 use standin::service::{ServiceError, systemd};
+use standin::steps::{self, Facts, Kit, Memory};
+use standin::takeover::event::Outcome;
 
 const SYSTEMD: &str = "/usr/lib/systemd/systemd";
 /// Set for the copy of this test that runs inside.
@@ -218,6 +222,31 @@ async fn inside_the_namespaces() {
     assert!(second.already);
     assert_eq!(second.to_string(), "good.service runs already");
 
+    // Looked at and stopped, and what was stopped already.
+    let now = systemd::read_unit(&RealPrograms, "good.service", LONG)
+        .await
+        .unwrap();
+    assert!(now.runs && now.shown.contains("running"), "{now:?}");
+    assert!(
+        systemd::stop(&RealPrograms, "good.service", LONG)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !systemd::stop(&RealPrograms, "good.service", LONG)
+            .await
+            .unwrap()
+    );
+    let now = systemd::read_unit(&RealPrograms, "good.service", LONG)
+        .await
+        .unwrap();
+    assert!(!now.runs, "{now:?}");
+    let unknown = systemd::read_unit(&RealPrograms, "nope.service", LONG)
+        .await
+        .unwrap_err();
+    assert!(matches!(unknown, ServiceError::NoUnit { .. }), "{unknown}");
+    the_step("good.service").await;
+
     let oneshot = systemd::start(&RealPrograms, "oneshot.service", LONG)
         .await
         .unwrap();
@@ -248,6 +277,66 @@ async fn inside_the_namespaces() {
     assert!(begun.elapsed() < Duration::from_secs(10));
     assert!(matches!(slow, ServiceError::Slow { .. }), "{slow}");
     assert!(slow.to_string().contains("activating"), "{slow}");
+}
+
+/// `kind = "unit"`: what it starts it stops again, what ran before it leaves, and a second try does not change that.
+async fn the_step(unit: &str) {
+    let text =
+        format!("{SAMPLE}\n[[peer.cctv.step]]\nkind = \"unit\"\nname = \"a\"\nunit = \"{unit}\"\n");
+    let around = Surroundings {
+        steps: steps::READER,
+        ..Surroundings::default()
+    };
+    let sample = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config/standin.toml"));
+    let config = Config::from_text(sample, &text, &around)
+        .expect("it is accepted")
+        .0;
+    let steps = steps::of_peer(&config.peers["cctv"], &config.origin).expect("it is built");
+    let step = steps.values().next().expect("it is there");
+    // The file system is read-only here, but for /run.
+    let kit = Kit {
+        facts: Facts {
+            peer: "cctv".to_owned(),
+            vip: "192.168.1.101".to_owned(),
+            node: "standby".to_owned(),
+            epoch: 1,
+            step: "unit:a".to_owned(),
+            undo: false,
+            time: String::new(),
+        },
+        within: LONG,
+        programs: Arc::new(RealPrograms),
+        memory: Memory::new(
+            Arc::new(RealDisk),
+            Path::new("/run/standin-test"),
+            "cctv",
+            "unit:a".parse().expect("a name"),
+        ),
+    };
+    let runs = async || {
+        systemd::read_unit(&RealPrograms, unit, LONG)
+            .await
+            .expect("it is read")
+            .runs
+    };
+    let done = |outcome: Outcome| match outcome {
+        Outcome::Done(how) => how,
+        other => panic!("{other:?}"),
+    };
+    step.check(&kit).await.expect("it could be started");
+    assert!(!runs().await, "a look has started it");
+    for _ in 0..2 {
+        done(step.apply(&kit).await);
+        assert!(runs().await);
+    }
+    assert!(done(step.undo(&kit).await).contains("is stopped"));
+    assert!(!runs().await);
+    systemd::start(&RealPrograms, unit, LONG)
+        .await
+        .expect("it starts");
+    done(step.apply(&kit).await);
+    assert!(done(step.undo(&kit).await).contains("ran before"));
+    assert!(runs().await, "what ran before was stopped");
 }
 
 /// Where PID 1 is something else, as in most containers, that is what the error says.

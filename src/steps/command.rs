@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
+use nix::unistd::User;
 
 use super::{Facts, Kind, Kit, PlanLine, SiteStep};
 use crate::config::Section;
@@ -80,13 +81,15 @@ fn read(section: &mut Section<'_, '_>) -> Option<Arc<dyn SiteStep>> {
 
 impl Command {
     /// The program with the user, folder and environment that it gets, as one list of arguments.
-    fn line(&self, command: &[String], facts: &Facts) -> Vec<String> {
+    fn line(&self, command: &[String], facts: &Facts) -> Result<Vec<String>, String> {
         let mut line: Vec<String> = Vec::new();
         if let Some(user) = &self.user {
+            let known = User::from_name(user).map_err(|e| format!("user {user}: {e}"))?;
+            let known = known.ok_or_else(|| format!("this machine has no user {user}"))?;
             line.extend(["/usr/bin/setpriv", "--init-groups"].map(str::to_owned));
             line.extend([
-                format!("--reuid={user}"),
-                format!("--regid={user}"),
+                format!("--reuid={}", known.uid),
+                format!("--regid={}", known.gid),
                 "--".to_owned(),
             ]);
         }
@@ -102,12 +105,12 @@ impl Command {
         ]);
         line.extend(self.environment.iter().cloned());
         line.extend(command.iter().cloned());
-        line
+        Ok(line)
     }
 
     /// What it printed, or why it is not done.
     async fn run(&self, command: &[String], kit: &Kit, within: Duration) -> Result<String, String> {
-        let line = self.line(command, &kit.facts);
+        let line = self.line(command, &kit.facts)?;
         let (program, arguments) = line.split_first().ok_or("there is no command")?;
         let name = command.first().map_or("", String::as_str);
         let ended = kit
