@@ -5,3 +5,5 @@
 //! handed back, so that it can be restored.
 
 pub mod dns;
+pub mod http;
+pub mod powerdns;

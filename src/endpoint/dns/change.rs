@@ -95,7 +95,7 @@ impl ZoneReport {
 }
 
 /// The types at a name that a change is about: what it brings and takes, and what cannot stand beside that.
-fn kinds_of(change: &NameChange) -> Vec<Kind> {
+pub(in crate::endpoint) fn kinds_of(change: &NameChange) -> Vec<Kind> {
     let sets = change.to.iter().chain(change.from.iter().flatten());
     let mut kinds: Vec<Kind> = sets.map(RecordSet::kind).collect();
     let has_alias = kinds.contains(&Kind::Cname);
@@ -109,11 +109,11 @@ fn kinds_of(change: &NameChange) -> Vec<Kind> {
     kinds
 }
 
-fn has_same_values(a: &[RecordSet], b: &[RecordSet]) -> bool {
+pub(in crate::endpoint) fn has_same_values(a: &[RecordSet], b: &[RecordSet]) -> bool {
     a.len() == b.len() && a.iter().all(|x| b.iter().any(|y| x.has_values_of(y)))
 }
 
-fn is_same(a: &[RecordSet], b: &[RecordSet]) -> bool {
+pub(in crate::endpoint) fn is_same(a: &[RecordSet], b: &[RecordSet]) -> bool {
     a.len() == b.len() && a.iter().all(|x| b.contains(x))
 }
 
@@ -338,7 +338,10 @@ impl Session<'_> {
 }
 
 /// What stood before, as far as it can be known at the first look.
-fn first_found(changes: &[NameChange], stands: &[Vec<RecordSet>]) -> Vec<Option<Vec<RecordSet>>> {
+pub(in crate::endpoint) fn first_found(
+    changes: &[NameChange],
+    stands: &[Vec<RecordSet>],
+) -> Vec<Option<Vec<RecordSet>>> {
     let each = changes.iter().zip(stands).map(|(change, stands)| {
         if is_same(stands, &change.to) {
             return change.from.clone();

@@ -107,7 +107,7 @@ impl Fault {
 }
 
 /// Records as a list; `nothing` where there are none.
-pub(super) fn list(sets: &[RecordSet]) -> String {
+pub(in crate::endpoint) fn list(sets: &[RecordSet]) -> String {
     if sets.is_empty() {
         return "nothing".to_owned();
     }

@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(key.secret.expose_secret(), b"not-a-real-secret-0123");
         assert!(key.signer().is_ok());
         assert_eq!(format!("{key:?}"), "TsigKey(standin. hmac-sha512)");
-        let slashes = "key a { algorithm hmac-sha256; secret //////////////////////////8=; };";
+        let slashes = "key a { algorithm hmac-sha256; secret \"//////////////////////////8=\"; };";
         assert!(TsigKey::parse(slashes).is_ok());
     }
 

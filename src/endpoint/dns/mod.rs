@@ -14,6 +14,8 @@ mod record;
 mod session;
 
 pub use change::{Changed, NameChange, ServerReport, Zone, ZoneReport, change, read, rehearse};
+pub(super) use change::{first_found, has_same_values, is_same, kinds_of};
+pub(super) use error::list;
 pub use error::{DnsError, Fault};
 pub use key::{Algorithm, TsigKey};
 pub use record::{Kind, RecordSet, absolute};
