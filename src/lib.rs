@@ -6,6 +6,7 @@
 //! - [`takeover`]: the decisions. Pure: `handle(now, Event) -> Vec<Action>`, no clock, no IO, no randomness.
 //! - [`detect`], [`net`], [`switch`], [`service`], [`endpoint`], [`verify`]: the adapters. Plain values in, results out; they know
 //!   nothing of events and actions, nor of each other.
+//! - [`steps`]: what a site adds to a takeover, one file per kind (to add one: see there).
 //! - [`daemon`]: the one loop that turns observations into events and actions into calls of adapters, the journal,
 //!   the control socket.
 //! - [`config`]: the TOML file and what can be wrong with it.
@@ -13,6 +14,28 @@
 //! - [`rt`]: time and tasks; the only place that knows whose they are.
 //! - [`report`]: what happened, for people and scripts.
 //! - [`cli`]: one file per subcommand.
+//! - [`manual`]: the pages of `standin help TOPIC`.
+//!
+//! `tests/layering.rs` keeps who may know whom. `tests/README.md` says which test says what, and how a story, a fault, a rule
+//! or a lab scenario is added.
+//!
+//! # To add
+//!
+//! Files to touch, beside the tests. `scripts/check` and the tests that are named here say what was forgotten.
+//!
+//! - **A step of a takeover**: `takeover/step.rs` has the lists, [`takeover`] and `daemon/perform.rs` do it.
+//! - **A vendor of switches**: a file of data; see [`switch`].
+//! - **A configuration key**: `config/standin.toml` (the sample: key, default, unit, bounds), `config/schema*.rs`,
+//!   `config/validate/`, `config/resolved.rs`, `daemon/in_force.rs` (from when on it counts); of a peer's policy also
+//!   `daemon/policy.rs` and `takeover/policy.rs`. `tests/config_sample.rs` compares.
+//! - **An alarm**: `raise` and `settle` with one key (in the core: `tell` and `settle`), and a row in `manual/operate.md`: what it
+//!   means, what to do. `tests/manual/` finds the key.
+//! - **A state, or a step that a person sees waiting**: the same row.
+//! - **A command or an option**: `cli/args.rs` and a file of its name in `cli/`; what it prints with `--json` in `manual/json.md`.
+//! - **An exit code**: `cli/exit.rs` and `manual/exit-codes.md`.
+//! - **A page of the manual**: `manual/NAME.md` and a line in [`manual::TOPICS`].
+//! - **A health check, an alert sink**: there are none yet; what a person must know is an alarm, and goes to the log and to
+//!   `status`.
 
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
@@ -23,10 +46,12 @@ pub mod daemon;
 pub mod detect;
 pub mod endpoint;
 pub mod host;
+pub mod manual;
 pub mod net;
 pub mod report;
 pub mod rt;
 pub mod service;
+pub mod steps;
 pub mod switch;
 pub mod sys;
 pub mod takeover;

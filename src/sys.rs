@@ -199,6 +199,16 @@ pub fn as_killable_as_others(command: &mut tokio::process::Command) {
     }
 }
 
+/// Columns of the terminal on standard output; `None` where it is none, or does not say (TIOCGWINSZ).
+pub fn terminal_columns() -> Option<u16> {
+    let mut size = MaybeUninit::<libc::winsize>::zeroed();
+    // SAFETY: the kernel writes at most one winsize to where the pointer says, and that is ours.
+    let asked = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, size.as_mut_ptr()) };
+    // SAFETY: all of its fields are plain numbers, so the zeroes that were there before are a valid value too.
+    let columns = unsafe { size.assume_init() }.ws_col;
+    (asked == 0 && columns > 0).then_some(columns)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,9 +10,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 mod peer_macs;
 mod port_name;
+mod step_name;
 
 pub use peer_macs::PeerMacs;
 pub use port_name::PortName;
+pub use step_name::StepName;
 
 /// A point in time: microseconds of `CLOCK_BOOTTIME` (counts suspend, never steps).
 ///
@@ -184,7 +186,7 @@ macro_rules! text_serde {
         }
     )*};
 }
-text_serde!(MacAddr, Vip);
+text_serde!(MacAddr, Vip, StepName);
 
 macro_rules! number {
     ($($(#[$doc:meta])* $name:ident($inner:ty);)*) => {$(

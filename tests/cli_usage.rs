@@ -24,7 +24,7 @@ fn help_names_every_command_with_examples_and_the_exit_codes() {
     assert_eq!((code, err.as_str()), (Some(0), ""));
     for command in [
         "run", "check", "plan", "status", "takeover", "release", "hold", "unfence", "report",
-        "replay", "peer",
+        "replay", "peer", "help",
     ] {
         assert!(
             out.lines()
@@ -67,10 +67,15 @@ fn a_wrong_command_line_exits_with_2_and_says_what_would_be_right() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_reason_to_panic() {
-    for argument in ["--help", "--version"] {
+    for arguments in [
+        &["--help"][..],
+        &["--version"],
+        &["help"],
+        &["help", "json"],
+    ] {
         let mut child = Command::cargo_bin("standin")
             .unwrap()
-            .arg(argument)
+            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

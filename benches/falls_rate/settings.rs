@@ -41,6 +41,7 @@ pub fn policy(cell: &Cell) -> Policy {
         service_timeout: s(30),
         verify_within: s(30),
         release_timeout: s(20),
+        site: Vec::new(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::exit;
+use crate::manual;
 
 mod profile;
 mod switch;
@@ -24,6 +25,7 @@ Examples:
   standin release cctv            the machine is repaired: hand everything back
   standin switch preflight --all  may standin be trusted with these switches?
   standin unfence core:p-prim     last resort: open a port that was shut, with any standin that knows it
+  standin help operate            something happened: what do I do?
 ";
 
 /// Lets one machine step into a dead one's place on the network.
@@ -35,8 +37,10 @@ Examples:
 #[command(
     name = "standin",
     version,
-    after_help = EXAMPLES.to_owned() + "\n" + &exit::help(),
+    after_help = format!("{EXAMPLES}\n{}\n{}", manual::list(), exit::help()),
     arg_required_else_help = true,
+    // `help` is a command of ours: it knows topics too.
+    disable_help_subcommand = true,
     max_term_width = 110,
     propagate_version = false
 )]
@@ -69,10 +73,12 @@ pub enum Command {
     /// it is valid.
     Run(RunArgs),
     /// Checks configuration, profiles, capabilities and reachability; changes nothing
+    #[command(after_help = "What can be configured: standin help configure\n")]
     Check(CheckArgs),
     /// Prints every SNMP SET, address and command that a takeover would issue, in order; changes nothing
     Plan(PeerArgs),
     /// Says how every peer is, and what is missing
+    #[command(after_help = "What each word means, and what to do: standin help operate\n")]
     Status(StatusArgs),
     /// Takes a peer's address over now, by hand
     ///
@@ -104,11 +110,27 @@ pub enum Command {
     #[command(subcommand)]
     Peer(PeerCommand),
     /// Looks at switches, plans and makes changes, takes them back
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "What to try first, and what is written when: standin help switches\n"
+    )]
     Switch(SwitchCommand),
     /// Switch profiles: what there is, whether one is right, what it would do
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "The keys, and how one is written: standin help profiles"
+    )]
     Profile(ProfileCommand),
+    /// Prints a page of the manual, or how a command is used; without either what there is
+    Help(HelpArgs),
+}
+
+/// `standin help`
+#[derive(Clone, Debug, Args)]
+pub struct HelpArgs {
+    /// A topic of the manual, or a command with its subcommand.
+    #[arg(value_name = "TOPIC|COMMAND")]
+    pub about: Vec<String>,
 }
 
 /// `standin run`

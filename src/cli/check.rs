@@ -10,6 +10,7 @@ use super::common::{say, say_json, with_config};
 use super::exit::ExitCode;
 use super::outranked;
 use super::placement::{self, Said};
+use super::site;
 use super::switch::plan::own_macs;
 use super::wire;
 use crate::config::{Config, Peer};
@@ -54,6 +55,11 @@ pub fn run(path: &Path, offline: bool, as_json: bool) -> ExitCode {
             lines.add(&what, startable::open_legs(peer).await);
             legs(peer, &mut lines).await;
             vip_here(peer, &mut lines).await;
+        }
+        for peer in config.peers.values() {
+            for (what, said) in site::check(&config, peer).await {
+                lines.add(&what, said);
+            }
         }
         match switches::build(&config, &secrets) {
             Ok(built) => {

@@ -5,14 +5,17 @@ mod auto;
 mod check;
 mod common;
 pub mod exit;
+mod help;
 mod orders;
 mod outranked;
+mod pager;
 mod placement;
 mod plan;
 mod profile;
 mod replay;
 mod report;
 mod run;
+mod site;
 mod status;
 mod switch;
 mod unfence;
@@ -35,7 +38,7 @@ pub use run::log_to;
 /// `--help` and `--version` were asked for and printed ([`ExitCode::Ok`]), or the command line is wrong, which was
 /// said ([`ExitCode::Usage`]).
 pub fn parse() -> Result<Cli, ExitCode> {
-    Cli::try_parse().map_err(|e| {
+    Cli::try_parse_from(help::first(std::env::args_os().collect())).map_err(|e| {
         // Whoever reads us may have gone already (`standin --help | head -1`): no reason to panic.
         let _ = e.print();
         if e.use_stderr() {
@@ -80,6 +83,7 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Command::Replay(args) => replay::run(&args.journal, json),
         Command::Switch(command) => switch::run(config, &command, json),
         Command::Profile(command) => profile::run(&command, json),
+        Command::Help(args) => help::run(&args.about, json),
         Command::Fence(FenceCommand::Confirm(args)) => {
             orders::confirm_fence(config, &args.name, args.level.as_deref(), json)
         }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::auto;
 use super::common::{fail, say, say_json, with_config};
 use super::exit::ExitCode;
+use super::site;
 use crate::config::{Config, Fence, Peer};
 use crate::daemon::{policy, switches};
 use crate::switch::change::plan_change;
@@ -88,7 +89,7 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
             .await;
         }
         let now = told.as_ref().map(stands).unwrap_or_default();
-        let steps = in_order(&config, peer, &fence, &rewire);
+        let steps = in_order(&config, peer, tag.epoch, (&fence, &rewire));
         let notice = config.pace(peer).notice();
         let management = policy::asked_elsewhere(peer).map(|r| r.unwrap_or_else(|why| why));
         if as_json {
@@ -225,7 +226,12 @@ async fn changed(
 }
 
 /// All steps in the order in which they may begin, each with what it does and after which others.
-fn in_order(config: &Config, peer: &Peer, fence: &[Value], rewire: &[Value]) -> Vec<Value> {
+fn in_order(
+    config: &Config,
+    peer: &Peer,
+    epoch: Epoch,
+    (fence, rewire): (&[Value], &[Value]),
+) -> Vec<Value> {
     // Our MAC address does not decide about any step.
     let policy = policy::policy(config, peer, MacAddr::ZERO);
     let order = local::order(&policy);
@@ -234,6 +240,7 @@ fn in_order(config: &Config, peer: &Peer, fence: &[Value], rewire: &[Value]) -> 
         let lines = match planned.step {
             Step::Fence => fence.to_vec(),
             Step::Rewire => rewire.to_vec(),
+            Step::Site(name) => vec![site::plan_line(config, peer, epoch, name)],
             step => vec![local::line(config, peer, &policy, step)],
         };
         for mut line in lines {
@@ -274,6 +281,9 @@ fn print(name: &str, peer: &Peer, steps: &[Value]) {
         ));
         if let Some(command) = step["command"].as_str() {
             say(&format!("               by hand: {command}"));
+        }
+        if let Some(undo) = step["undo"].as_str() {
+            say(&format!("               taken back {undo}"));
         }
     }
     say(

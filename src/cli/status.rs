@@ -39,7 +39,22 @@ pub fn run(config: &Path, only: Option<&str>, as_json: bool) -> ExitCode {
         say("");
         peer_lines(peer);
     }
+    if troubled(&answer) {
+        say("\nwhat each word means, and what to do: standin help operate");
+    }
     ExitCode::Ok
+}
+
+/// True if a night operator has something to look up: an alarm, or a peer that is neither watched nor wholly taken over.
+fn troubled(answer: &Value) -> bool {
+    let alarms = |of: &Value| of["alarms"].as_array().is_some_and(|a| !a.is_empty());
+    let usual = |p: &Value| match p["state"].as_str() {
+        Some("standby") => true,
+        Some("active") => p["verdict"].as_str() == Some("verified"),
+        _ => false,
+    };
+    let mut peers = answer["peers"].as_array().into_iter().flatten();
+    alarms(answer) || peers.any(|p| alarms(p) || !usual(p))
 }
 
 /// What stands and a person must know.
@@ -336,6 +351,19 @@ mod tests {
             let next = advice(&wrong);
             assert!(next.contains(words), "{next}");
         }
+    }
+
+    #[test]
+    fn the_manual_is_named_where_there_is_something_to_look_up() {
+        let said = |p: Value, alarms: Value| troubled(&json!({ "alarms": alarms, "peers": [p] }));
+        let alarm = json!([{ "key": "journal", "text": "..." }]);
+        assert!(!said(peer(&[]), json!([])));
+        assert!(!said(peer(&[("/state", json!("active"))]), json!([])));
+        assert!(said(peer(&[]), alarm.clone()));
+        assert!(said(peer(&[("/alarms", alarm)]), json!([])));
+        let degraded = [("/state", json!("active")), ("/verdict", json!("degraded"))];
+        assert!(said(peer(&degraded), json!([])));
+        assert!(said(peer(&[("/state", json!("suspect"))]), json!([])));
     }
 
     #[test]

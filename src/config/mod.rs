@@ -16,6 +16,7 @@ mod schema_ports;
 mod schema_ssh;
 mod schema_traps;
 mod secret;
+mod section;
 mod suggest;
 mod surroundings;
 pub mod text;
@@ -34,7 +35,8 @@ pub use schema::{
     Verify, Way,
 };
 pub use secret::{Secrets, SnmpSecret, SshSecret, TrapSecret, community_file};
-pub use surroundings::{InterfaceFacts, Persistence, ProfileFacts, Surroundings};
+pub use section::{Section, StepTable};
+pub use surroundings::{InterfaceFacts, Persistence, ProfileFacts, StepReader, Surroundings};
 
 use std::path::Path;
 use std::sync::Arc;

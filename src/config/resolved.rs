@@ -13,6 +13,8 @@ use super::schema::{
     Address, Announce, AuthProtocol, Detect, Kind, Legacy, Policy, PrivProtocol, Release, Service,
     Takeover, Verify, Way,
 };
+use super::section::StepTable;
+use crate::takeover::recipe::SiteSpec;
 use crate::types::{PeerMacs, PortRef, Vip, VlanId};
 
 /// A configuration that passed every check.
@@ -200,6 +202,10 @@ pub struct Peer {
     pub port_takeover: Option<PortTakeover>,
     /// Levels in the order they are tried; at least one.
     pub fence: Vec<Fence>,
+    /// What the site adds to a takeover, as it stands in the file.
+    pub steps: Vec<StepTable>,
+    /// The same to the core.
+    pub site: Vec<SiteSpec>,
     /// What serves the cameras here.
     pub service: Service,
     /// Pace of ARP.

@@ -249,6 +249,8 @@ pub struct Peer {
     pub port_takeover: Option<PortTakeover>,
     /// `[[peer.NAME.fence]]`, in the order they are tried.
     pub fence: Vec<Fence>,
+    /// `[[peer.NAME.step]]`: what the site adds to a takeover. The keys depend on the kind.
+    pub step: Vec<toml::Table>,
     /// `[peer.NAME.service]`
     pub service: Service,
     /// `[peer.NAME.announce]`

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
+use super::section::Section;
 use crate::types::MacAddr;
 
 /// What is known around the file. [`Surroundings::default`] knows nothing: checks that need it are left out.
@@ -23,6 +24,27 @@ pub struct Surroundings {
     /// A VIP that somebody else has set on this machine is a warning, not an error: a daemon that refused to start over it
     /// would leave an address or a fence of ours unwatched, and a command could not even ask.
     pub vip_may_be_here: bool,
+    /// Who knows the kinds of steps that a site may add.
+    pub steps: StepReader,
+}
+
+/// Reads the keys of a step that only its kind knows. (The kinds are above this module.) By default there is no kind:
+/// a step is refused then, never accepted unread.
+#[derive(Clone, Copy, Debug)]
+pub struct StepReader {
+    /// The kinds.
+    pub kinds: fn() -> Vec<&'static str>,
+    /// Examines one of a kind that there is; true if it can be taken back, `None` if something was refused.
+    pub read: fn(&str, &mut Section<'_, '_>) -> Option<bool>,
+}
+
+impl Default for StepReader {
+    fn default() -> Self {
+        StepReader {
+            kinds: Vec::new,
+            read: |_, _| None,
+        }
+    }
 }
 
 /// What the checks must know of a switch profile.

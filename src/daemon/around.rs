@@ -7,6 +7,7 @@ use crate::config::{InterfaceFacts, Persistence, ProfileFacts, Surroundings};
 use crate::net::address;
 use crate::net::link;
 use crate::net::netlink::Netlink;
+use crate::steps;
 use crate::switch::Operation;
 use crate::switch::profile;
 use crate::switch::profile::Transport;
@@ -41,6 +42,7 @@ pub async fn surroundings(examine_secrets: bool, config: &Path) -> Surroundings 
         examine_secrets,
         without_peers: false,
         vip_may_be_here: true,
+        steps: steps::READER,
     }
 }
 

@@ -46,6 +46,7 @@ impl Loop {
         for i in 0..self.peers.len() {
             self.check_legs(i);
             self.look_past_fence(i);
+            self.peers[i].take_up_steps();
             self.look_at_gate(i);
             self.look_at_mute(i);
             let p = &self.peers[i];

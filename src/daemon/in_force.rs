@@ -46,6 +46,8 @@ pub fn when(key: &str) -> Option<When> {
         // What stands is read, proven and lifted as it was set; the time for one try is the file's.
         ["peer", _, "fence", "timeout" | "persist"] => When::Now,
         ["peer", _, "fence", _] | ["peer", _, "fence", "also", _] => When::NextTakeover,
+        // A step that stands is taken back as it was done.
+        ["peer", _, "step", ..] => When::NextTakeover,
         ["peer", _, "service", _] => When::NextTakeover,
         // The budget of an interface is made with its socket.
         ["peer", _, "announce", "arp-per-second"] => When::Restart,

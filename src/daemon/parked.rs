@@ -277,7 +277,9 @@ pub(super) fn step_leg(step: Step) -> Leg {
         | Step::Lift
         | Step::Return
         | Step::Handback
-        | Step::Prove => Leg::Listening,
+        | Step::Prove
+        | Step::Site(_)
+        | Step::Undo(_) => Leg::Listening,
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,14 +24,16 @@ use super::watch::Watch;
 use super::witnesses::Witnesses;
 use super::{alarms, claim, steps};
 use crate::config;
-use crate::host::{EchoEnd, Host};
+use crate::host::{Disk, EchoEnd, Host};
 use crate::net::announce::Announcer;
 use crate::net::arp::ArpFrame;
 use crate::rt::{self, Lane};
+use crate::steps::Steps;
 use crate::switch::PortIdentity;
 use crate::switch::fence::lift::Lift;
 use crate::takeover::action::{Action, Run};
 use crate::takeover::event::{Event, Outcome};
+use crate::takeover::recipe::SiteSpec;
 use crate::takeover::step::Step;
 use crate::types::{BootTime, PortRef, Vip};
 use crate::verify::Inventory;
@@ -82,6 +85,10 @@ pub struct Hands {
     pub adopt: bool,
     /// Our node's name, for tags.
     pub node: String,
+    /// The steps that the configuration adds.
+    pub steps: Steps,
+    /// What the file has of them, while others stand.
+    pub steps_later: Option<(Vec<SiteSpec>, Steps)>,
     /// Tasks of steps.
     pub tasks: Tasks,
     /// The fence is being read; cleared when the answer arrives.
@@ -102,6 +109,8 @@ pub struct Shared {
     pub slow: Lane,
     /// This machine.
     pub host: Host,
+    /// Where steps keep how it was before.
+    pub disk: (Arc<dyn Disk>, PathBuf),
 }
 
 impl Hands {
@@ -138,6 +147,8 @@ impl Hands {
             pings: (None, 0),
             adopt: false,
             node: node.to_owned(),
+            steps: Steps::new(),
+            steps_later: None,
             tasks: Tasks::new(me, tx),
             reading_fence: false,
             gate,
@@ -234,8 +245,7 @@ impl Hands {
         let listening = interfaces[self.listening].own;
         let interface = &mut interfaces[from_here];
         let (step, attempt, within) = (run.step, run.attempt, run.within);
-        let vip = self.vip();
-        let slow = &shared.slow;
+        let (vip, slow) = (self.vip(), &shared.slow);
         match step {
             Step::Watch => {
                 let outcome = self.begin_watch(interface, shared);
@@ -359,6 +369,7 @@ impl Hands {
                     steps::with_port(outcome, &fencing, &mac).await
                 });
             }
+            Step::Site(name) | Step::Undo(name) => self.run_site(&run, name, ticket, shared),
             // Done by the core from evidence; it never asks for them.
             Step::Yield | Step::Silence | Step::Return => {
                 self.answer(

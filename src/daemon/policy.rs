@@ -76,6 +76,7 @@ pub fn policy(config: &Config, peer: &Peer, own_mac: MacAddr) -> Policy {
         verify_within: peer.verify.within,
         order_timeout: peer.policy.order_timeout,
         release_timeout: peer.release.timeout,
+        site: peer.site.clone(),
     }
 }
 

@@ -112,6 +112,7 @@ pub fn prepare(
         damaged: replay.damage.is_some(),
         boot_counter,
         limits,
+        disk: from.disk.clone(),
     })
 }
 

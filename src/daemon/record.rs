@@ -12,6 +12,7 @@ use crate::takeover::Machine;
 use crate::takeover::event::{FenceRead, Recovered};
 use crate::takeover::new_mac::NewMac;
 use crate::takeover::placement::Place;
+use crate::takeover::site::Begun;
 use crate::takeover::state::{Grounds, Phase, State};
 use crate::takeover::verdict::Verified;
 use crate::types::{BootTime, Epoch, MacAddr, PortRef, Vip, VlanId};
@@ -72,7 +73,10 @@ pub struct Kept {
     /// Whether its ports were confirmed to be the peer's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<Place>,
-    /// The same with its levels, and which of them are, or may be, in place.
+    /// Steps of the site that were begun and not taken back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub site: Vec<Begun>,
+    /// The fence with its levels, and which of them are, or may be, in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standing: Option<Standing>,
 }
@@ -123,6 +127,7 @@ impl Default for Kept {
             interface: None,
             flapping: false,
             new_mac: None,
+            site: Vec::new(),
             standing: None,
             places: Vec::new(),
         }
@@ -218,6 +223,7 @@ impl Kept {
             quarantined: Vec::new(),
             found: found.to_vec(),
             places: machine.placement().places().cloned().collect(),
+            site: machine.site_begun(),
             standing: None,
         }
     }
@@ -296,6 +302,7 @@ pub fn recovered(kept: Option<(Kept, bool)>, seen: Seen, now: BootTime) -> Recov
         peer_hold: kept.peer_hold,
         new_mac: kept.new_mac.clone(),
         flapping: kept.flapping,
+        site: kept.site,
         ..fresh
     }
 }
@@ -326,6 +333,7 @@ mod tests {
             quarantined: Vec::new(),
             found: Vec::new(),
             places: Vec::new(),
+            site: Vec::new(),
             standing: None,
         }
     }

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use super::fencing::Fencing;
 use super::in_force::{self, Said};
 use super::run_loop::{Loop, PeerRun};
+use super::site::steps_of;
 use super::standing::{Orphan, carry_over};
+use super::witnesses::Witnesses;
 use super::{policy, traps};
 use crate::config::{Config, Peer, Secrets};
 use crate::switch::Switch;
@@ -75,7 +77,7 @@ fn tell(l: &mut Loop, new: Config, other_key: bool) {
     let in_place: Vec<String> = l
         .peers
         .iter()
-        .filter(|p| p.fence_in_place())
+        .filter(|p| p.fence_in_place() || p.hands.steps_later.is_some())
         .map(|p| format!("peer.{}.", p.hands.name))
         .collect();
     let waits = |key: &str| in_place.iter().any(|p| key.starts_with(p));
@@ -140,26 +142,27 @@ fn try_reload(l: &mut Loop, read: &New) -> Result<(), String> {
     // Everything that may be refused comes before the first change.
     let mut fences = Vec::new();
     for (run, peer) in l.peers.iter().zip(&new) {
-        fences.push(fence(l, run, peer, switches)?);
+        let steps = steps_of(peer, &config.origin)?;
+        fences.push((fence(l, run, peer, switches)?, steps));
     }
     let changed = l.peers.iter_mut().zip(new).zip(fences);
-    for ((run, peer), (fencing, later)) in changed {
+    for ((run, peer), ((fencing, later), steps)) in changed {
         let Some(inventory) = inventories.get(&peer.name).cloned() else {
             continue;
         };
         let interface = &l.interfaces[run.interface];
         run.fence_with(fencing);
         run.later = later;
-        run.hands.witnesses = super::start::witnesses(config, peer, &inventory);
+        run.hands.witnesses = Witnesses::of(config, peer, &inventory);
         if let (Some(parked), Some(takeover)) = (&mut run.hands.parked, &peer.port_takeover)
             && let Some(switch) = switches.get(&takeover.switch)
         {
             parked.switch = switch.clone();
         }
         run.hands.inventory = inventory;
+        let policy = policy::policy(config, peer, interface.mac);
+        run.follow_file(peer, policy, steps);
         run.hands.peer = Arc::new(peer.clone());
-        run.machine
-            .set_policy(policy::policy(config, peer, interface.mac));
     }
     let before = l.traps.take();
     match traps::setup(config, secrets) {

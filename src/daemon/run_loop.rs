@@ -328,7 +328,7 @@ impl Loop {
         let steps = p
             .machine
             .flow()
-            .map(|f| report::step_lines(f.iter()))
+            .map(|f| report::step_lines(f.iter().chain(p.machine.site_steps())))
             .unwrap_or_default();
         let cameras = p
             .hands

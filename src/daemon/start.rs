@@ -20,12 +20,13 @@ use super::record::{self, Kept, Seen};
 use super::recorder::Recorder;
 use super::report_writer::ReportWriter;
 use super::run_loop::{Loop, PeerRun};
+use super::site::steps_of;
 use super::standing::{carry_over, telling::tell_dropped_peers};
 use super::status::About;
 use super::witnesses::Witnesses;
 use super::{alarms, policy, traps, two_legs};
 use crate::config::{Config, Peer, Secrets};
-use crate::host::{Host, Kernel};
+use crate::host::{Disk, Host, Kernel};
 use crate::net::address;
 use crate::rt::{self, Lane};
 use crate::switch::Switch;
@@ -57,6 +58,8 @@ pub struct Parts {
     pub boot_counter: Option<u64>,
     /// What is not as it should be.
     pub limits: Vec<String>,
+    /// Where steps keep how it was before.
+    pub disk: Arc<dyn Disk>,
 }
 
 /// Why the daemon cannot start.
@@ -127,6 +130,7 @@ pub async fn build(parts: Parts, host: Host, tx: Tx, slow: Lane) -> Result<Loop,
         damaged,
         boot_counter,
         limits,
+        disk,
     } = parts;
     // Subscribed before anything is read: what changes from here on is told.
     let follower = Follower::subscribe(host.kernel.clone());
@@ -187,7 +191,7 @@ pub async fn build(parts: Parts, host: Host, tx: Tx, slow: Lane) -> Result<Loop,
             fence,
             tagged,
         } = read.end().await;
-        let witnesses = witnesses(&config, peer, &inventory);
+        let witnesses = Witnesses::of(&config, peer, &inventory);
         let peer = Arc::new(peer.clone());
         let mut hands = Hands::new(
             me,
@@ -213,6 +217,7 @@ pub async fn build(parts: Parts, host: Host, tx: Tx, slow: Lane) -> Result<Loop,
         let edited = kept
             .as_ref()
             .and_then(|(k, _)| k.edited(peer.vip, &interfaces[serving].configured));
+        hands.steps = steps_of(&peer, &config.origin).map_err(|e| adapter(&peer)(e.into()))?;
         let parked = hands.parked.as_ref();
         let legs = (interface, &interfaces[serving]);
         let faults = match interface.own {
@@ -308,7 +313,12 @@ pub async fn build(parts: Parts, host: Host, tx: Tx, slow: Lane) -> Result<Loop,
         interfaces,
         beats,
         traps,
-        shared: Shared { tx, slow, host },
+        shared: Shared {
+            tx,
+            slow,
+            host,
+            disk: (disk, config.node.state_dir.clone()),
+        },
         about,
         reports,
         started: config.clone(),
@@ -321,21 +331,6 @@ pub async fn build(parts: Parts, host: Host, tx: Tx, slow: Lane) -> Result<Loop,
         beats_on,
         holds: Vec::new(),
     })
-}
-
-pub(super) fn witnesses(config: &Config, peer: &Peer, inventory: &Inventory) -> Witnesses {
-    let cameras = inventory.cameras().iter().map(|c| (c.address, c.mac));
-    let switches = peer
-        .fence
-        .iter()
-        .flat_map(|f| f.by_switch())
-        .filter_map(|(name, _)| config.switches.get(name));
-    Witnesses::new(
-        peer.vip,
-        cameras,
-        peer.detect.gateway,
-        switches.map(|s| *s.address.ip()),
-    )
 }
 
 /// Our own port, where it is moved.

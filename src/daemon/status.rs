@@ -1,4 +1,4 @@
-//! What `standin status` says. Field names are documented in README.md and kept.
+//! What `standin status` says. Field names are documented in src/manual/json.md and kept.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::holding;
 use super::placing;
 use super::run_loop::Loop;
 use super::traps;
-use crate::report::{fence_of_flow, is_release};
+use crate::report::{self, fence_of_flow, is_release};
 use crate::rt;
 use crate::takeover::Machine;
 use crate::takeover::flow::{Flow, Progress};
@@ -102,6 +102,7 @@ pub fn status(l: &Loop) -> Value {
                 "verdict": verdict,
                 "hold": m.held(),
                 "hold_of": hold_of(m),
+                "steps": report::step_lines(m.site_steps().filter(not_undone)),
                 "left": holding::left(m.left()),
                 "alarms": alarms::shown(&p.hands.name, [m.alarms(), &p.alarms], now),
                 "cameras": { "expected": expected, "back": back },
@@ -156,8 +157,14 @@ fn given_up(m: &Machine) -> Option<String> {
         | Progress::Done { .. }
         | Progress::Skipped => None,
     });
-    let failed: Vec<String> = failed.collect();
+    let mut failed: Vec<String> = failed.collect();
+    failed.extend(m.site_failed());
     (!failed.is_empty()).then(|| failed.join("; "))
+}
+
+/// What was taken back is no news any more.
+fn not_undone((step, progress): &(Step, &Progress)) -> bool {
+    !(matches!(step, Step::Undo(_)) && matches!(progress, Progress::Done { .. }))
 }
 
 /// Whose hold it is.

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use crate::config::{Config, Peer};
 use crate::net::arp::{ArpFrame, ArpOp};
 use crate::takeover::event::Witness;
 use crate::types::{BootTime, MacAddr, Vip};
+use crate::verify::Inventory;
 
-/// The witnesses of one VIP.
 /// A camera that answered within this before the newest answer of any is a witness.
 const LATELY: Duration = Duration::from_secs(600);
 /// All cameras are asked once in this, so that it is known which of them answer.
@@ -53,6 +54,22 @@ impl Seen {
 }
 
 impl Witnesses {
+    /// Those of `peer`: its cameras, its gateway, the switches of its fence.
+    pub fn of(config: &Config, peer: &Peer, inventory: &Inventory) -> Self {
+        let cameras = inventory.cameras().iter().map(|c| (c.address, c.mac));
+        let switches = peer
+            .fence
+            .iter()
+            .flat_map(|f| f.by_switch())
+            .filter_map(|(name, _)| config.switches.get(name));
+        Witnesses::new(
+            peer.vip,
+            cameras,
+            peer.detect.gateway,
+            switches.map(|s| *s.address.ip()),
+        )
+    }
+
     /// `cameras` with the MAC addresses that the inventory knows; those that are not on the VIP's network are left
     /// out, as are `gateway` and `switches` off it.
     pub fn new(

@@ -16,7 +16,7 @@ use crate::types::BootTime;
 
 pub use text::render;
 
-/// The report of one takeover or release. Field names are documented in README.md and kept.
+/// The report of one takeover or release. Field names are documented in src/manual/json.md and kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// `PEER-EPOCH`, the name of the report's file.
@@ -43,7 +43,7 @@ pub struct Report {
     pub ms: Vec<(String, f64)>,
     /// Every step: name, how it stands, by what it is proven or why it failed.
     pub steps: Vec<StepLine>,
-    /// The cameras as verification saw them (see README.md, `standin verify`); null before it began, and of a release.
+    /// The cameras as verification saw them (see src/manual/json.md); null before it began, and of a release.
     pub cameras: Value,
 }
 
@@ -132,7 +132,8 @@ impl Report {
         (written, wall_us, now): (String, u64, BootTime),
     ) -> Report {
         let first = machine.timeline().iter().next().map(|(_, at)| at);
-        let ms = machine
+        let since = |at: BootTime| first.map_or(0.0, |f| at.since(f).as_micros() as f64 / 1000.0);
+        let mut ms: Vec<(String, f64)> = machine
             .timeline()
             .iter()
             .map(|(mark, at)| {
@@ -140,10 +141,22 @@ impl Report {
                     .ok()
                     .and_then(|v| v.as_str().map(str::to_owned))
                     .unwrap_or_default();
-                let since = first.map_or(0.0, |f| at.since(f).as_micros() as f64 / 1000.0);
-                (name, since)
+                (name, since(at))
             })
             .collect();
+        ms.extend(machine.site_steps().filter_map(|(step, p)| match p {
+            Progress::Done { at, .. } if first.is_some_and(|f| *at >= f) => {
+                Some((step.to_string(), since(*at)))
+            }
+            Progress::Done { .. }
+            | Progress::Waiting
+            | Progress::Running { .. }
+            | Progress::Stopping { .. }
+            | Progress::Pausing { .. }
+            | Progress::Failed { .. }
+            | Progress::Skipped => None,
+        }));
+        ms.sort_by(|a, b| a.1.total_cmp(&b.1));
         // By its steps, not by the state: a release that failed ends active, a takeover that was stopped in standby.
         let release = machine.flow().is_some_and(is_release);
         let kind = if release { "release" } else { "takeover" };

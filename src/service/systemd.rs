@@ -48,7 +48,7 @@ pub async fn start(
     let arguments = ["start", "--no-ask-password", "--quiet", "--", unit].map(str::to_owned);
     let said = match programs.run(SYSTEMCTL, &arguments, left).await {
         Ok(ended) if ended.status.success() => ended.output,
-        Ok(ended) => return Err(failed(unit, ended)),
+        Ok(ended) => return Err(failed("start", unit, ended)),
         Err(ServiceError::Timeout { .. }) => {
             let now = state(programs, unit, READ).await?;
             return Err(ServiceError::Slow {
@@ -71,6 +71,69 @@ pub async fn start(
     })
 }
 
+/// Stops `unit` and waits until systemd says that it does not run any more, at most `within`; true if it ran.
+///
+/// # Errors
+///
+/// systemd does not run here, could not stop it, or is not done in time. A deadline does not cancel systemd's job.
+pub async fn stop(
+    programs: &dyn Programs,
+    unit: &str,
+    within: Duration,
+) -> Result<bool, ServiceError> {
+    let begun = Instant::now();
+    let before = state(programs, unit, within.min(READ)).await?;
+    if before.is_over() {
+        return Ok(false);
+    }
+    let left = within.saturating_sub(begun.elapsed());
+    let arguments = ["stop", "--no-ask-password", "--quiet", "--", unit].map(str::to_owned);
+    let stopped = programs.run(SYSTEMCTL, &arguments, left).await;
+    let now = state(programs, unit, READ).await?;
+    match stopped {
+        // What counts is what is read back.
+        _ if now.is_over() => Ok(true),
+        Ok(ended) if !ended.status.success() => Err(failed("stop", unit, ended)),
+        Err(ServiceError::Timeout { .. }) | Ok(_) => Err(ServiceError::Slow {
+            unit: unit.to_owned(),
+            state: now.shown(),
+            after: within,
+        }),
+        Err(e) => Err(e),
+    }
+}
+
+/// How systemd has a unit now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnitState {
+    /// It runs, or is on the way.
+    pub runs: bool,
+    /// systemd's ActiveState and SubState.
+    pub shown: String,
+}
+
+/// Reads how systemd has `unit`; an error where it could not be started.
+///
+/// # Errors
+///
+/// systemd does not run here, or does not know the unit, or it must not be started.
+pub async fn read_unit(
+    programs: &dyn Programs,
+    unit: &str,
+    within: Duration,
+) -> Result<UnitState, ServiceError> {
+    let now = state(programs, unit, within.min(READ)).await?;
+    let unit = unit.to_owned();
+    match now.load.as_str() {
+        "not-found" => Err(ServiceError::NoUnit { unit }),
+        "masked" => Err(ServiceError::Masked { unit }),
+        _ => Ok(UnitState {
+            runs: !now.is_over(),
+            shown: now.shown(),
+        }),
+    }
+}
+
 /// What systemd says of a unit (`systemctl show`; org.freedesktop.systemd1(5)).
 #[derive(Default)]
 struct State {
@@ -85,6 +148,11 @@ impl State {
     fn shown(&self) -> String {
         format!("{} ({})", self.active, self.sub)
     }
+
+    /// It does not run, and nothing of it is on the way.
+    fn is_over(&self) -> bool {
+        matches!(self.active.as_str(), "inactive" | "failed")
+    }
 }
 
 async fn state(
@@ -96,7 +164,7 @@ async fn state(
     let arguments = ["show", what, "--", unit].map(str::to_owned);
     let ended = programs.run(SYSTEMCTL, &arguments, within).await?;
     if !ended.status.success() {
-        return Err(failed(unit, ended));
+        return Err(failed("show", unit, ended));
     }
     let mut state = State::default();
     for line in ended.output.lines() {
@@ -110,12 +178,12 @@ async fn state(
         }
     }
     if state.load.is_empty() {
-        return Err(failed(unit, ended));
+        return Err(failed("show", unit, ended));
     }
     Ok(state)
 }
 
-fn failed(unit: &str, ended: Ended) -> ServiceError {
+fn failed(verb: &str, unit: &str, ended: Ended) -> ServiceError {
     let no_systemd = [
         "System has not been booted with systemd",
         "Failed to connect to bus",
@@ -129,7 +197,7 @@ fn failed(unit: &str, ended: Ended) -> ServiceError {
         };
     }
     ServiceError::Failed {
-        program: format!("systemctl start {unit}"),
+        program: format!("systemctl {verb} {unit}"),
         status: ended.status.to_string(),
         output: ended.output,
     }

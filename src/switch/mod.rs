@@ -8,6 +8,16 @@
 //! be trusted?), [`recording`] (a switch written down and played). `model`, `profile`, `render` and `ssh`'s reading of
 //! text do no IO.
 //!
+//! # To add
+//!
+//! - **A vendor**: `switch-profiles/NAME.toml`, and best a recording of such a switch. `switch-profiles/README.md` has the keys and
+//!   the way in steps. On a machine that runs standin the file goes into the profile folder of the configuration, and nothing is
+//!   built; to build it in, its name goes into `BUILT_IN` of [`profile`].
+//! - **An operation** (beside `port-off`, `set-access-vlan` ...): `model/op.rs`, then `change/` as the compiler asks (over SNMP,
+//!   over SSH, what proves it), a sample of it in `cli/profile/tried.rs`, and the profiles that can; `tests/switch_change` and `tests/switch_change_ssh` then want its faults.
+//! - **Something to read**: a file in `read/`, with the objects and shows that it asks for in `switch-profiles/README.md`.
+//! - **A line of preflight**: `preflight/`.
+//!
 //! Neither a SET's reply nor an accepted command is ever evidence here, only a read-back that began after it.
 
 pub mod change;

@@ -3,9 +3,10 @@
 
 use super::flow::Flow;
 use super::policy::Policy;
-use super::step::{self, Step, TAKEOVER};
+use super::recipe::needs_of;
+use super::step::{Step, TAKEOVER};
 use super::verdict::Cause;
-use crate::types::BootTime;
+use crate::types::{BootTime, StepName};
 
 /// What a takeover begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,14 +58,16 @@ impl Course {
             | Step::Claim
             | Step::Announce
             | Step::Open
-            | Step::Verify => false,
+            | Step::Verify
+            | Step::Site(_) => false,
             Step::Precheck
             | Step::Drop
             | Step::Park
             | Step::Lift
             | Step::Return
             | Step::Handback
-            | Step::Prove => true,
+            | Step::Prove
+            | Step::Undo(_) => true,
         }
     }
 
@@ -82,15 +85,24 @@ impl Course {
     /// The steps that are taken, in the order in which they may begin: those of one round begin beside each other.
     pub fn rounds(&self, policy: &Policy) -> Vec<Vec<Step>> {
         let mut flow = self.flow(policy);
+        let mut site: Vec<StepName> = policy.site.iter().map(|s| s.name).collect();
         let at = BootTime(0);
         let mut rounds = Vec::new();
         loop {
-            let ready = flow.ready(at, |step| extra_need(step, policy));
+            let over = |need: &Step| match need {
+                Step::Site(name) => !site.contains(name),
+                need => flow.get(*need).settled(),
+            };
+            let begins = |step: &Step| needs_of(&policy.site, *step).iter().all(over);
+            let mut ready = flow.ready(at, |step| extra_need(step, policy));
+            ready.extend(site.iter().map(|name| Step::Site(*name)));
+            ready.retain(begins);
             if ready.is_empty() {
                 return rounds;
             }
             for step in &ready {
                 flow.done(*step, at, "");
+                site.retain(|name| *step != Step::Site(*name));
             }
             rounds.push(ready);
         }
@@ -98,10 +110,8 @@ impl Course {
 
     /// The steps that must be over before `step` begins, of those that are taken.
     pub fn after(&self, step: Step, policy: &Policy) -> Vec<Step> {
-        step::spec_of(step)
-            .needs
-            .iter()
-            .copied()
+        needs_of(&policy.site, step)
+            .into_iter()
             .chain(extra_need(step, policy))
             .filter(|need| !self.skips(*need, policy))
             .collect()

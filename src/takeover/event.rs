@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::left::PortLeft;
 use super::new_mac::NewMac;
 use super::placement::{Place, Sight};
+use super::site::Begun;
 use super::state::{Grounds, Phase};
 use super::step::Step;
 use super::verdict::Verified;
@@ -301,6 +302,9 @@ pub struct Recovered {
     /// What was known of the fence's ports.
     #[serde(default)]
     pub places: Vec<Place>,
+    /// Steps of the site that were begun and not taken back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub site: Vec<Begun>,
 }
 
 impl Recovered {
@@ -325,6 +329,7 @@ impl Recovered {
             flapping: false,
             carrier: true,
             places: Vec::new(),
+            site: Vec::new(),
         }
     }
 }

@@ -60,6 +60,29 @@ impl Progress {
         matches!(self, Progress::Done { .. } | Progress::Skipped)
     }
 
+    /// What the answer of attempt `attempt` comes to; `None` if it is not awaited.
+    pub fn answered(&self, attempt: Attempt, outcome: Outcome) -> Option<Answer> {
+        let stopped = match self {
+            Progress::Running { attempt: a, .. } if *a == attempt => None,
+            Progress::Stopping { attempt: a, why } if *a == attempt => Some(why.clone()),
+            Progress::Running { .. }
+            | Progress::Stopping { .. }
+            | Progress::Waiting
+            | Progress::Pausing { .. }
+            | Progress::Done { .. }
+            | Progress::Failed { .. }
+            | Progress::Skipped => return None,
+        };
+        let failed = |why: String, retry| Answer::Failed { why, retry };
+        Some(match (stopped, outcome) {
+            (None, Outcome::Done(how)) => Answer::Done(how),
+            // An answer after the deadline changes nothing, whatever it says.
+            (Some(why), _) | (None, Outcome::Failed(why)) => failed(why, true),
+            (None, Outcome::Refused(why)) => failed(why, false),
+            (None, Outcome::Cancelled) => failed("it was stopped".to_owned(), true),
+        })
+    }
+
     /// True if nothing more will come of it.
     pub fn over(&self) -> bool {
         matches!(
@@ -67,6 +90,20 @@ impl Progress {
             Progress::Done { .. } | Progress::Skipped | Progress::Failed { .. }
         )
     }
+}
+
+/// What the answer of a task comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Done, and by what it is proven.
+    Done(String),
+    /// Not done.
+    Failed {
+        /// Why.
+        why: String,
+        /// Another try may help.
+        retry: bool,
+    },
 }
 
 /// The steps of one takeover or release.
@@ -204,27 +241,13 @@ impl Flow {
         let Some(slot) = self.slot(step) else {
             return Turn::Nothing;
         };
-        let stopped = match &slot.1 {
-            Progress::Running { attempt: a, .. } if *a == attempt => None,
-            Progress::Stopping { attempt: a, why } if *a == attempt => Some(why.clone()),
-            Progress::Running { .. }
-            | Progress::Stopping { .. }
-            | Progress::Waiting
-            | Progress::Pausing { .. }
-            | Progress::Done { .. }
-            | Progress::Failed { .. }
-            | Progress::Skipped => return Turn::Nothing,
-        };
-        let (why, retry) = match (stopped, outcome) {
-            (None, Outcome::Done(how)) => {
+        let (why, retry) = match slot.1.answered(attempt, outcome) {
+            None => return Turn::Nothing,
+            Some(Answer::Done(how)) => {
                 slot.1 = Progress::Done { at: now, how };
                 return Turn::Done;
             }
-            // An answer after the deadline changes nothing, whatever it says.
-            (Some(why), _) => (why, true),
-            (None, Outcome::Failed(why)) => (why, true),
-            (None, Outcome::Refused(why)) => (why, false),
-            (None, Outcome::Cancelled) => ("it was stopped".to_owned(), true),
+            Some(Answer::Failed { why, retry }) => (why, retry),
         };
         let spec = step::spec_of(step);
         let hold = spec.on_failure == step::OnFailure::Hold;

@@ -31,9 +31,12 @@ mod placing;
 pub mod policy;
 mod probing;
 pub mod questions;
+pub mod recipe;
 mod recover;
 mod releasing;
 pub mod silence;
+pub mod site;
+mod site_tasks;
 mod standby;
 pub mod state;
 pub mod step;
@@ -118,6 +121,9 @@ pub struct Machine {
     cameras: (u32, u32),
     /// The `now` of the last call.
     seen: BootTime,
+    /// The steps that the configuration adds.
+    #[serde(default)]
+    site: site::Site,
     /// The steps of the last takeover or release that is over.
     last_flow: Option<flow::Flow>,
     #[serde(skip)]
@@ -167,6 +173,7 @@ impl Machine {
             other: None,
             cameras: (0, 0),
             seen: now,
+            site: site::Site::default(),
             last_flow: None,
             out: Vec::new(),
         }
@@ -312,7 +319,8 @@ impl Machine {
             State::Active { .. } | State::Halted { .. } => {}
             State::Releasing(r) => {
                 due.extend(r.flow.next_deadline(self.seen));
-                due.extend([r.deadline, r.next_probe]);
+                due.push(r.next_probe);
+                due.extend(Some(r.deadline).filter(|_| !self.undo_open()));
                 due.extend(self.stranger_due());
             }
         }
@@ -321,6 +329,7 @@ impl Machine {
         due.extend(self.tie_due());
         due.extend(self.placement_due());
         due.extend(self.left_due());
+        due.extend(self.site_due());
         if let Some(own) = &self.own {
             due.extend([own.renew, own.fence_check].into_iter().flatten());
             due.push(self.looks.due());
@@ -350,6 +359,7 @@ impl Machine {
         self.placement_timers(now);
         self.left_timers(now);
         self.waiting_timers(now);
+        self.converge_site(now);
         self.watch(now);
     }
 

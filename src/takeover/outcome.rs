@@ -20,6 +20,10 @@ impl Machine {
         outcome: Outcome,
     ) {
         self.owed.retain(|owed| *owed != (step, attempt));
+        if let Step::Site(name) | Step::Undo(name) = step {
+            self.site_ended(now, name, attempt, outcome);
+            return self.go_on(now);
+        }
         let answer = outcome.clone();
         let turn = match &mut self.state {
             State::Taking(t) => t.flow.ended(now, step, attempt, outcome),
@@ -37,6 +41,11 @@ impl Machine {
             Turn::Again(why) => self.step_again(now, step, &why),
             Turn::GivenUp(why) => self.step_given_up(now, step, &why),
         }
+        self.go_on(now);
+    }
+
+    /// Starts what may start by now; a takeover of which every step is over ends.
+    fn go_on(&mut self, now: BootTime) {
         self.advance(now);
         if let State::Taking(t) = &self.state
             && let (Some(verdict), true) = (t.verdict, t.flow.over())
@@ -67,7 +76,9 @@ impl Machine {
             | Step::Lift
             | Step::Return
             | Step::Handback
-            | Step::Prove => {}
+            | Step::Prove
+            | Step::Site(_)
+            | Step::Undo(_) => {}
         }
     }
 
@@ -108,7 +119,9 @@ impl Machine {
             | Step::Service
             | Step::Yield
             | Step::Silence
-            | Step::Return => {}
+            | Step::Return
+            | Step::Site(_)
+            | Step::Undo(_) => {}
         }
     }
 
@@ -192,21 +205,25 @@ impl Machine {
         }
     }
 
-    fn verified(&mut self, now: BootTime, mut verdict: Verified) {
+    pub(super) fn verified(&mut self, now: BootTime, mut verdict: Verified) {
         self.timeline.mark(Mark::Verified, now);
-        let unfenced = self.unfenced();
-        if unfenced && verdict == Verified::Verified {
-            verdict = Verified::Degraded;
-        }
+        let site_open = self.site_open();
         if let State::Taking(t) = &mut self.state {
             t.verdict = Some(verdict);
-            // The service may still be starting, and its gate closed.
-            if !t.flow.over() {
+            // The service may still be starting, and its gate closed; a step of the site may be under way.
+            if !t.flow.over() || site_open {
                 return;
             }
         }
+        let (unfenced, failed) = (self.unfenced(), self.site_failed());
+        if verdict == Verified::Verified && (unfenced || !failed.is_empty()) {
+            verdict = Verified::Degraded;
+        }
         let (expected, back) = self.cameras;
-        let tail = if unfenced { ", unfenced" } else { "" };
+        let mut tail = if unfenced { ", unfenced" } else { "" }.to_owned();
+        for step in failed {
+            tail = format!("{tail}; {step}");
+        }
         self.become_state(
             State::Active { verdict },
             format!("{verdict}: {back} of {expected} cameras are back{tail}"),
@@ -222,9 +239,15 @@ impl Machine {
         self.cameras = (expected, back);
         let late =
             matches!(&self.state, State::Active { verdict } if *verdict != Verified::Verified);
-        if late && !self.unfenced() && expected > 0 && back >= expected {
+        if late && self.all_is_well() {
             self.verified(now, Verified::Verified);
         }
+    }
+
+    /// Nothing is missing of a takeover: every camera is back, the peer is fenced, no step of the site has failed.
+    pub(super) fn all_is_well(&self) -> bool {
+        let (expected, back) = self.cameras;
+        !self.unfenced() && expected > 0 && back >= expected && self.site_failed().is_empty()
     }
 
     /// The steps of the takeover or release under way, or else of the last one.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::recipe::SiteSpec;
 use crate::types::{MacAddr, PeerMacs, Vip};
 
 /// How long the peer's management address has to answer, where a death is not confirmed before.
@@ -68,6 +69,9 @@ pub struct Policy {
     pub order_timeout: Duration,
     /// How long a release may take before everything is taken back.
     pub release_timeout: Duration,
+    /// The steps that the configuration adds, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub site: Vec<SiteSpec>,
 }
 
 fn order_timeout() -> Duration {

@@ -29,6 +29,7 @@ impl Machine {
         self.claimed_epoch = Epoch(r.epoch.0.saturating_sub(1));
         self.hold = r.hold;
         self.recall_places(r.places.clone());
+        self.recall_site(now, &r.site, r.same_boot);
         self.bound.here_only = r.hold_here;
         self.bound.peer = r.peer_hold;
         self.looks.restore_flapping(r.flapping);

@@ -106,11 +106,14 @@ impl Machine {
             | Step::Forward
             | Step::Announce
             | Step::Open
-            | Step::Verify => {}
+            | Step::Verify
+            | Step::Site(_)
+            | Step::Undo(_) => {}
         }
     }
 
     pub(super) fn releasing_timers(&mut self, now: BootTime) {
+        let undoes = self.undo_open();
         let State::Releasing(r) = &mut self.state else {
             return;
         };
@@ -127,7 +130,7 @@ impl Machine {
                 self.out.push(Action::ArpProbe { to: None });
             }
         }
-        let (overdue, dropped) = (r.deadline <= now, settled(Step::Drop));
+        let (overdue, dropped) = (r.deadline <= now && !undoes, settled(Step::Drop));
         if waiting && self.evidence.vip_at.is_some_and(|at| at > since) {
             r.flow
                 .done(Step::Return, now, "the peer answers ARP for the VIP");

@@ -1,15 +1,14 @@
 //! The steps, their order, and what the failure of each means: one list for taking, one for releasing.
 
-use std::fmt;
+mod text;
+
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use super::policy::Policy;
+use crate::types::StepName;
 
 /// One thing that has to be done and proven.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
     /// Start the capture that will see the cameras come back.
     Watch,
@@ -49,32 +48,10 @@ pub enum Step {
     Handback,
     /// The peer's service completes a handshake on the VIP and nothing for the VIP arrives here.
     Prove,
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Step::Watch => "watch",
-            Step::Gate => "gate",
-            Step::Service => "service",
-            Step::Yield => "yield",
-            Step::Fence => "fence",
-            Step::Silence => "silence",
-            Step::Claim => "claim",
-            Step::Rewire => "rewire",
-            Step::Forward => "forward",
-            Step::Announce => "announce",
-            Step::Open => "open",
-            Step::Verify => "verify",
-            Step::Precheck => "precheck",
-            Step::Drop => "drop",
-            Step::Park => "park",
-            Step::Lift => "lift",
-            Step::Return => "return",
-            Step::Handback => "handback",
-            Step::Prove => "prove",
-        })
-    }
+    /// A step that the configuration adds (see [`super::recipe`]).
+    Site(StepName),
+    /// The same taken back.
+    Undo(StepName),
 }
 
 /// What the failure of a step means, after its last try.
@@ -273,8 +250,14 @@ pub const RELEASE: [Spec; 7] = [
     ),
 ];
 
+/// Of a step that the configuration adds; what counts is its [`super::recipe::SiteSpec`].
+static ADDED: Spec = spec(Step::Verify, By::Adapter, &[], 1, 0, OnFailure::GoOn);
+
 /// The line of `step`, whichever list it stands in.
 pub fn spec_of(step: Step) -> &'static Spec {
+    if let Step::Site(_) | Step::Undo(_) = step {
+        return &ADDED;
+    }
     TAKEOVER
         .iter()
         .chain(RELEASE.iter())
@@ -303,7 +286,10 @@ pub fn excludes(step: Step) -> &'static [Step] {
         | Step::Verify
         | Step::Precheck
         | Step::Return
-        | Step::Prove => &[],
+        | Step::Prove
+        // One after the other by themselves: see there.
+        | Step::Site(_)
+        | Step::Undo(_) => &[],
     }
 }
 
@@ -328,7 +314,9 @@ pub fn pause_after(spec: &Spec, tries: u32) -> Duration {
         | Step::Lift
         | Step::Return
         | Step::Handback
-        | Step::Prove => spec.pause,
+        | Step::Prove
+        | Step::Site(_)
+        | Step::Undo(_) => spec.pause,
     }
 }
 
@@ -345,6 +333,11 @@ pub fn timeout(step: Step, policy: &Policy) -> Duration {
         Step::Verify => policy.verify_within,
         Step::Precheck => Duration::from_secs(5),
         Step::Lift | Step::Return | Step::Handback | Step::Prove => policy.release_timeout,
+        Step::Site(name) | Step::Undo(name) => policy
+            .site
+            .iter()
+            .find(|spec| spec.name == name)
+            .map_or(Duration::ZERO, |spec| spec.within),
     }
 }
 
@@ -365,6 +358,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_name_of_each_step_is_read_back() {
+        let added: StepName = "http:twin".parse().expect("it is a name");
+        let all = TAKEOVER.iter().chain(&RELEASE).map(|s| s.step);
+        for step in all.chain([Step::Site(added), Step::Undo(added)]) {
+            assert_eq!(step.to_string().parse::<Step>().ok(), Some(step));
+        }
+        assert!("nonsense".parse::<Step>().is_err());
     }
 
     #[test]

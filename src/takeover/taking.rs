@@ -122,6 +122,9 @@ impl Machine {
             if step::spec_of(step).by == By::Core || self.owed.iter().any(busy) {
                 continue;
             }
+            if self.site_blocks(step) || (step == Step::Drop && self.undo_open()) {
+                continue;
+            }
             if step == Step::Claim && !self.may_claim(now) {
                 continue;
             }

@@ -2,6 +2,7 @@
 
 mod fence;
 mod peer;
+mod steps;
 mod switch;
 
 use std::fs;
@@ -68,6 +69,7 @@ fn around() -> Surroundings {
         static_addresses: Vec::new(),
         examine_secrets: true,
         without_peers: false,
+        steps: standin::steps::READER,
     }
 }
 

@@ -4,6 +4,7 @@ mod exhaustive;
 #[path = "../stories/policies.rs"]
 mod policies;
 mod random;
+mod site;
 mod watched;
 
 use standin::takeover::action::Action;

@@ -6,8 +6,10 @@ use proptest::prelude::*;
 use standin::takeover::event::{FenceRead, Order, Recovered};
 use standin::takeover::left::PortState;
 use standin::takeover::policy::{Policy, React, Unproven};
+use standin::takeover::recipe::{self, Failure, SiteSpec, UndoAt};
 use standin::takeover::state::{Grounds, Phase};
 use standin::takeover::step::{self, Step};
+use standin::types::StepName;
 
 use super::watched::Watched;
 use super::{Answer, Input, policies};
@@ -72,19 +74,56 @@ fn any_input() -> impl Strategy<Value = Input> {
     ]
 }
 
+/// A list of steps whose needs go backwards only: no circles.
+fn any_site() -> impl Strategy<Value = Vec<SiteSpec>> {
+    let undo = proptest::sample::select(vec![None, Some(UndoAt::Start), Some(UndoAt::End)]);
+    let failure = proptest::sample::select(vec![Failure::GoOn, Failure::Halt, Failure::Undo]);
+    let one = (undo, failure, any::<(bool, bool)>(), 1..3u32);
+    proptest::collection::vec(one, 0..4).prop_map(|all| {
+        let name = |i: usize| format!("wait:s{i}").parse::<StepName>().expect("a name");
+        let spec = |(i, (undo, on_failure, (early, chained), tries))| {
+            let early: bool = early;
+            let mut needs = if early { Vec::new() } else { vec![Step::Claim] };
+            if i > 0 && chained && !early {
+                needs.push(Step::Site(name(i - 1)));
+            }
+            SiteSpec {
+                name: name(i),
+                needs,
+                before: if early { vec![Step::Claim] } else { Vec::new() },
+                within: Duration::from_secs(2),
+                tries,
+                pause: Duration::from_millis(500),
+                on_failure,
+                undo,
+            }
+        };
+        let specs: Vec<SiteSpec> = all.into_iter().enumerate().map(spec).collect();
+        assert!(
+            recipe::faults(&specs).is_empty(),
+            "{:?}",
+            recipe::faults(&specs)
+        );
+        specs
+    })
+}
+
 fn any_policy() -> impl Strategy<Value = Policy> {
     let flags = any::<(bool, bool, bool, bool, bool, bool)>();
-    (flags, 0..8u8).prop_map(|((pair, preferred, auto, warm, dead, elsewhere), rare)| {
-        let mut p = policies::policy(1, pair);
-        let react = |b: bool| if b { React::Takeover } else { React::Alert };
-        (p.preferred, p.auto, p.warm) = (preferred, auto || rare > 2, warm);
-        (p.service_dead, p.alive_elsewhere) = (react(dead), react(elsewhere));
-        p.fence = rare != 0;
-        if rare == 1 {
-            p.unproven = Unproven::ClaimAnyway(Duration::from_secs(10));
-        }
-        p
-    })
+    (flags, 0..8u8, any_site()).prop_map(
+        |((pair, preferred, auto, warm, dead, elsewhere), rare, site)| {
+            let mut p = policies::policy(1, pair);
+            let react = |b: bool| if b { React::Takeover } else { React::Alert };
+            (p.preferred, p.auto, p.warm) = (preferred, auto || rare > 2, warm);
+            (p.service_dead, p.alive_elsewhere) = (react(dead), react(elsewhere));
+            p.site = site;
+            p.fence = rare != 0;
+            if rare == 1 {
+                p.unproven = Unproven::ClaimAnyway(Duration::from_secs(10));
+            }
+            p
+        },
+    )
 }
 
 fn any_start() -> impl Strategy<Value = Recovered> {

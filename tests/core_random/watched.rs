@@ -1,5 +1,7 @@
 //! A machine that is driven, and what must hold after each event.
 
+use std::collections::BTreeSet;
+
 use standin::takeover::Machine;
 use standin::takeover::action::Action;
 use standin::takeover::event::{
@@ -10,7 +12,7 @@ use standin::takeover::left::PortLeft;
 use standin::takeover::policy::{Policy, Unproven};
 use standin::takeover::state::{Grounds, Phase, State};
 use standin::takeover::step::{self, Step};
-use standin::types::{Attempt, BootTime, Epoch, PortRef};
+use standin::types::{Attempt, BootTime, Epoch, PortRef, StepName};
 
 use super::{Answer, Input, PEER, THIRD};
 
@@ -29,8 +31,12 @@ pub struct Watched {
     address: bool,
     released: bool,
     questions: u32,
+    /// Steps of the site that may be in effect.
+    pub(super) begun: BTreeSet<StepName>,
     /// The machine as it was read back, where that was done already.
     read: Option<Machine>,
+    /// The last task that took one of them back.
+    pub(super) undone: Option<StepName>,
     pub log: Vec<(BootTime, Event, Vec<Action>)>,
 }
 
@@ -46,7 +52,9 @@ impl Watched {
             address: recovered.address_here,
             released: recovered.phase == Phase::Releasing,
             questions: 0,
+            begun: recovered.site.iter().map(|b| b.name).collect(),
             read: None,
+            undone: None,
             log: Vec::new(),
         };
         w.tell(Event::Start(recovered));
@@ -181,6 +189,7 @@ impl Watched {
             // Whatever a claim says in the end, it may have left the address.
             Step::Claim => self.address = true,
             Step::Drop if matches!(outcome, Outcome::Done(_)) => self.address = false,
+            Step::Undo(name) if matches!(outcome, Outcome::Done(_)) => self.undone = Some(name),
             _ => {}
         }
         self.tell(Event::StepEnded {
@@ -236,6 +245,7 @@ impl Watched {
         for action in &actions {
             self.judge(action, was_owner);
         }
+        self.judge_site();
         self.look_for_a_forgotten_address(&event);
         self.asked(&actions);
     }
@@ -278,13 +288,26 @@ impl Watched {
                 self.last_attempt = attempt.0;
                 for (other, _) in &self.tasks {
                     assert!(
-                        *other != step && !step::excludes(step).contains(other),
+                        *other != step
+                            && !step::excludes(step).contains(other)
+                            && name_of(*other).is_none_or(|name| Some(name) != name_of(step)),
                         "{step} starts while {other} still runs"
                     );
                 }
                 self.tasks.push((step, attempt));
                 match step {
-                    Step::Claim => self.judge_claim(run.grounds),
+                    Step::Claim => {
+                        self.judge_claim(run.grounds);
+                        self.judge_order(Step::Claim);
+                    }
+                    Step::Site(name) => {
+                        self.begun.insert(name);
+                        self.judge_order(step);
+                    }
+                    Step::Undo(name) => {
+                        assert!(self.begun.contains(&name), "{step} of what was never begun")
+                    }
+                    Step::Drop => self.judge_drop(),
                     Step::Rewire => {
                         let owns = self.m.ownership().is_some();
                         assert!(
@@ -347,6 +370,14 @@ impl Watched {
             "an address is forgotten in {} after {event:?}",
             self.m.label()
         );
+    }
+}
+
+/// Of which step of the site it is a task.
+fn name_of(step: Step) -> Option<StepName> {
+    match step {
+        Step::Site(name) | Step::Undo(name) => Some(name),
+        _ => None,
     }
 }
 

@@ -87,7 +87,7 @@ def configure_links(run, host):
 
 
 def park(n, links):
-    """What README.md tells the engineer to set for port takeover: ARP, and routes of the parked address."""
+    """What `standin help configure` tells the engineer to set for port takeover: ARP, and routes of the parked address."""
     index = links[topology.PARKED].index
     n.flush_addresses(index)
     ip = ["ip", "-batch", "-"]

@@ -17,7 +17,7 @@ from scenarios_site import PORT, Failed, expect, reboots, register
 SCENARIOS = []
 scenario = register(SCENARIOS)
 PORT_3, ADDRESS_3 = "p-third", "192.168.1.250"
-REFUSED, NOT_THERE, NO_PERMISSION, CONFIG = 4, 69, 77, 78     # exit codes as README.md has them
+REFUSED, NOT_THERE, NO_PERMISSION, CONFIG = 4, 69, 77, 78     # exit codes as src/manual/exit-codes.md has them
 WAYS = {"snmp": "SNMP", "ssh": "SSH"}
 
 

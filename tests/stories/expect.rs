@@ -27,6 +27,8 @@ pub struct Expect {
     one_owner: Option<bool>,
     /// The live owners at `to_ms`: `a`, `b`, `none`.
     owner: Option<String>,
+    /// The steps of the site that are in effect at `to_ms`, with blanks between them; `none`.
+    in_effect: Option<String>,
     #[serde(default)]
     from_ms: u64,
     to_ms: u64,
@@ -82,6 +84,21 @@ impl Expect {
             return (owners == want)
                 .then_some(())
                 .ok_or(format!("it is {owners:?}"));
+        } else if let Some(s) = &self.in_effect {
+            let want: BTreeSet<String> = s
+                .split(' ')
+                .filter(|s| *s != "none")
+                .map(str::to_owned)
+                .collect();
+            let then = w
+                .in_effect
+                .iter()
+                .rev()
+                .find(|(at, i, _)| *at <= to && *i == me);
+            let is: BTreeSet<String> = then.map_or_else(BTreeSet::new, |(_, _, all)| {
+                all.iter().map(ToString::to_string).collect()
+            });
+            return (is == want).then_some(()).ok_or(format!("it is {is:?}"));
         } else {
             return Err("expects nothing".to_owned());
         };

@@ -53,5 +53,6 @@ pub fn policy(i: usize, pair: bool) -> Policy {
         verify_within: ms(30_000),
         order_timeout: ms(30_000),
         release_timeout: ms(20_000),
+        site: Vec::new(),
     }
 }

@@ -11,7 +11,7 @@ use standin::types::{MacAddr, PeerMacs};
 
 use crate::expect::{Expect, shown};
 use crate::policies::{mac_of, policy};
-use crate::site::Site;
+use crate::site::{Added, Site};
 use crate::world::{LEVEL, Losses, MS, Place, SwitchMode, World};
 
 /// By which a machine with two network cards answers too.
@@ -202,6 +202,7 @@ impl Scenario {
             }
             (p.auto, p.warm) = (site.auto, site.warm);
             (p.fence, p.rewire) = (site.fence, site.rewire);
+            p.site = site.step.iter().map(Added::spec).collect();
             if site.macs {
                 p.peer_mac = PeerMacs::listed(&[mac_of(1 - i), LEG]);
             }
@@ -231,6 +232,7 @@ impl Scenario {
         }
         world.cannot_claim = site.cannot_claim.map(|w| w as usize);
         world.place = site.place;
+        world.added.clone_from(&site.step);
         world.seed(phase + 1);
         world.losses = Losses {
             out: site.loss_out,

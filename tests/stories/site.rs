@@ -1,7 +1,12 @@
 //! `[world]` of a story: the site as it is at its beginning.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use standin::takeover::policy::React;
+use standin::takeover::recipe::{Failure, SiteSpec, UndoAt};
+use standin::takeover::step::Step;
+use standin::types::StepName;
 
 use crate::scenario::Who;
 use crate::world::Place;
@@ -43,6 +48,59 @@ pub struct Site {
     pub place: Place,
     /// `b`'s configuration lists both addresses of `a`.
     pub macs: bool,
+    /// What the configuration of both adds to a takeover.
+    pub step: Vec<Added>,
+}
+
+/// `[[world.step]]`: a step of the site, and how it goes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Added {
+    pub name: StepName,
+    #[serde(default)]
+    pub needs: Vec<Step>,
+    #[serde(default)]
+    pub before: Vec<Step>,
+    #[serde(default = "go_on")]
+    pub on_failure: Failure,
+    pub undo: Option<UndoAt>,
+    #[serde(default = "three")]
+    pub tries: u32,
+    /// It takes so long.
+    #[serde(default)]
+    pub takes_ms: u64,
+    /// The first so many tries fail.
+    #[serde(default)]
+    pub fails: u32,
+    /// So many tries at taking it back fail.
+    #[serde(default)]
+    pub undo_fails: u32,
+    /// It never answers.
+    #[serde(default)]
+    pub hangs: bool,
+}
+
+fn go_on() -> Failure {
+    Failure::GoOn
+}
+
+fn three() -> u32 {
+    3
+}
+
+impl Added {
+    pub fn spec(&self) -> SiteSpec {
+        SiteSpec {
+            name: self.name,
+            needs: self.needs.clone(),
+            before: self.before.clone(),
+            within: Duration::from_secs(5),
+            tries: self.tries,
+            pause: Duration::from_secs(1),
+            on_failure: self.on_failure,
+            undo: self.undo,
+        }
+    }
 }
 
 impl Default for Site {
@@ -74,6 +132,7 @@ impl Default for Site {
             places: false,
             place: Place::Here,
             macs: false,
+            step: Vec::new(),
         }
     }
 }

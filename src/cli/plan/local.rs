@@ -145,6 +145,8 @@ fn words(config: &Config, peer: &Peer, policy: &Policy, step: Step) -> (String, 
         ),
         // The switch says what these write.
         Step::Fence | Step::Rewire => (String::new(), None),
+        // Said by the step itself.
+        Step::Site(_) | Step::Undo(_) => (String::new(), None),
         // Of a release.
         Step::Precheck
         | Step::Drop

@@ -9,14 +9,17 @@ mod node;
 mod pace;
 mod peer;
 mod port_takeover;
-mod range;
+pub(super) mod range;
 mod service;
 mod ssh;
+mod steps;
 mod switch;
 mod traps;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+pub(super) use service::{command, unit};
 
 use super::problem::Check;
 use super::resolved::Config;

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::{detect, fence, macs, names, port_takeover, service};
+use super::{detect, fence, macs, names, port_takeover, service, steps};
 use crate::config::problem::Check;
 use crate::config::resolved::Peer;
 use crate::config::schema::{self, Kind};
@@ -52,6 +52,7 @@ pub(super) fn peer(
     }
     detect::detect(&at, peer, vip, file, check);
     service::service(&at, peer, check);
+    let added = steps::steps(&at, &peer.step, around.steps, check);
     let fence = fence::levels(&at, peer, file, around, check);
     let moved = peer.port_takeover.as_ref();
     let moved = moved.map(|t| port_takeover::port_takeover(&at, t, peer, file, around, check));
@@ -80,6 +81,8 @@ pub(super) fn peer(
             Some(t) => Some(t?),
         },
         fence: fence?,
+        steps: added.as_ref()?.0.clone(),
+        site: added?.1,
         service: peer.service.clone(),
         announce: peer.announce.clone(),
         address: peer.address.clone(),

@@ -198,7 +198,7 @@ fn the_interface(
                 check.warn(
                     &key,
                     format!("`{interface}` does not have the address now"),
-                    "standin puts it there at a takeover; its routes (README) are for the operating system to set",
+                    "standin puts it there at a takeover; its routes (`standin help configure`) are for the operating system to set",
                 );
             }
         }

@@ -27,7 +27,12 @@ pub(super) fn duration(
 }
 
 /// Refuses a number outside `least..=most`.
-pub(super) fn number(key: &str, value: u32, (least, most): (u32, u32), check: &mut Check<'_>) {
+pub(in crate::config) fn number(
+    key: &str,
+    value: u32,
+    (least, most): (u32, u32),
+    check: &mut Check<'_>,
+) {
     if value < least || value > most {
         check.error(
             key,

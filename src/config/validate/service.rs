@@ -66,7 +66,7 @@ pub(super) fn service(at: &str, peer: &schema::Peer, check: &mut Check<'_>) {
 }
 
 /// A unit's name goes to `systemctl start` as it is (systemd.unit(5), "String Escaping").
-fn unit(key: &str, unit: &str, check: &mut Check<'_>) {
+pub(in crate::config) fn unit(key: &str, unit: &str, check: &mut Check<'_>) {
     if unit.is_empty() {
         return;
     }
@@ -86,7 +86,7 @@ fn unit(key: &str, unit: &str, check: &mut Check<'_>) {
     }
 }
 
-fn command(key: &str, command: &[String], check: &mut Check<'_>) {
+pub(in crate::config) fn command(key: &str, command: &[String], check: &mut Check<'_>) {
     let Some(program) = command.first() else {
         return;
     };

@@ -242,7 +242,7 @@ fn profile_fits(switch: &Switch, system: &SystemInfo, profiles: &[Marks]) -> Lin
                 Verdict::NotKnown
             },
             format!("`{mine}`; {why}{tested}"),
-            "try it in a maintenance window; a profile of its own may do more (switch-profiles/README.md)",
+            "try it in a maintenance window; a profile of its own may do more (`standin help profiles`)",
         );
     }
     if profile == *mine && tested.is_empty() {

@@ -152,6 +152,7 @@ impl World {
                 Step::Precheck | Step::Handback => 5 * MS,
                 Step::Verify => 800 * MS,
                 Step::Prove => 10 * MS,
+                Step::Site(name) | Step::Undo(name) => self.takes(name),
                 Step::Yield | Step::Silence | Step::Return => 0,
             });
         let (step, attempt) = (run.step, run.attempt);
@@ -254,6 +255,10 @@ impl World {
             }
             Step::Watch | Step::Gate | Step::Forward => (MS, done()),
             Step::Open | Step::Precheck | Step::Handback => (MS, done()),
+            Step::Site(name) | Step::Undo(name) => match self.site_effect(i, step, name) {
+                Some(outcome) => (0, outcome),
+                None => return,
+            },
             Step::Yield | Step::Silence | Step::Return => {
                 return self.wrong(format!("{step} was given to an adapter"));
             }

@@ -5,6 +5,7 @@ use standin::takeover::action::Action;
 use standin::takeover::event::{Event, Order, Recovered};
 use standin::takeover::new_mac::NewMac;
 use standin::takeover::placement::Place;
+use standin::takeover::site::Begun;
 use standin::takeover::state::{Grounds, Phase};
 use standin::takeover::step::Step;
 use standin::takeover::verdict::Verified;
@@ -28,6 +29,7 @@ pub struct Journal {
     peer_hold: bool,
     flapping: bool,
     new_mac: Option<NewMac>,
+    site: Vec<Begun>,
     boot: u32,
 }
 
@@ -68,6 +70,7 @@ impl World {
                 peer_hold: j.peer_hold,
                 flapping: j.flapping,
                 new_mac: j.new_mac.clone(),
+                site: j.site.clone(),
                 carrier,
                 ..fresh
             },
@@ -179,6 +182,7 @@ fn journal_of(old: Option<&Journal>, m: &Machine, actions: &[Action], boot: u32)
         peer_hold: m.held_by_peer(),
         flapping: m.looks().flapping(),
         new_mac: m.new_mac().cloned(),
+        site: m.site_begun(),
         boot,
     }
 }

@@ -9,6 +9,7 @@ mod kept;
 mod link;
 mod machines;
 mod placing;
+mod site_steps;
 mod switch;
 mod wire;
 
@@ -19,9 +20,10 @@ use standin::takeover::action::Run;
 use standin::takeover::event::{Asked, Event, Outcome};
 use standin::takeover::policy::Policy;
 use standin::takeover::step::Step;
-use standin::types::{Attempt, MacAddr};
+use standin::types::{Attempt, MacAddr, StepName};
 
 use crate::policies::mac_of;
+use crate::site::Added;
 use daemon::Journal;
 use link::Asking;
 pub use link::Losses;
@@ -67,6 +69,9 @@ pub struct Host {
     pub healthy_for_release: bool,
     /// When its port's link changed.
     links: Vec<(u64, bool)>,
+    /// Steps of the site that are in effect: the truth about them.
+    in_effect: BTreeSet<StepName>,
+    site_tries: BTreeMap<Step, u32>,
 }
 
 impl Host {
@@ -125,6 +130,10 @@ pub struct World {
     pub cannot_claim: Option<usize>,
     pub cameras_back: u32,
     pub service_start: u64,
+    /// What the configuration adds to a takeover.
+    pub added: Vec<Added>,
+    /// Which of it was in effect on which host, from when on.
+    pub in_effect: Vec<(u64, usize, BTreeSet<StepName>)>,
     pub latency: BTreeMap<Step, u64>,
     queue: BTreeMap<(u64, u64), What>,
     seq: u64,
@@ -172,6 +181,8 @@ impl World {
             ticks: BTreeMap::new(),
             healthy_for_release: true,
             links: Vec::new(),
+            in_effect: BTreeSet::new(),
+            site_tries: BTreeMap::new(),
         };
         let [a, b] = policies;
         let mut world = World {
@@ -189,6 +200,8 @@ impl World {
             cannot_claim: None,
             cameras_back: u32::from(cameras),
             service_start: 300 * MS,
+            added: Vec::new(),
+            in_effect: Vec::new(),
             latency: BTreeMap::new(),
             queue: BTreeMap::new(),
             seq: 0,

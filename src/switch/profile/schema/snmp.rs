@@ -150,7 +150,7 @@ pub struct Step {
 pub struct Row {
     /// The object that is written.
     pub set: Option<String>,
-    /// The value that is written; see the README for what may be filled in.
+    /// The value that is written; see switch-profiles/README.md for what may be filled in.
     pub value: Option<String>,
     /// The object that is read.
     pub get: Option<String>,

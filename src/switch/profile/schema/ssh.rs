@@ -51,7 +51,7 @@ pub struct Ssh {
     /// The modes of the command line, by name. `shell` only.
     #[serde(default)]
     pub mode: BTreeMap<Spanned<String>, Mode>,
-    /// What can be shown, by name; see the README for the names that the program asks for.
+    /// What can be shown, by name; see switch-profiles/README.md for the names that the program asks for.
     #[serde(default)]
     pub show: BTreeMap<Spanned<String>, Show>,
     /// How a change is committed, and how it is armed so that it undoes itself.

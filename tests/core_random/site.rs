@@ -1,0 +1,66 @@
+//! What must hold of the steps that a site adds, whatever happens.
+
+use std::collections::BTreeSet;
+
+use standin::takeover::flow::Progress;
+use standin::takeover::recipe::{self, UndoAt};
+use standin::takeover::state::State;
+use standin::takeover::step::Step;
+use standin::types::StepName;
+
+use super::watched::Watched;
+
+impl Watched {
+    /// What `step` needs of the site's steps and of the claim is there.
+    pub(super) fn judge_order(&self, step: Step) {
+        let site = &self.m.policy().site;
+        let taking = matches!(self.m.state(), State::Taking(_) | State::Active { .. });
+        assert!(taking, "{step} in {}", self.m.label());
+        for need in recipe::needs_of(site, step) {
+            match need {
+                Step::Claim => assert!(self.m.ownership().is_some(), "{step} without the VIP"),
+                Step::Site(name) => {
+                    let stands = self.m.site_begun().iter().any(|b| b.name == name);
+                    let refused = self
+                        .m
+                        .site_failed()
+                        .iter()
+                        .any(|f| f.contains(name.as_str()));
+                    assert!(stands || refused, "{step} before {need}");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The address goes only when what is taken back first is, or was given up.
+    pub(super) fn judge_drop(&self) {
+        for spec in &self.m.policy().site {
+            let first = spec.undo == Some(UndoAt::Start);
+            let given_up = self
+                .m
+                .site_steps()
+                .any(|(s, p)| s == Step::Undo(spec.name) && matches!(p, Progress::Failed { .. }));
+            let open = first && self.m.site_begun().iter().any(|b| b.name == spec.name);
+            assert!(
+                !open || given_up,
+                "the address goes before {} is taken back",
+                spec.name
+            );
+        }
+    }
+
+    /// Nothing of the site's steps is forgotten, and nothing is made up.
+    pub(super) fn judge_site(&mut self) {
+        let known: BTreeSet<StepName> = self.m.site_begun().iter().map(|b| b.name).collect();
+        if let Some(name) = self.undone.take()
+            && !known.contains(&name)
+        {
+            self.begun.remove(&name);
+        }
+        for spec in self.m.policy().site.iter().filter(|s| s.undo.is_some()) {
+            let (ours, theirs) = (self.begun.contains(&spec.name), known.contains(&spec.name));
+            assert_eq!(ours, theirs, "{} is forgotten, or made up", spec.name);
+        }
+    }
+}
