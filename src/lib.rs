@@ -4,7 +4,7 @@
 //!
 //! - [`types`]: the words as types.
 //! - [`takeover`]: the decisions. Pure: `handle(now, Event) -> Vec<Action>`, no clock, no IO, no randomness.
-//! - [`detect`], [`net`], [`switch`], [`service`], [`verify`]: the adapters. Plain values in, results out; they know
+//! - [`detect`], [`net`], [`switch`], [`service`], [`endpoint`], [`verify`]: the adapters. Plain values in, results out; they know
 //!   nothing of events and actions, nor of each other.
 //! - [`steps`]: what a site adds to a takeover, one file per kind (to add one: see there).
 //! - [`daemon`]: the one loop that turns observations into events and actions into calls of adapters, the journal,
@@ -44,6 +44,7 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod detect;
+pub mod endpoint;
 pub mod host;
 pub mod manual;
 pub mod net;

@@ -6,7 +6,7 @@ mod rooms;
 use std::fs;
 use std::path::Path;
 
-const ADAPTERS: [&str; 5] = ["net", "detect", "switch", "service", "verify"];
+const ADAPTERS: [&str; 6] = ["net", "detect", "switch", "service", "verify", "endpoint"];
 
 /// Lines of a file before its tests.
 const LONGEST: usize = 400;
@@ -104,7 +104,7 @@ fn adapters_know_neither_each_other_nor_the_core() {
                 for path in crate_paths(line) {
                     let stranger = ADAPTERS
                         .iter()
-                        .chain(&["takeover", "daemon", "cli", "report", "host::real"])
+                        .chain(&["takeover", "steps", "daemon", "cli", "report", "host::real"])
                         .filter(|m| **m != adapter)
                         .find(|m| starts_with_module(path, m));
                     assert!(

@@ -1,0 +1,20 @@
+//! Telling another server over HTTP, and reading back that it holds.
+//!
+//! One connection for each request, no proxy, no redirect that was not asked for, and a deadline for each phase. What is
+//! asked for is an [`Action`]: a request, and the request that reads back; texts in them are templates over facts.
+
+mod action;
+mod client;
+mod error;
+mod exchange;
+mod request;
+mod template;
+mod url;
+
+pub use action::{Action, Done, Limits, perform, read_value, send};
+pub use client::{Auth, Client, ClientIdentity, Settings, Trust};
+pub use error::{Fault, HttpError, Phase};
+pub use exchange::{Response, exchange};
+pub use request::{LONGEST, ReadBack, Rendered, Request, Statuses, holds};
+pub use template::{Form, Template};
+pub use url::Url;
