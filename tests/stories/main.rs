@@ -58,6 +58,7 @@ stories! {
     a_restart_knows_who_was_on_the_port,
     a_restarted_daemon_forgets_who_held,
     a_third_machine_answers_after_the_fence,
+    a_third_machine_answers_beside_a_living_peer,
     a_third_machine_answers_beside_the_owner,
     a_third_machine_answers_for_the_vip,
     alive_elsewhere_may_only_alert,

@@ -351,7 +351,8 @@ mod tests {
             let filled = ["{vlan}", "{mac}", "{ip}"].map(|what| rules.fill(what, &vars).ok());
             let mut filled: Vec<String> = filled.into_iter().flatten().collect();
             let mut words = words.clone();
-            (filled.sort(), words.sort());
+            filled.sort();
+            words.sort();
             assert_eq!(filled, words, "{name}");
             let both = [rules.fill("{new}", &vars), rules.fill("{vlan}", &vars)];
             assert_eq!(both[0].as_ref().ok(), both[1].as_ref().ok(), "{name}");
