@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use standin::daemon::boot_counter;
 use standin::daemon::journal::{
-    self, Entry, Journal, JournalError, LOST, Limits, Replay, STATE, Ticket,
+    self, Entry, Gap, Journal, JournalError, LOST, Limits, Replay, STATE, Ticket,
 };
 use standin::daemon::record::{self, Kept};
 use standin::types::BootTime;
@@ -84,10 +84,13 @@ fn a_torn_last_line_is_put_aside_and_named() {
             "{damage}"
         );
         assert!(damage.to_string().contains("line 3"), "{damage}");
-        let kept = fs::read(&path).unwrap();
-        let both = [kept, fs::read(&aside).unwrap()].concat();
+        let kept = &fs::read(&path).unwrap()[..replay.length as usize];
+        let both = [kept, &fs::read(&aside).unwrap()].concat();
         assert_eq!(both, whole[..whole.len() - cut], "no byte is lost");
-        assert!(write(dir.path(), 0).damage.is_none(), "once is enough");
+        let again = write(dir.path(), 0);
+        assert!(again.damage.is_none(), "once is enough");
+        let gap = Gap::of(&again.records[2]).expect("it is told behind what is used");
+        assert_eq!(gap.lost, 1, "{gap}");
     }
 }
 
@@ -110,11 +113,10 @@ fn damage_in_the_middle_keeps_the_good_prefix_and_says_what_follows() {
     let damage = replay.damage.unwrap();
     assert_eq!((damage.line, damage.kept, damage.intact_after), (2, 1, 3));
     let after = journal::read(&path).unwrap();
-    assert_eq!(after.records.len(), 2);
-    assert!(
-        after.damage.is_none(),
-        "it is written on as if nothing had been"
-    );
+    // The one before the damage, that something is missing, and the new one.
+    assert_eq!(after.records.len(), 3);
+    assert_eq!(Gap::of(&after.records[1]).map(|g| g.lost), Some(4));
+    assert!(after.damage.is_none(), "it is written on");
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! `standin replay JOURNAL`: plays a recorded takeover back through the core and shows what it decided.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::common::{fail, say, say_json};
 use super::exit::ExitCode;
-use crate::daemon::journal;
-use crate::daemon::recorder::{CHANGED, EVENT, SNAPSHOT};
+use crate::daemon::journal::{self, Gap, Record};
+use crate::daemon::recorder::{CHANGED, EVENT, RECORDED, SNAPSHOT};
 use crate::takeover::Machine;
 use crate::takeover::action::Action;
 use crate::takeover::event::Event;
@@ -22,84 +24,123 @@ pub fn run(path: &Path, as_json: bool) -> ExitCode {
     if let Some(damage) = &replay.damage {
         let _ = fail(ExitCode::Ok, &damage.to_string());
     }
-    let mut playing: Vec<(String, Playing)> = Vec::new();
-    let (mut recordings, mut events, mut differ) = (0u64, 0u64, 0u64);
+    let mut player = Player::new(as_json);
     for record in &replay.records {
-        let slot = playing.iter().position(|(peer, _)| *peer == record.peer);
-        match record.kind.as_str() {
-            SNAPSHOT => match serde_json::from_value::<Machine>(record.data.clone()) {
-                Ok(machine) => {
-                    recordings += 1;
-                    let fresh = Playing {
-                        machine,
-                        owed: Vec::new(),
-                    };
-                    match slot {
-                        Some(at) => playing[at].1 = fresh,
-                        None => playing.push((record.peer.clone(), fresh)),
-                    }
-                }
-                Err(e) => {
-                    return fail(
-                        ExitCode::BadData,
-                        &format!(
-                            "{}, record {}: the snapshot cannot be read: {e}",
-                            path.display(),
-                            record.seq
-                        ),
-                    );
-                }
-            },
-            EVENT => {
-                let Some(at) = slot else { continue };
-                match playing[at].1.play(&record.data) {
-                    Ok(changes) => {
-                        events += 1;
-                        show(&record.peer, &changes, as_json);
-                    }
-                    Err(e) => {
-                        return fail(
-                            ExitCode::BadData,
-                            &format!(
-                                "{}, record {}: the event cannot be read: {e}",
-                                path.display(),
-                                record.seq
-                            ),
-                        );
-                    }
-                }
+        if let Err((what, e)) = player.take(record) {
+            return fail(
+                ExitCode::BadData,
+                &format!(
+                    "{}, record {}: the {what} cannot be read: {e}",
+                    path.display(),
+                    record.seq
+                ),
+            );
+        }
+    }
+    player.sum()
+}
+
+/// Plays a journal's records in their order.
+struct Player {
+    as_json: bool,
+    /// By peer.
+    playing: BTreeMap<String, Playing>,
+    recordings: u64,
+    events: u64,
+    differ: u64,
+    gaps: Vec<Value>,
+}
+
+impl Player {
+    fn new(as_json: bool) -> Player {
+        Player {
+            as_json,
+            playing: BTreeMap::new(),
+            recordings: 0,
+            events: 0,
+            differ: 0,
+            gaps: Vec::new(),
+        }
+    }
+
+    /// Plays one record, or says what of it cannot be read.
+    fn take(&mut self, record: &Record) -> Result<(), (&'static str, serde_json::Error)> {
+        if let Some(gap) = Gap::of(record) {
+            self.skip(record.seq, &gap);
+        }
+        self.playing.retain(|_, p| p.is_recorded(record));
+        let playing = self.playing.get_mut(&record.peer);
+        match (record.kind.as_str(), playing) {
+            (SNAPSHOT, _) => {
+                let machine = Machine::deserialize(&record.data).map_err(|e| ("snapshot", e))?;
+                self.recordings += 1;
+                let fresh = Playing::begin(machine, record);
+                self.playing.insert(record.peer.clone(), fresh);
             }
-            CHANGED => {
-                let Some(at) = slot else { continue };
-                if !playing[at].1.expects(&record.data) {
-                    differ += 1;
+            (EVENT, Some(playing)) => {
+                let changes = playing.play(&record.data).map_err(|e| ("event", e))?;
+                self.events += 1;
+                show(&record.peer, &changes, self.as_json);
+            }
+            (CHANGED, Some(playing)) => {
+                let same = playing.expects(&record.data);
+                self.differ += u64::from(!same);
+                if !same {
                     super::complain(&format!(
                         "DIFFERS at record {}: the journal says {}",
                         record.seq, record.data
                     ));
                 }
             }
+            // Without a snapshot before it there is nothing to play it on.
             _ => {}
         }
+        Ok(())
     }
-    if as_json {
-        say_json(
-            &json!({ "ok": differ == 0, "recordings": recordings, "events": events, "differ": differ }),
-        );
-    } else {
-        say(&format!(
-            "{recordings} recordings, {events} events played, {differ} decisions differ"
-        ));
+
+    /// What was recorded before a gap does not lead to what comes after it.
+    fn skip(&mut self, seq: u64, gap: &Gap) {
+        self.playing.clear();
+        let said = format!("record {seq}: {gap}; what follows is played from the next snapshot on");
+        show("", &[said], self.as_json);
+        let mut told = json!(gap);
+        told["record"] = json!(seq);
+        self.gaps.push(told);
     }
-    if differ > 0 {
-        ExitCode::NotReached
-    } else {
-        ExitCode::Ok
+
+    fn sum(&self) -> ExitCode {
+        let Player {
+            recordings,
+            events,
+            differ,
+            gaps,
+            ..
+        } = self;
+        if self.as_json {
+            say_json(
+                &json!({ "ok": *differ == 0, "recordings": recordings, "events": events, "differ": differ, "gaps": gaps }),
+            );
+        } else {
+            let gaps = match gaps.len() {
+                0 => String::new(),
+                1 => "; the journal has 1 gap".to_owned(),
+                n => format!("; the journal has {n} gaps"),
+            };
+            say(&format!(
+                "{recordings} recordings, {events} events played, {differ} decisions differ{gaps}"
+            ));
+        }
+        match differ {
+            0 => ExitCode::Ok,
+            _ => ExitCode::NotReached,
+        }
     }
 }
 
 struct Playing {
     machine: Machine,
+    /// When the recording began, and in which boot.
+    since: (String, BootTime),
     /// Changes of state that the core made and the journal has yet to confirm.
     owed: Vec<Change>,
 }
@@ -111,6 +152,20 @@ struct Change {
 }
 
 impl Playing {
+    fn begin(machine: Machine, snapshot: &Record) -> Playing {
+        Playing {
+            machine,
+            since: (snapshot.boot_id.clone(), snapshot.boot_us),
+            owed: Vec::new(),
+        }
+    }
+
+    /// False if the recording was over by the time of this record: only what begins a new one is played then.
+    fn is_recorded(&self, record: &Record) -> bool {
+        let (boot, since) = &self.since;
+        *boot == record.boot_id && record.boot_us.since(*since) <= RECORDED
+    }
+
     fn play(&mut self, data: &Value) -> Result<Vec<String>, serde_json::Error> {
         let at: BootTime = serde_json::from_value(data["at"].clone())?;
         let event: Event = serde_json::from_value(data["event"].clone())?;
@@ -146,7 +201,7 @@ fn show(peer: &str, lines: &[String], as_json: bool) {
         if as_json {
             eprintln!("{peer} {line}");
         } else {
-            say(&format!("{peer} {line}"));
+            say(format!("{peer} {line}").trim_start());
         }
     }
 }

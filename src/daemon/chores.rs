@@ -30,7 +30,8 @@ const REMEMBER_EVERY: u64 = 60;
 impl Loop {
     pub(super) fn chores(&mut self, count: u64) {
         notify::alive(&self.status_line());
-        if count.is_multiple_of(REMEMBER_EVERY)
+        let lost = self.gaps.has_new(&self.journal);
+        if (lost || count.is_multiple_of(REMEMBER_EVERY))
             && let Some(beats) = &self.beats
         {
             let heard = beats.seen();

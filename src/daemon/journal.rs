@@ -5,6 +5,7 @@
 //! for all lines that waited). After a crash [`Journal::open`] returns what can be trusted and puts the rest aside.
 
 mod file;
+mod gap;
 mod line;
 mod opening;
 mod writer;
@@ -22,6 +23,8 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 
 pub use file::{Damage, Replay, files, read};
+use gap::Missing;
+pub use gap::{Gap, GapsSeen};
 
 use crate::host::Disk;
 use crate::host::real::RealDisk;
@@ -34,8 +37,11 @@ pub const FILE: &str = "journal.jsonl";
 pub const STATE: &str = "state";
 /// Kind of the record whose last one is carried over a rotation too: which heartbeats were heard.
 const HEARD: &str = super::beats::HEARD;
-/// Kind of the record that says how many entries were lost because the queue was full; `data.lost`.
+/// Kind of the record that tells of a [`Gap`], at the place where it is.
 pub const LOST: &str = "lost";
+
+/// Why entries are lost that the queue does not take.
+const SLOW: &str = "the disk was slower than what was to be written";
 
 /// True if the last record of this kind is carried over a rotation.
 fn is_carried(kind: &str) -> bool {
@@ -181,12 +187,18 @@ struct Inner {
     error: Arc<Mutex<Option<String>>>,
     /// When the group that is being written was begun, microseconds of `CLOCK_BOOTTIME`; 0: none is.
     busy: Arc<AtomicU64>,
+    /// What the full queue refused since it last took an entry.
+    missing: Arc<Mutex<Option<Missing>>>,
+    /// Gaps that the disk knows of since the start.
+    gaps: Arc<AtomicU64>,
 }
 
 /// One entry on its way to the disk.
 struct Job {
     entry: Entry,
     done: watch::Sender<Option<bool>>,
+    /// What was lost between the entry before it and this one.
+    before: Option<Missing>,
 }
 
 impl Journal {
@@ -259,6 +271,8 @@ impl Journal {
             .filter(|r| is_carried(&r.kind))
             .map(|r| (carried_as(r), line::encode(r)))
             .collect();
+        let missing = Arc::new(Mutex::new(None));
+        let gaps = Arc::new(AtomicU64::new(0));
         let writer = writer::Writer {
             disk,
             file,
@@ -274,6 +288,13 @@ impl Journal {
             busy: busy.clone(),
             unsaved: BTreeMap::new(),
             lock,
+            // What is damaged now is told of in the journal that goes on behind it.
+            missing: Missing::damaged(&replay),
+            refused: missing.clone(),
+            gaps: gaps.clone(),
+            torn: false,
+            names_owed: false,
+            is_aside: false,
         };
         rt::start_thread("journal", rt::sim::Thread::Journal, writer.run(jobs))
             .map_err(JournalError::io("start the thread that writes", &path))?;
@@ -282,22 +303,39 @@ impl Journal {
             lost,
             error,
             busy,
+            missing,
+            gaps,
         });
         Ok((Journal { inner }, replay))
     }
 
     /// Hands an entry to the thread that writes; never blocks. If the queue is full it is lost, which is counted,
-    /// written to the journal as soon as there is room, and said by the ticket.
+    /// told by a [`Gap`] at its place as soon as there is room, and said by the ticket.
     pub fn append(&self, entry: Entry) -> Ticket {
         let (done, ticket) = watch::channel(None);
-        match self.inner.queue.try_send(Job { entry, done }) {
+        let missing = self.inner.missing.lock();
+        // Held while the entry is queued: what is lost stands before the next that is not.
+        let mut missing = missing.unwrap_or_else(PoisonError::into_inner);
+        let job = Job {
+            entry,
+            done,
+            before: missing.take(),
+        };
+        match self.inner.queue.try_send(job) {
             Ok(()) => {}
             Err(TrySendError::Full(job) | TrySendError::Closed(job)) => {
                 self.inner.lost.fetch_add(1, Ordering::Relaxed);
+                *missing = job.before;
+                Missing::add(&mut missing, Some(Missing::one(job.entry.wall, SLOW)));
                 job.done.send_replace(Some(false));
             }
         }
         Ticket(ticket)
+    }
+
+    /// How many gaps it has since the start, as far as the disk knows; see [`GapsSeen`].
+    fn gaps(&self) -> u64 {
+        self.inner.gaps.load(Ordering::Relaxed)
     }
 
     /// How it is doing, for `status`.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::auto;
-use super::journal::Record;
+use super::journal::{LOST, Record};
 use super::standing::Standing;
 use crate::takeover::Machine;
 use crate::takeover::event::{FenceRead, Recovered};
@@ -160,6 +160,13 @@ impl Kept {
     }
 }
 
+/// True if something was lost after the last state record of a peer: it may not be its last state.
+pub fn is_behind(records: &[Record], peer: &str) -> bool {
+    let mut last = records.iter().rev();
+    let last = last.find(|r| r.kind == LOST || (r.kind == STATE && r.peer == peer));
+    last.is_some_and(|r| r.kind == LOST)
+}
+
 /// The peers of which there are state records.
 pub fn peers(records: &[Record]) -> BTreeSet<String> {
     let states = records.iter().filter(|r| r.kind == STATE);
@@ -257,9 +264,10 @@ pub fn recovered(kept: Option<(Kept, bool)>, seen: Seen, now: BootTime) -> Recov
     let epoch = kept.as_ref().map_or(Epoch(0), |(k, _)| k.epoch);
     let epoch = epoch.max(seen.tagged.unwrap_or_default());
     // A fence that is tagged as ours is ours, even if no journal tells: without it nobody would own the address, and
-    // what we own would be given up.
+    // what we own would be given up. If its takeover is a later one than the journal's, the disk took nothing then.
     let at_rest = kept.as_ref().is_none_or(|(k, _)| k.phase == Phase::Standby);
-    let lost = kept.is_none() || seen.journal_lost;
+    let lost =
+        kept.is_none() || seen.journal_lost || seen.tagged > kept.as_ref().map(|(k, _)| k.epoch);
     let adopted = at_rest && seen.fence == FenceRead::Present && (seen.address_here || lost);
     let adopted = adopted.then_some(match seen.address_here {
         true => Phase::Active,
@@ -396,51 +404,37 @@ mod tests {
     #[test]
     fn a_lost_journal_adopts_what_is_tagged_as_ours() {
         let old = |phase| Some((kept(phase), true));
-        for (was, here, lost, fence, phase) in [
-            (None, true, false, FenceRead::Present, Phase::Active),
-            (None, false, false, FenceRead::Present, Phase::Taking),
-            (None, true, false, FenceRead::Foreign, Phase::Standby),
-            (None, true, false, FenceRead::Absent, Phase::Standby),
+        use FenceRead::{Absent, Foreign, Present};
+        for (was, here, lost, tagged, fence, phase) in [
+            (None, true, false, 9, Present, Phase::Active),
+            (None, false, false, 9, Present, Phase::Taking),
+            (None, true, false, 9, Foreign, Phase::Standby),
+            (None, true, false, 9, Absent, Phase::Standby),
             // The journal's end is lost: what it says is of before.
-            (
-                old(Phase::Standby),
-                true,
-                false,
-                FenceRead::Present,
-                Phase::Active,
-            ),
-            (
-                old(Phase::Standby),
-                false,
-                true,
-                FenceRead::Present,
-                Phase::Taking,
-            ),
+            (old(Phase::Standby), true, false, 9, Present, Phase::Active),
+            (old(Phase::Standby), false, true, 4, Present, Phase::Taking),
+            // The tag is of a takeover of which the journal does not know: it could not be written then.
+            (old(Phase::Standby), false, false, 9, Present, Phase::Taking),
             // Whole, and it says that the fence is left: a person decides.
             (
                 old(Phase::Standby),
                 false,
                 false,
-                FenceRead::Present,
+                4,
+                Present,
                 Phase::Standby,
             ),
-            (
-                old(Phase::Halted),
-                true,
-                false,
-                FenceRead::Present,
-                Phase::Halted,
-            ),
+            (old(Phase::Halted), true, false, 4, Present, Phase::Halted),
         ] {
             let seen = Seen {
                 address_here: here,
-                tagged: Some(Epoch(9)),
+                tagged: Some(Epoch(tagged)),
                 journal_lost: lost,
                 ..seen(fence)
             };
             let r = recovered(was, seen, BootTime(5));
             assert_eq!(r.phase, phase, "{seen:?}");
-            assert_eq!(r.epoch, Epoch(9));
+            assert_eq!(r.epoch, Epoch(tagged));
             let adopted = phase != Phase::Standby && phase != Phase::Halted;
             assert_eq!(
                 adopted,

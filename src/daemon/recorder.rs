@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::auto;
 use super::fencing::Fencing;
-use super::journal::{Entry, Journal, Ticket};
+use super::journal::{Entry, GapsSeen, Journal, Ticket};
 use super::record::{self, Kept, Quarantined};
 use super::standing::{Marks, Standing};
 use crate::takeover::Machine;
@@ -31,7 +31,7 @@ pub const OUTCOME: &str = "outcome";
 pub const ALERT: &str = "alert";
 
 /// Events are recorded for this long after a recording began; a takeover that holds for hours is not worth megabytes.
-const RECORDED: Duration = Duration::from_secs(60);
+pub const RECORDED: Duration = Duration::from_secs(60);
 
 /// The journal as one peer writes it.
 pub struct Recorder {
@@ -46,6 +46,7 @@ pub struct Recorder {
     recording: Option<BootTime>,
     last: Option<Kept>,
     claimed: Option<Grounds>,
+    gaps: GapsSeen,
 }
 
 impl Recorder {
@@ -63,6 +64,7 @@ impl Recorder {
             recording: None,
             last: None,
             claimed: None,
+            gaps: GapsSeen::default(),
         }
     }
 
@@ -180,6 +182,14 @@ impl Recorder {
         }
         if machine.state().phase() == Phase::Standby {
             self.claimed = None;
+        }
+        if self.gaps.has_new(&self.journal) {
+            // Nobody knows whether the last state was in the gap; and no event before it leads to those after it.
+            self.last = None;
+            if !at_rest {
+                self.recording = Some(now);
+                self.put(now, SNAPSHOT, machine.clone());
+            }
         }
         let mut kept = Kept::of(machine, (&self.fence, &self.found), self.claimed);
         kept.quarantined.clone_from(&self.quarantined);

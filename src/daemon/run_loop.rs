@@ -13,7 +13,7 @@ use super::fencing::Fencing;
 use super::holding::HoldAsked;
 use super::hub::Input;
 use super::interfaces::Interface;
-use super::journal::Journal;
+use super::journal::{GapsSeen, Journal};
 use super::past_fence::PastFence;
 use super::perform::{Hands, Shared};
 use super::recorder::{self, Recorder};
@@ -85,6 +85,8 @@ pub struct Loop {
     pub about: status::About,
     /// The journal, for what is about no single peer.
     pub journal: Journal,
+    /// Of its gaps those after which the heartbeats that were heard are journaled again.
+    pub gaps: GapsSeen,
     /// The configuration that is in force, and the one that the daemon was started with.
     pub config: Config,
     /// See there.

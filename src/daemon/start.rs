@@ -11,7 +11,7 @@ use super::first_read::{FirstRead, Read};
 use super::follow_kernel::{Follower, follow};
 use super::hub::{Input, Tx};
 use super::interfaces::Interface;
-use super::journal::{Journal, Record};
+use super::journal::{GapsSeen, Journal, Record};
 use super::keeper::{Keeper, Place, Routes};
 use super::opening::{open_beats, open_interface, open_leg};
 use super::parked::{Mute, Parked};
@@ -231,7 +231,7 @@ pub async fn build(parts: Parts, host: Host, tx: Tx, slow: Lane) -> Result<Loop,
         let spoke = may_have_spoken(&peer, parked, kept.as_ref()).await?;
         let found = Seen {
             tagged,
-            journal_lost: damaged,
+            journal_lost: damaged || record::is_behind(&records, &peer.name),
             address_here: address_here(&*host.kernel, legs.1, (&peer, spoke)).await?,
             carrier: legs.0.carrier && legs.1.carrier,
             fence,
@@ -309,6 +309,7 @@ pub async fn build(parts: Parts, host: Host, tx: Tx, slow: Lane) -> Result<Loop,
         .collect();
     Ok(Loop {
         journal,
+        gaps: GapsSeen::default(),
         peers,
         interfaces,
         beats,

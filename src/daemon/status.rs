@@ -198,12 +198,13 @@ fn traps(service: &traps::Service, now: BootTime) -> Value {
 fn held_up(flow: &Flow, now: BootTime) -> Option<String> {
     let paused = |step| match flow.get(step) {
         Progress::Pausing { why, .. } => Some(why.clone()),
-        Progress::Waiting
-        | Progress::Running { .. }
-        | Progress::Stopping { .. }
-        | Progress::Done { .. }
-        | Progress::Failed { .. }
-        | Progress::Skipped => None,
+        // What is missing does not become unknown because it is tried once more.
+        Progress::Running { .. } | Progress::Stopping { .. } => flow
+            .failed_before(step)
+            .map(|why| format!("{why} (it is being tried again now)")),
+        Progress::Waiting | Progress::Done { .. } | Progress::Failed { .. } | Progress::Skipped => {
+            None
+        }
     };
     let forward = || match flow.get(Step::Forward) {
         Progress::Running { since, .. } => Some(format!(
@@ -220,4 +221,42 @@ fn held_up(flow: &Flow, now: BootTime) -> Option<String> {
     paused(Step::Fence)
         .or_else(|| paused(Step::Rewire))
         .or_else(forward)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::takeover::event::Outcome;
+    use crate::takeover::step::TAKEOVER;
+    use crate::types::Attempt;
+
+    #[test]
+    fn why_a_step_is_not_proven_is_said_while_it_is_tried_again() {
+        for step in [Step::Fence, Step::Rewire] {
+            let mut flow = Flow::new(&TAKEOVER);
+            let mut at = 1;
+            let mut start = |flow: &mut Flow, n: u32| {
+                at += 1000;
+                flow.start(step, Attempt(n), BootTime(at), BootTime(at + 500));
+                BootTime(at)
+            };
+            let now = start(&mut flow, 1);
+            assert_eq!(held_up(&flow, now), None, "nothing has failed yet");
+            let failed = |why: &str| Outcome::Failed(why.to_owned());
+            flow.ended(now, step, Attempt(1), failed("the port reads up"));
+            let said = |flow: &Flow, now| held_up(flow, now).unwrap_or_default();
+            assert_eq!(said(&flow, now), "the port reads up", "{step:?}");
+            let now = start(&mut flow, 2);
+            assert!(said(&flow, now).starts_with("the port reads up ("));
+            // While it is stopped too; then the newer reason counts.
+            flow.overdue(BootTime(now.0 + 500));
+            assert!(said(&flow, now).starts_with("the port reads up ("));
+            flow.ended(now, step, Attempt(2), Outcome::Cancelled);
+            assert!(said(&flow, now).starts_with("no answer within"));
+            let now = start(&mut flow, 3);
+            assert!(said(&flow, now).starts_with("no answer within"));
+            flow.ended(now, step, Attempt(3), Outcome::Done("shut".to_owned()));
+            assert_eq!(held_up(&flow, now), None);
+        }
+    }
 }

@@ -110,6 +110,9 @@ pub enum Answer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flow {
     steps: Vec<(Step, Progress, u32)>,
+    /// Of steps that are tried again: why the try before did not do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    before: Vec<(Step, String)>,
 }
 
 /// What an answer or a deadline led to.
@@ -133,6 +136,7 @@ impl Flow {
                 .iter()
                 .map(|s| (s.step, Progress::Waiting, 0))
                 .collect(),
+            before: Vec::new(),
         }
     }
 
@@ -144,6 +148,15 @@ impl Flow {
     pub fn tries(&self, step: Step) -> u32 {
         let slot = self.steps.iter().find(|(s, _, _)| *s == step);
         slot.map_or(0, |(_, _, tries)| *tries)
+    }
+
+    /// Why the try before the one that runs, or that is being stopped, did not do; `None` if it is the first.
+    pub fn failed_before(&self, step: Step) -> Option<&str> {
+        if let Progress::Running { .. } | Progress::Stopping { .. } = self.get(step) {
+            let mut before = self.before.iter();
+            return before.find(|(s, _)| *s == step).map(|(_, why)| &**why);
+        }
+        None
     }
 
     /// Where `step` is; `Skipped` if it is not part of this flow.
@@ -226,6 +239,10 @@ impl Flow {
 
     /// Records that `step` was started.
     pub fn start(&mut self, step: Step, attempt: Attempt, since: BootTime, deadline: BootTime) {
+        self.before.retain(|(s, _)| *s != step);
+        if let Progress::Pausing { why, .. } = self.get(step) {
+            self.before.push((step, why.clone()));
+        }
         if let Some(slot) = self.slot(step) {
             slot.1 = Progress::Running {
                 attempt,

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Machine;
 use super::action::{Action, Level};
+use super::beside::Foreign;
 use super::event::FenceRead;
 use super::flow::Progress;
 use super::state::{Grounds, State};
@@ -26,8 +27,6 @@ const GONE_AFTER: Duration = Duration::from_millis(3500);
 const JUST_NOW: Duration = Duration::from_millis(1500);
 /// A handshake says that the peer serves for this long.
 const SERVES_FOR: Duration = Duration::from_millis(3500);
-/// Where a machine hangs is asked again after this.
-const LOCATE_EVERY: Duration = Duration::from_secs(10);
 /// A fence that a switch calls proven while the peer answers is set again after this.
 const REFENCE_EVERY: Duration = Duration::from_secs(2);
 /// What is heard so long after a proof was sent after it.
@@ -37,34 +36,17 @@ const STALE_AFTER: u32 = 3;
 /// Giving way twice within this is flapping.
 const FLAPPING_WITHIN: Duration = Duration::from_secs(600);
 
-const CONFLICT: &str = "conflict";
+/// Key of the alarm that another machine answers for the VIP.
+pub(super) const CONFLICT: &str = "conflict";
 const UNFENCED: &str = "unfenced";
 const STALE: &str = "fence-stale";
 const FLAPPING: &str = "flapping";
-
-/// Another machine that answers for the VIP that we own.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Foreign {
-    /// Its MAC address.
-    pub mac: MacAddr,
-    /// True if it is the peer.
-    pub peer: bool,
-    /// Since when it was heard without a pause.
-    pub since: BootTime,
-    /// When it was last heard.
-    pub heard: BootTime,
-    /// Switch, port and LLDP name, where known.
-    pub place: Option<String>,
-    /// Whether the last handshake with it completed, and when that was said.
-    pub serves: Option<(bool, BootTime)>,
-    located: BootTime,
-}
 
 /// What the owner looks at, and what it saw.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Looks {
     ask: BootTime,
-    foreign: Vec<Foreign>,
+    pub(super) foreign: Vec<Foreign>,
     serving_asked: bool,
     serving_next: BootTime,
     refenced: BootTime,
@@ -81,7 +63,7 @@ pub struct Looks {
 }
 
 impl Looks {
-    /// Everybody else who answers for the VIP that we own.
+    /// Everybody else who answers for the VIP: where it is ours, the peer too.
     pub fn foreign(&self) -> &[Foreign] {
         &self.foreign
     }
@@ -169,27 +151,11 @@ impl Machine {
     /// Another machine claims the VIP that we own, or answers for it.
     pub(super) fn foreign_heard(&mut self, now: BootTime, mac: MacAddr) {
         let peer = self.evidence.pinned.has(mac);
-        let looks = &mut self.looks;
-        let known = looks.foreign.iter().position(|f| f.mac == mac);
-        let at = known.unwrap_or_else(|| {
-            looks.foreign.push(Foreign {
-                mac,
-                peer,
-                since: now,
-                heard: now,
-                place: None,
-                serves: None,
-                located: BootTime(0),
-            });
-            looks.foreign.len() - 1
-        });
-        let foreign = &mut looks.foreign[at];
-        foreign.heard = now;
-        if known.is_none() || now.since(foreign.located) >= LOCATE_EVERY {
-            foreign.located = now;
+        let (_, new, locate) = Foreign::hear(&mut self.looks.foreign, now, mac, peer);
+        if locate {
             self.out.push(Action::Locate { mac });
         }
-        if known.is_none() {
+        if new {
             self.tell_conflict();
         }
         if !peer || !self.peer_must_be_fenced(now) {
@@ -203,10 +169,7 @@ impl Machine {
         let under_way = matches!(&self.state, State::Taking(t)
             if !matches!(t.flow.get(Step::Fence), Progress::Done { .. } | Progress::Skipped));
         let since_proof = now > self.looks.proven + AFTER_PROOF;
-        if !under_way
-            && since_proof
-            && (known.is_none() || now.since(self.looks.refenced) >= REFENCE_EVERY)
-        {
+        if !under_way && since_proof && (new || now.since(self.looks.refenced) >= REFENCE_EVERY) {
             self.looks.refenced = now;
             let why = match self.own.as_ref().map(|o| o.grounds) {
                 Some(Grounds::Unfenced) => {
@@ -232,8 +195,11 @@ impl Machine {
     /// A switch, or nobody, knows where a foreign machine hangs.
     pub(super) fn located(&mut self, mac: MacAddr, place: Option<String>) {
         if let Some(f) = self.looks.foreign.iter_mut().find(|f| f.mac == mac) {
+            f.placed = true;
             f.place = place.or_else(|| f.place.take());
-            self.tell_conflict();
+            if self.own.is_some() {
+                self.tell_conflict();
+            }
         }
     }
 
@@ -253,8 +219,7 @@ impl Machine {
             } else {
                 "a third machine"
             };
-            let place = f.place.as_deref().unwrap_or("place not known");
-            format!("{what}, {} ({place})", f.mac)
+            format!("{what}, {} ({})", f.mac, f.place_words())
         };
         let all: Vec<String> = self.looks.foreign.iter().map(who).collect();
         let text = format!(
@@ -377,9 +342,7 @@ impl Machine {
 
     /// The address is not ours any more.
     pub(super) fn stop_looking(&mut self) {
-        if !self.looks.foreign.is_empty() {
-            self.settle(CONFLICT, "the address was given up");
-        }
+        self.settle(CONFLICT, "the address was given up");
         self.settle(STALE, "the address was given up");
         self.looks = Looks {
             gave_way: std::mem::take(&mut self.looks.gave_way),

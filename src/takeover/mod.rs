@@ -9,6 +9,7 @@
 pub mod action;
 mod active;
 pub mod alarm;
+pub mod beside;
 pub mod course;
 pub mod event;
 pub mod evidence;
@@ -330,6 +331,7 @@ impl Machine {
         due.extend(self.placement_due());
         due.extend(self.left_due());
         due.extend(self.site_due());
+        due.extend(self.beside_due());
         if let Some(own) = &self.own {
             due.extend([own.renew, own.fence_check].into_iter().flatten());
             due.push(self.looks.due());
@@ -359,6 +361,7 @@ impl Machine {
         self.placement_timers(now);
         self.left_timers(now);
         self.waiting_timers(now);
+        self.beside_timers(now);
         self.converge_site(now);
         self.watch(now);
     }

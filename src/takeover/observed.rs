@@ -82,16 +82,10 @@ impl Machine {
             self.alert(Level::Critical, "another machine serves the VIP that was ours before the reboot: held, without the address; `standin hold NAME off` ends it");
         }
         self.answerer_seen(now, mac);
-        let conflict_before = self.evidence.in_conflict(now);
         if self.evidence.vip_seen(now, mac) {
             self.life_seen(now, Sign::Vip, "it answers ARP for the VIP");
-        } else if !conflict_before {
-            let pinned = &self.evidence.pinned;
-            self.alert(
-                Level::Critical,
-                format!("conflict: {mac} answers for the VIP, the peer's address is {pinned}"),
-            );
         }
+        self.beside_heard(now, mac);
         self.stranger_answers(now, mac);
         self.silence_broken(now);
         self.peer_answered(Some(mac));

@@ -11,7 +11,7 @@ use super::step::Step;
 use crate::types::{BootTime, MacAddr};
 
 /// Every so many probes one is broadcast, so that a third machine that answers for the VIP is seen too.
-const BROADCAST_EVERY: u64 = 10;
+pub(super) const BROADCAST_EVERY: u64 = 10;
 /// However many hints come, the port is read at most this often because of them: anybody can send one.
 const HINT_GAP: Duration = Duration::from_millis(50);
 /// Never: an answer is owed, and the adapter has its own deadline.

@@ -29,6 +29,7 @@ mod verify_support;
 mod wire;
 mod world;
 
+use disk::Fault;
 use plan::{Act, Edit, KINDS, Order, What, of_a_pair, of_a_standby};
 use rules::{Broken, Ledger, Rule};
 use site::Site;
@@ -213,6 +214,36 @@ fn a_takeover_survives_a_kill_at_any_moment() {
     }
     println!("{killed} moments");
     assert!(killed > 20, "{killed}");
+}
+
+/// The disk takes nothing for a while around a takeover, and the daemon is ended, killed or left alone meanwhile: the
+/// journal says what it lacks, what is recorded begins anew behind that, and whoever reads it decides as the daemon did.
+#[test]
+fn a_journal_with_a_gap_is_told_and_played_from_behind_it() {
+    const DEATH: u64 = 4_000_000;
+    let (mut gaps, mut runs) = (0, 0);
+    for fault in [Fault::Full, Fault::ReadOnly, Fault::Broken] {
+        for (from, to) in [(1, 11), (3, 5), (4, 7), (5, 6), (5, 14)] {
+            for ends in [What::Rest, What::Term(1), What::Kill(1)] {
+                let mut site = Site::agentless(11);
+                let mut acts = [
+                    Act::at(DEATH, What::Off(0, false)),
+                    Act::at(from * 1_000_000 + 100_000, What::Disk(1, fault)),
+                    Act::at(5_200_000, ends),
+                    Act::at(to * 1_000_000 + 300_000, What::Disk(1, Fault::None)),
+                ];
+                acts.sort_by_key(|a| a.at);
+                let broken = site.run(&acts, 24_000_000);
+                let owns = site.world.lock().unwrap().heard(1, world::VIP.addr);
+                let fine = broken.is_empty() && site.sim.panics().is_empty() && owns;
+                assert!(fine, "owner {owns}: {}", told(11, &site, &broken));
+                gaps += site.gaps;
+                runs += 1;
+            }
+        }
+    }
+    println!("{gaps} gaps in {runs} runs");
+    assert!(gaps * 2 > runs, "{gaps} gaps in {runs} runs");
 }
 
 /// Finding 2 of simulation.md: the configuration names a port on which nobody is, and the owner hangs and goes on. The

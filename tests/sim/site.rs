@@ -38,6 +38,8 @@ pub struct Site {
     pub changes: u64,
     /// How often a takeover was told to be verified.
     pub verified: u64,
+    /// Gaps of the journals, as `standin replay` tells of them.
+    pub gaps: usize,
     pub ledger: Ledger,
     /// When anything happened, microseconds from the beginning.
     pub steps: Vec<u64>,
@@ -108,6 +110,7 @@ impl Site {
             acts: Vec::new(),
             changes: 0,
             verified: 0,
+            gaps: 0,
             ledger: Ledger::default(),
             steps: Vec::new(),
             log: Vec::new(),
@@ -300,11 +303,8 @@ impl Site {
         self.ledger.found.clone()
     }
 
-    /// R13, each eighth time: `standin replay` decides what the journal says.
-    fn replay(&self, judge: &mut Judge) {
-        if dice(40, 0, 8) > 0 {
-            return;
-        }
+    /// R13: `standin replay` decides what the journal says.
+    fn replay(&mut self, judge: &mut Judge) {
         for (i, name) in ["a", "b"].into_iter().enumerate() {
             let file = self.folder.path().join(name).join("state/journal.jsonl");
             let world = self.world.lock().unwrap();
@@ -314,7 +314,13 @@ impl Site {
             let copy = self.folder.path().join(format!("{name}.jsonl"));
             std::fs::write(&copy, bytes).unwrap();
             let mut replay = std::process::Command::new(env!("CARGO_BIN_EXE_standin"));
-            let ended = replay.arg("replay").arg(&copy).output().unwrap();
+            let ended = replay
+                .args(["replay", "--json"])
+                .arg(&copy)
+                .output()
+                .unwrap();
+            let said: Value = serde_json::from_slice(&ended.stdout).unwrap_or_default();
+            self.gaps += said["gaps"].as_array().map_or(0, Vec::len);
             let what = || String::from_utf8_lossy(&ended.stderr).into_owned();
             let (fine, now) = (ended.status.success(), self.sim.now());
             judge.ledger.check(Rule::Replay, fine, now, what);

@@ -62,6 +62,7 @@ stories! {
     a_step_of_the_site_that_failed_is_taken_back,
     a_switchover_to_a_node_that_cannot_claim,
     a_third_machine_answers_after_the_fence,
+    a_third_machine_answers_beside_a_living_peer,
     a_third_machine_answers_beside_the_owner,
     a_third_machine_answers_for_the_vip,
     alive_elsewhere_may_only_alert,

@@ -8,6 +8,9 @@ use crate::host::real::RealDisk;
 use crate::host::{Disk, DiskFile};
 use crate::rt;
 
+/// No older journal has a higher number.
+const NUMBERS: u32 = 99;
+
 /// What a journal says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Replay {
@@ -76,16 +79,14 @@ pub(super) fn read_on(disk: &dyn Disk, path: &Path) -> Result<Replay, JournalErr
     Ok(examine(path, &bytes))
 }
 
-/// The journals in a folder, oldest first, the current one last.
+/// The journals in a folder, oldest first, the current one last. A rotation that failed may have left a number out.
 pub fn files(dir: &Path) -> Vec<PathBuf> {
     let current = dir.join(FILE);
-    let mut found: Vec<PathBuf> = (1..)
-        .map(|n| numbered(&current, n))
-        .take_while(|p| p.exists())
-        .collect();
-    found.reverse();
-    found.extend(current.exists().then_some(current));
-    found
+    let older = (1..=NUMBERS).rev().map(|n| numbered(&current, n));
+    older
+        .chain([current.clone()])
+        .filter(|p| p.exists())
+        .collect()
 }
 
 /// The `n`th older journal.

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::json;
 use tokio::sync::mpsc::Receiver;
 
 use super::file::{numbered, sync_dir};
-use super::{Entry, Job, LOST, Limits, Record, STATE, carried_as, is_carried, line, opening};
+use super::gap::Missing;
+use super::{Entry, Job, LOST, Limits, Record, carried_as, is_carried, line, opening};
 use crate::host::{Disk, DiskFile, DiskLock};
 use crate::rt;
 
@@ -39,9 +39,21 @@ pub(super) struct Writer {
     pub error: Arc<Mutex<Option<String>>>,
     /// When the group that is being written was begun, microseconds of `CLOCK_BOOTTIME`; 0: none is.
     pub busy: Arc<AtomicU64>,
-    /// The last state of each peer that the disk refused: written as soon as it takes anything, or a journal that is
-    /// written again would still say what was before.
+    /// The last of each kind that is carried and that the disk refused: written as soon as it takes anything, or a
+    /// journal that is written again would still say what was before.
     pub unsaved: BTreeMap<String, Record>,
+    /// What the journal lacks, until a line tells of it.
+    pub missing: Option<Missing>,
+    /// What the queue did not take, and no entry behind it has told of yet.
+    pub refused: Arc<Mutex<Option<Missing>>>,
+    /// Gaps of which lines tell.
+    pub gaps: Arc<AtomicU64>,
+    /// Behind the whole lines there may be half of one that could not be cut off.
+    pub torn: bool,
+    /// The names in the folder are not durable, so that after a loss of power nothing in this file might be found.
+    pub names_owed: bool,
+    /// The file has its numbered name already, from a rotation that failed then.
+    pub is_aside: bool,
     /// As long as this thread may write, nobody else may.
     pub lock: Option<Box<dyn DiskLock>>,
 }
@@ -49,11 +61,9 @@ pub(super) struct Writer {
 impl Writer {
     /// Writes until the last [`super::Journal`] is gone and the queue is empty.
     pub async fn run(mut self, mut jobs: Receiver<Job>) {
-        let mut reported = 0;
         let mut rotate_at = self.limits.rotate_at;
         loop {
-            let refused = self.file.is_none() || !self.unsaved.is_empty();
-            let first = match refused {
+            let first = match self.owes() {
                 false => Ok(jobs.recv().await),
                 true => rt::timeout(AGAIN, jobs.recv()).await,
             };
@@ -62,48 +72,17 @@ impl Writer {
                     .into_iter()
                     .chain(std::iter::from_fn(|| jobs.try_recv().ok()).take(GROUP - 1))
                     .collect(),
-                Ok(None) => return,
+                Ok(None) => {
+                    let last = self.refused(&jobs);
+                    if self.owes() || last.is_some() {
+                        self.take(Vec::new(), last);
+                    }
+                    return;
+                }
                 Err(rt::Elapsed) => Vec::new(),
             };
-            let began = rt::boot();
-            self.busy.store(began.0.max(1), Ordering::Relaxed);
-            if let Err(e) = self.reopen() {
-                self.note(Err(e));
-            }
-            let lost = self.lost.load(Ordering::Relaxed);
-            let first_number = self.next;
-            let mut lines: Vec<Record> = Vec::with_capacity(group.len() + 1);
-            if lost > reported {
-                let said = json!({ "lost": lost - reported });
-                let entry = Entry::new(began, "", LOST, said);
-                lines.push(self.record(entry));
-            }
-            for (_, old) in std::mem::take(&mut self.unsaved) {
-                lines.push(self.renumbered(old));
-            }
-            let mut tickets = Vec::with_capacity(group.len());
-            for Job { entry, done } in group {
-                lines.push(self.record(entry));
-                tickets.push(done);
-            }
-            let written = self.write(&lines);
-            match &written {
-                Ok(()) => reported = lost,
-                Err(_) => {
-                    let states = lines.into_iter().filter(|l| l.kind == STATE);
-                    self.unsaved = states.map(|l| (l.peer.clone(), l)).collect();
-                    // Numbers without lines would read as damage of the next file's order; give them out again.
-                    self.next = first_number;
-                    self.lost.fetch_add(tickets.len() as u64, Ordering::Relaxed);
-                }
-            }
-            let durable = written.is_ok();
-            self.note(written);
-            self.busy.store(0, Ordering::Relaxed);
-            // At the end: whoever waits for the answer may look at the health next.
-            for ticket in tickets {
-                ticket.send_replace(Some(durable));
-            }
+            let refused = self.refused(&jobs);
+            self.take(group, refused);
             if self.length >= rotate_at {
                 let rotated = self.rotate();
                 // A rotation that failed is tried again later, not with every line.
@@ -113,6 +92,81 @@ impl Writer {
                 };
                 self.note(rotated);
             }
+        }
+    }
+
+    /// True if something is to be written whether or not anything comes.
+    fn owes(&self) -> bool {
+        self.file.is_none() || !self.unsaved.is_empty() || self.missing.is_some()
+    }
+
+    /// What the queue refused, if nothing stands behind it that would tell.
+    fn refused(&self, jobs: &Receiver<Job>) -> Option<Missing> {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever appends has the lock: what is not in the queue now comes after what is taken here.
+        refused.take_if(|_| jobs.is_empty())
+    }
+
+    /// Writes what it owes, then these, then that something was refused behind them; and answers.
+    fn take(&mut self, group: Vec<Job>, refused: Option<Missing>) {
+        let began = rt::boot();
+        self.busy.store(began.0.max(1), Ordering::Relaxed);
+        if let Err(e) = self.reopen() {
+            self.note(Err(e));
+        }
+        let first_number = self.next;
+        let mut lines: Vec<Record> = Vec::with_capacity(group.len() + 1);
+        let (mut gaps, mut missing) = (0, None);
+        let mut tell = |writer: &mut Self, lines: &mut Vec<Record>, gap: Option<Missing>| {
+            if let Some(gap) = gap {
+                lines.push(writer.record(Entry::new(began, "", LOST, gap.told())));
+                Missing::add(&mut missing, Some(gap));
+                gaps += 1;
+            }
+        };
+        let told = self.missing.take();
+        tell(self, &mut lines, told);
+        for (_, old) in std::mem::take(&mut self.unsaved) {
+            lines.push(self.renumbered(old));
+        }
+        let mut tickets = Vec::with_capacity(group.len());
+        let mut times = Vec::with_capacity(group.len());
+        for Job {
+            entry,
+            done,
+            before,
+        } in group
+        {
+            tell(self, &mut lines, before);
+            times.push(entry.wall);
+            lines.push(self.record(entry));
+            tickets.push(done);
+        }
+        tell(self, &mut lines, refused);
+        let written = self.write(&lines);
+        match &written {
+            Ok(()) => {
+                self.gaps.fetch_add(gaps, Ordering::Relaxed);
+            }
+            Err(e) => {
+                let why = format!("the disk said: {e}");
+                for wall in times {
+                    Missing::add(&mut missing, Some(Missing::one(wall, &why)));
+                }
+                self.missing = missing;
+                let carried = lines.into_iter().filter(|l| is_carried(&l.kind));
+                self.unsaved = carried.map(|l| (carried_as(&l), l)).collect();
+                // Numbers without lines would read as damage of the next file's order; give them out again.
+                self.next = first_number;
+                self.lost.fetch_add(tickets.len() as u64, Ordering::Relaxed);
+            }
+        }
+        let durable = written.is_ok();
+        self.note(written);
+        self.busy.store(0, Ordering::Relaxed);
+        // At the end: whoever waits for the answer may look at the health next.
+        for ticket in tickets {
+            ticket.send_replace(Some(durable));
         }
     }
 
@@ -148,6 +202,7 @@ impl Writer {
                 self.next = self.next.max(last + 1);
                 self.length = replay.length;
                 (self.lock, self.file) = (Some(lock), Some(file));
+                Missing::add(&mut self.missing, Missing::damaged(&replay));
                 if let Some(damage) = replay.damage {
                     tracing::error!("{damage}");
                 }
@@ -171,6 +226,9 @@ impl Writer {
                 states.push((carried_as(record), line));
             }
         }
+        if self.file.is_some() {
+            self.mend()?;
+        }
         let Some(file) = &mut self.file else {
             let said = self.error.lock().unwrap_or_else(PoisonError::into_inner);
             return Err(io::Error::other(said.clone().unwrap_or_default()));
@@ -180,8 +238,9 @@ impl Writer {
         }
         let done = file.write(text.as_bytes()).and_then(|()| file.sync_data());
         if let Err(e) = done {
-            // Half a line in the middle of the file would cost all that is written after it.
-            file.cut(self.length)?;
+            self.torn = true;
+            // If it cannot be cut off now, then before the next line.
+            let _ = self.mend();
             return Err(e);
         }
         self.length += text.len() as u64;
@@ -189,9 +248,34 @@ impl Writer {
         Ok(())
     }
 
+    /// Makes the file one to whose end a line may be written. Half a line in the middle of it would cost all that is
+    /// written after it.
+    fn mend(&mut self) -> io::Result<()> {
+        if self.torn
+            && let Some(file) = &mut self.file
+        {
+            file.cut(self.length)?;
+            self.torn = false;
+        }
+        if self.names_owed {
+            self.settle_names()?;
+        }
+        Ok(())
+    }
+
+    fn settle_names(&mut self) -> io::Result<()> {
+        self.names_owed = true;
+        if let Some(dir) = self.path.parent() {
+            sync_dir(&*self.disk, dir).map_err(io::Error::other)?;
+        }
+        self.names_owed = false;
+        Ok(())
+    }
+
     /// Puts the file aside and begins a new one with the last state of each peer. The journal's name always stands
     /// for a whole file: the old one gets a second name before the new one takes its first.
     fn rotate(&mut self) -> io::Result<()> {
+        self.mend()?;
         let new = self.path.with_extension("jsonl.new");
         let disk = self.disk.clone();
         ignore_missing(disk.remove(&new))?;
@@ -206,24 +290,42 @@ impl Writer {
         let text: String = carried.iter().map(|(_, l)| format!("{l}\n")).collect();
         file.write(text.as_bytes())?;
         file.sync_all()?;
-        // Where links are not possible this fails here, before any older journal has moved.
-        let old = self.path.with_extension("jsonl.old");
-        ignore_missing(disk.remove(&old))?;
-        disk.link(&self.path, &old)?;
-        let oldest = numbered(&self.path, self.limits.keep.max(1));
-        ignore_missing(disk.remove(&oldest))?;
-        for n in (1..self.limits.keep.max(1)).rev() {
-            let (from, to) = (numbered(&self.path, n), numbered(&self.path, n + 1));
-            ignore_missing(disk.rename(&from, &to))?;
+        if !self.is_aside {
+            self.put_aside()?;
         }
-        disk.rename(&old, &numbered(&self.path, 1))?;
         disk.rename(&new, &self.path)?;
+        self.is_aside = false;
         self.file = Some(file);
         self.length = text.len() as u64;
-        match self.path.parent().map(|dir| sync_dir(&*disk, dir)) {
-            Some(Err(e)) => Err(io::Error::other(e)),
-            Some(Ok(())) | None => Ok(()),
+        self.torn = false;
+        self.settle_names()
+    }
+
+    /// Gives the file the first of the numbered names too, and those before it the next. What fails half way is gone on
+    /// with: tried again from the beginning, each try would push the oldest one out.
+    fn put_aside(&mut self) -> io::Result<()> {
+        let (old, first) = (
+            self.path.with_extension("jsonl.old"),
+            numbered(&self.path, 1),
+        );
+        ignore_missing(self.disk.remove(&old))?;
+        // Where links are not possible this fails here, before any older journal has moved.
+        self.disk.link(&self.path, &old)?;
+        match self.disk.link(&old, &first) {
+            Ok(()) => self.disk.remove(&old)?,
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                let keep = self.limits.keep.max(1);
+                ignore_missing(self.disk.remove(&numbered(&self.path, keep)))?;
+                for n in (1..keep).rev() {
+                    let (from, to) = (numbered(&self.path, n), numbered(&self.path, n + 1));
+                    ignore_missing(self.disk.rename(&from, &to))?;
+                }
+                self.disk.rename(&old, &first)?;
+            }
+            Err(e) => return Err(e),
         }
+        self.is_aside = true;
+        Ok(())
     }
 
     /// Keeps what the disk said for `status`; said in the log once, when it changes.

@@ -75,11 +75,8 @@ pub(super) async fn read(switch: &Switch, request: &ChangeRequest) -> Result<Bef
             if_index: p.if_index,
             bridge_port: p.bridge_port.map(|b| b.0),
         }),
-        new: request.operation.vlan().map(|v| v.0),
-        mac: request.operation.mac(),
-        ip: request.operation.ip(),
         random: random_row(),
-        ..Scene::default()
+        ..Scene::ordered(request.operation)
     };
     let mut before = Before {
         scene,

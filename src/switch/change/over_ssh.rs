@@ -70,19 +70,25 @@ pub(super) async fn look(
     Ok((shown, refusals))
 }
 
+/// What is ordered, as commands are filled in with it.
+fn ordered(operation: Operation) -> Vars {
+    let mut vars = Vars::new().with("random", random());
+    if let Some(new) = operation.vlan().map(|v| v.0) {
+        vars = vars.with("new", new).with("vlan", new);
+    }
+    if let Some(mac) = operation.mac() {
+        vars = vars.mac(mac);
+    }
+    match operation.ip() {
+        Some(ip) => vars.with("ip", ip),
+        None => vars,
+    }
+}
+
 async fn show(switch: &Switch, request: &ChangeRequest) -> Result<Shown, ChangeError> {
     let cli = switch.cli()?;
     let new = request.operation.vlan().map(|v| v.0);
-    let mut vars = Vars::new().with("random", random());
-    if let Some(new) = new {
-        vars = vars.with("new", new).with("vlan", new);
-    }
-    if let Some(mac) = request.operation.mac() {
-        vars = vars.mac(mac);
-    }
-    if let Some(ip) = request.operation.ip() {
-        vars = vars.with("ip", ip);
-    }
+    let mut vars = ordered(request.operation);
     if let (Operation::FlushMac(mac, vlan), None) = (request.operation, &request.port) {
         vars = switch.at_place(vars, mac, vlan).await?;
     }
@@ -324,6 +330,32 @@ impl CliRun<'_> {
                 old,
                 vars: Vec::new(),
             }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::switch::Profile;
+    use crate::switch::model::op::tests::ORDERS;
+
+    #[test]
+    fn commands_are_filled_in_with_what_was_ordered_and_with_nothing_else() {
+        let text = Profile::built_in_text("linux-bridge").unwrap();
+        let profile = Profile::parse("linux-bridge", "linux-bridge.toml", text).unwrap();
+        let rules = profile.cli.expect("it has a command line");
+        for (name, words) in ORDERS {
+            let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+            let vars = ordered(Operation::from_words(name, &words).unwrap());
+            let filled = ["{vlan}", "{mac}", "{ip}"].map(|what| rules.fill(what, &vars).ok());
+            let mut filled: Vec<String> = filled.into_iter().flatten().collect();
+            let mut words = words.clone();
+            filled.sort();
+            words.sort();
+            assert_eq!(filled, words, "{name}");
+            let both = [rules.fill("{new}", &vars), rules.fill("{vlan}", &vars)];
+            assert_eq!(both[0].as_ref().ok(), both[1].as_ref().ok(), "{name}");
         }
     }
 }

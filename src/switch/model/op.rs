@@ -207,3 +207,69 @@ impl fmt::Display for Operation {
         }
     }
 }
+
+#[cfg(test)]
+pub(in crate::switch) mod tests {
+    use super::*;
+
+    /// Every operation as a person orders it.
+    pub const ORDERS: [(&str, &[&str]); 10] = [
+        ("port-off", &[]),
+        ("port-on", &[]),
+        ("set-access-vlan", &["20"]),
+        ("trunk-allow", &["21"]),
+        ("trunk-remove", &["22"]),
+        ("flush-mac", &["02:00:00:00:5e:01"]),
+        ("flush-mac", &["02:00:00:00:5e:02", "23"]),
+        ("clear-arp", &["192.168.1.101"]),
+        ("poe-cycle", &[]),
+        ("save", &[]),
+    ];
+
+    /// What is shown to a person, put into JSON, proven, undone and sent is what was ordered: nothing is lost of it, and
+    /// nothing is put in its place.
+    #[test]
+    fn what_an_operation_is_about_is_what_was_ordered() {
+        for name in Operation::NAMES {
+            assert!(ORDERS.iter().any(|(n, _)| *n == name), "{name}");
+        }
+        for (name, words) in ORDERS {
+            let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+            let op = Operation::from_words(name, &words).unwrap();
+            assert_eq!(op.name(), name);
+            let (mac, vlan, ip) = (op.mac(), op.vlan(), op.ip());
+            let meant = [
+                mac.map(|m| m.to_string()),
+                vlan.map(|v| v.0.to_string()),
+                ip.map(|i| i.to_string()),
+            ];
+            let meant: Vec<String> = meant.into_iter().flatten().collect();
+            assert_eq!(meant, words, "{name}");
+            let shown = op.to_string().replace("in VLAN ", "");
+            let said: Vec<&str> = shown.split(' ').collect();
+            assert_eq!(said[0], name);
+            assert_eq!(said[1..], words[..], "{name}: {op}");
+            let json = serde_json::to_string(&op).unwrap();
+            assert_eq!(
+                serde_json::from_str::<Operation>(&json).unwrap(),
+                op,
+                "{json}"
+            );
+            assert!(words.iter().all(|w| json.contains(w.as_str())), "{json}");
+            assert_eq!(op.needs_port(), Operation::name_needs_port(name), "{name}");
+            // What takes it back is about the same VLAN, or the one before.
+            let back = op.inverse(Some(VlanId(10))).map(|b| (b.name(), b.vlan()));
+            let expected = match name {
+                "port-off" => Some(("port-on", None)),
+                "port-on" => Some(("port-off", None)),
+                "set-access-vlan" => Some(("set-access-vlan", Some(VlanId(10)))),
+                "trunk-allow" => Some(("trunk-remove", vlan)),
+                "trunk-remove" => Some(("trunk-allow", vlan)),
+                _ => None,
+            };
+            assert_eq!(back, expected, "{name}");
+            let moves = ["set-access-vlan", "trunk-allow", "trunk-remove"];
+            assert_eq!(op.is_move(), moves.contains(&name), "{name}");
+        }
+    }
+}

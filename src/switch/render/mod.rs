@@ -10,6 +10,7 @@ use std::time::Duration;
 
 pub use renderer::Renderer;
 
+use crate::switch::model::op::Operation;
 use crate::switch::model::value::{Oid, Value};
 use crate::switch::profile::{Kind, Profile, Want};
 use crate::types::{IfIndex, MacAddr};
@@ -122,6 +123,16 @@ pub struct Scene {
 }
 
 impl Scene {
+    /// What is ordered; nothing of it is read yet.
+    pub fn ordered(operation: Operation) -> Scene {
+        Scene {
+            new: operation.vlan().map(|v| v.0),
+            mac: operation.mac(),
+            ip: operation.ip(),
+            ..Scene::default()
+        }
+    }
+
     /// The VLAN of a row: by the ifIndex of its interface where VLANs are interfaces, or the number itself.
     pub fn vlan_of(&self, row: u32, by_interface: bool) -> Option<u16> {
         if by_interface {

@@ -224,3 +224,19 @@ fn current_list(instances: &[(String, Oid)], object: &str) -> Oid {
     let mut of = instances.iter().filter(|(name, _)| name == object);
     of.next().unwrap().1.clone()
 }
+
+#[test]
+fn a_scene_begins_with_what_was_ordered_and_with_nothing_else() {
+    for (name, words) in crate::switch::model::op::tests::ORDERS {
+        let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+        let scene = Scene::ordered(Operation::from_words(name, &words).unwrap());
+        let (new, mac, ip) = (scene.new, scene.mac, scene.ip);
+        let meant = [
+            mac.map(|m| m.to_string()),
+            new.map(|v| v.to_string()),
+            ip.map(|i| i.to_string()),
+        ];
+        let meant: Vec<String> = meant.into_iter().flatten().collect();
+        assert_eq!(meant, words, "{name}");
+    }
+}
