@@ -13,10 +13,12 @@ mod inbox;
 mod judge;
 mod lan;
 mod machine;
+mod minimise;
 mod plan;
 mod rules;
 mod site;
 mod start;
+mod story;
 mod suffer;
 #[expect(
     dead_code,
@@ -270,7 +272,7 @@ fn a_fenced_machine_that_is_plugged_in_elsewhere_is_told() {
         let mut site = of(5);
         let acts = [
             Act::at(5_000_000, What::Cable(0, false)),
-            Act::at(10_000_000, What::Plug(0, "ge3")),
+            Act::at(10_000_000, What::Plug(0, 3)),
             Act::at(10_000_000, What::Cable(0, true)),
             Act::at(20_000_000, What::Cable(0, false)),
         ];
