@@ -5,6 +5,7 @@
 
 mod agent;
 mod beliefs;
+mod bounds;
 mod camera;
 mod disk;
 mod fresh;
@@ -15,6 +16,7 @@ mod lan;
 mod machine;
 mod minimise;
 mod plan;
+mod play;
 mod rules;
 mod site;
 mod start;
