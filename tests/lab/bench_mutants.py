@@ -49,7 +49,7 @@ def control(program, args, failures):
 def bench(args, say, failures):
     table = mutants.table()
     if args.only:
-        table = [m for m in table if m["id"] in args.only]
+        table = [m for number in args.only for m in table if m["id"] == number]
     program = mutants.build(say)
     begun = time.monotonic()
     count = control(program, args, failures) if args.control else 0

@@ -189,7 +189,13 @@ pub fn of_a_standby(seed: u64) -> Vec<Act> {
         acts.push(Act::at(mended, ends));
         // In the middle of it its daemon is started again.
         if die(5) == 0 {
-            acts.push(Act::at(at + die(mended - at), What::Kill(1)));
+            let ends = [What::Kill(1), What::Term(1)][die(2) as usize];
+            acts.push(Act::at(at + die(mended - at), ends));
+        }
+        // What is ordered while the switch answers nobody waits for it.
+        if matches!(begins, What::Order(..)) && die(2) == 0 {
+            acts.push(Act::at(dies, What::Silent(true)));
+            acts.push(Act::at(mended, What::Silent(false)));
         }
     }
     // All is over but the takeover, and its daemon ends.
@@ -221,7 +227,8 @@ pub fn of_a_pair(seed: u64) -> Vec<Act> {
         if die(4) == 0 {
             let during = at + die(mended - at);
             let i = die(2) as usize;
-            acts.push(Act::at(during, What::Kill(i)));
+            let ends = [What::Kill(i), What::Term(i)][die(2) as usize];
+            acts.push(Act::at(during, ends));
         }
         if die(3) > 0 {
             at = mended;
