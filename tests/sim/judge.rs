@@ -284,11 +284,12 @@ impl Judge {
         if told {
             self.told_at = now;
         }
-        if let Some(since) = self.two {
-            let since = now - since;
+        if let Some(began) = self.two {
+            let since = now - began;
+            // Who told may be ended, and tells again in its time (R3 too).
+            let told = now - began.max(self.told_at) < TWO_TOLD;
             let what = || format!("two are heard, and nothing is told: {said:?}");
-            self.ledger
-                .check(Rule::OneOwner, since < TWO_TOLD || told, now, what);
+            self.ledger.check(Rule::OneOwner, told, now, what);
             // It cannot be over where a person plugged a machine into a port that no fence names: no other one may be shut
             // (R6). It is told.
             let named = ["ge1", "ge2"];
