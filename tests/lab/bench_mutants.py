@@ -31,7 +31,7 @@ def hunt(program, mutant, args):
             return red["rules"], runs, time.monotonic() - begun, reached
 
 
-def control(program, args, failures):
+def control(program, args, reds):
     """The same seeds with nothing planted."""
     first, end, count = args.seed, args.seed + args.control, 0
     while first < end:
@@ -40,7 +40,7 @@ def control(program, args, failures):
         if red is None:
             count += sum("run" in t for t in told)
             break
-        failures.append(f"with nothing planted, seed {red['seed']} is red: {red['rules']}\n{red['told']}")
+        reds.append(f"- With nothing planted, seed {red['seed']} is red: {red['rules']}\n{red['told']}")
         count += red["seed"] - first + 1
         first = red["seed"] + 1
     return count
@@ -51,10 +51,10 @@ def bench(args, say, failures):
     if args.only:
         table = [m for number in args.only for m in table if m["id"] == number]
     program = mutants.build(say)
-    begun = time.monotonic()
-    count = control(program, args, failures) if args.control else 0
+    begun, reds = time.monotonic(), []
+    count = control(program, args, reds) if args.control else 0
     each = (time.monotonic() - begun) / max(count, 1)
-    say(f"control: {count} runs, {each * 1e3:.0f} ms each, {len(failures)} red")
+    say(f"control: {count} runs, {each * 1e3:.0f} ms each, {len(reds)} red")
     rows, found, unfound = [], 0, []
     for mutant in table:
         rules, runs, seconds, reached = hunt(program, mutant["id"], args)
@@ -67,6 +67,6 @@ def bench(args, say, failures):
     return [f"Each fault of {os.path.relpath(mutants.TABLE, labrun.ROOT)} alone, over seeds from {args.seed} on (one of three a "
             f"pair), until a run is red that is green without it; at most {args.runs} runs or {args.seconds} s. Control, "
             f"nothing planted: {count} runs from the same seed on, {each * 1e3:.0f} ms each, "
-            f"{len(failures) or 'none'} red.", "",
+            f"{len(reds) or 'none'} red.", "", *reds, "",
             f"{found} of {len(table)} found; not found: {', '.join(map(str, unfound)) or 'none'}.", "",
             "| id | of | fault | found by | runs | ms |", "| ---: | --- | --- | --- | ---: | ---: |", *rows, ""]
