@@ -8,6 +8,7 @@ chaos       faults at random moments; who serves is asked, not only listened for
 falls       a living primary behind a bad network is left alone, and its death is noticed; keepalived beside it
 preflight   `standin switch preflight` of 10 to 200 simulated switches: time, memory, CPU time
 sim         fresh seeds of the simulation: how often each rule was put to the test, ms a failover
+mutants     faults planted on purpose: which rule of the simulation finds each, after how many runs
 """
 import argparse
 import datetime
@@ -27,6 +28,7 @@ import bench_against
 import bench_chaos
 import bench_falls
 import bench_fence
+import bench_mutants
 import bench_preflight
 import bench_sim
 import run as labrun
@@ -99,6 +101,16 @@ def arguments():
     s.add_argument("--runs", type=int, default=2000)
     s.add_argument("--seed", type=int, help="the first one; printed, so that a run can be told again")
     s.add_argument("--workers", type=int, help="at once (one a processor)")
+    s.add_argument("--minimise", type=int, metavar="SEED", help="what of a red seed makes it red, as a story; nothing else is done")
+    s.add_argument("--pair", action=argparse.BooleanOptionalAction, help="the seed's site (a seed that 3 divides is a pair's)")
+    s.add_argument("--planted", type=int, default=0, metavar="ID", help="with this fault of benches/mutants/mutants.toml")
+    s.add_argument("--story", metavar="NAME", help="it becomes tests/sim/stories/NAME.toml")
+    s = subs.add_parser("mutants", help="faults planted on purpose, and what of the simulation finds them")
+    s.add_argument("--runs", type=int, default=2000, help="of each fault, at most (2000)")
+    s.add_argument("--seconds", type=float, default=300, help="for each fault, at most (300)")
+    s.add_argument("--control", type=int, default=300, help="runs with nothing planted (300)")
+    s.add_argument("--seed", type=int, help="the first one; printed, so that a run can be told again")
+    s.add_argument("--only", type=int, nargs="+", metavar="ID", help="only these faults")
     s = subs.add_parser("preflight", help="many switches at once")
     s.add_argument("--runs", type=int, default=5)
     s.add_argument("--switches", type=int, nargs="+", default=[10, 50, 100, 200], metavar="N",
@@ -129,14 +141,16 @@ def head(args):
         return subprocess.run(argv, capture_output=True, text=True, cwd=labrun.ROOT).stdout.strip()
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
     memory = next(line.split()[1] for line in open("/proc/meminfo") if line.startswith("MemTotal"))
-    with open(binary(), "rb") as f:
-        digest = hashlib.file_digest(f, "sha256").hexdigest()[:16]
+    digest = ""
+    if args.what not in ("sim", "mutants"):
+        with open(binary(), "rb") as f:
+            digest = f"; binary sha256 {hashlib.file_digest(f, 'sha256').hexdigest()[:16]}..."
     dirty = " with changes in src/" if text("git", "status", "--porcelain", "src", "Cargo.toml") else ""
     return [f"# bench {args.what}", "",
             f"- date: {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC",
             f"- command: `scripts/bench {shlex.join(sys.argv[1:])}`",
             f"- machine: {os.cpu_count()} cores ({cpu}), {int(memory) // 1048576} GiB, Linux {platform.release()}",
-            f"- commit: {text('git', 'rev-parse', '--short=12', 'HEAD')}{dirty}; binary sha256 {digest}...",
+            f"- commit: {text('git', 'rev-parse', '--short=12', 'HEAD')}{dirty}{digest}",
             f"- load before: {' '.join(f'{x:.2f}' for x in os.getloadavg())}"
             + (f"; lab of {args.cameras} cameras" if hasattr(args, "cameras") else ""), ""]
 
@@ -292,6 +306,10 @@ def simulation(args, failures):
     return bench_sim.bench(args, say, failures)
 
 
+def planted(args, failures):
+    return bench_mutants.bench(args, say, failures)
+
+
 def chaos(args, failures):
     return bench_chaos.bench(args, binary(), say, failures)
 
@@ -301,7 +319,7 @@ def falls(args, failures):
 
 
 BENCHES = {"chaos": chaos, "falls": falls, "takeover": bench_takeover, "kills": bench_kills, "isolations": bench_isolations, "fence": fences,
-           "preflight": preflights, "sim": simulation}
+           "preflight": preflights, "sim": simulation, "mutants": planted}
 
 
 def main():
@@ -322,7 +340,7 @@ def main():
     lines += [f"- {f}" for f in failures]
     text = "\n".join(lines).rstrip() + "\n"
     print(text)
-    if not args.no_out:
+    if not args.no_out and getattr(args, "minimise", None) is None:
         name = args.what + ("-option-a" if getattr(args, "option_a", False) else "")
         path = args.out or os.path.join(labrun.ROOT, "benches", f"{name}.md")
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)

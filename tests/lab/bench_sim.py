@@ -5,6 +5,7 @@ import resource
 import subprocess
 import time
 
+import mutants
 import run as labrun
 
 
@@ -38,7 +39,32 @@ def added(all_of, one):
             all_of[key] = all_of.get(key, 0) + value
 
 
+def minimise(args, say, failures):
+    """Of a red seed, a story with what of it is needed."""
+    program = mutants.build(say) if args.planted else os.environ.get("STANDIN_SIM") or build(say)
+    env = {**os.environ, "SIM_MINIMISE": str(args.minimise), "STANDIN_PLANTED": str(args.planted)}
+    if args.planted:
+        env["SIM_STANDIN"] = os.path.join(os.path.dirname(program), "standin")
+    if args.pair is not None:
+        env["SIM_PAIR"] = str(int(args.pair))
+    told = subprocess.run([program, "minimise::what_is_left_of_a_red_run_is_what_makes_it_red", "--exact", "--nocapture"],
+                          cwd=labrun.ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+    told = next((json.loads(line[4:]) for line in told.splitlines() if line.startswith("SIM {")), {})
+    if "story" not in told:
+        failures.append(f"seed {args.minimise} holds" if "green" in told else f"seed {args.minimise} fell")
+        return []
+    if args.story:
+        path = os.path.join(labrun.ROOT, "tests", "sim", "stories", f"{args.story}.toml")
+        with open(path, "w") as f:
+            f.write(told["story"])
+        say(f"written to {os.path.relpath(path)}: say in `about` what it is about")
+    return [f"Seed {args.minimise}: {told['before']} acts, {told['after']} of them make {told['rule']} red; {told['told']} times "
+            "told.", "", "```toml", told["story"].rstrip(), "```", ""]
+
+
 def bench(args, say, failures):
+    if args.minimise is not None:
+        return minimise(args, say, failures)
     program = os.environ.get("STANDIN_SIM") or build(say)
     workers = args.workers or os.cpu_count() or 1
     before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()

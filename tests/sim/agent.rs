@@ -10,7 +10,7 @@ use crate::world::{Lie, World};
 /// What the agent answers machine `who`, if it does.
 pub fn answer(world: &mut World, who: usize, message: Vec<u8>) -> Option<Vec<u8>> {
     world.messages += 1;
-    if world.silent {
+    if world.silent || world.dark {
         return None;
     }
     let message = CommunityMessage::decode(Bytes::from(message), DecodeConfig::DEFAULT).ok()?;
@@ -50,9 +50,9 @@ pub fn answer(world: &mut World, who: usize, message: Vec<u8>) -> Option<Vec<u8>
                     .sets
                     .push((bind.oid.to_string(), bind.value.clone()));
                 let index = bind.oid.arcs().last().copied().unwrap_or_default();
-                world.written.push(index);
+                world.written.push((who, index));
                 if world.lie == Some(Lie::OtherPort) {
-                    world.written.push(148);
+                    world.written.push((who, 148));
                 }
                 if matches!(bind.value, Value::Integer(2)) {
                     world.shut.push((who, index));

@@ -26,14 +26,9 @@ impl Judge {
 
     /// R4 and R5.
     pub fn beliefs(&mut self, world: &mut World, i: usize, said: &Value, now: u64) {
-        let silent = world.silent || world.slow > 0 || !world.cuts.is_empty();
+        let silent = world.silent || world.dark || world.slow > 0 || !world.cuts.is_empty();
         let rests = said["state"] == "standby" || said["state"] == "active";
         let m = &world.machines[i];
-        let late = if m.tells == Default::default() {
-            0
-        } else {
-            3 * KNOWN
-        };
         let (carrier, has) = (m.carrier, m.has(VIP.addr));
         let ours = m.addresses.iter().any(|h| h.ours && h.until > now);
         // An owner whose cameras are back needs none either.
@@ -53,24 +48,33 @@ impl Judge {
         } else {
             FENCE_TOLD
         };
+        let unread = self
+            .silent_since
+            .is_some_and(|at| now - at > FENCE_TOLD_SILENT);
+        // An address that could not be put there is tried again, and soon is.
+        let keys = said["alarms"].as_array();
+        let waits = keys.is_some_and(|all| all.iter().any(|a| a["key"] == "not-claimed"));
+        let takes = carrier && !m.no_address && m.name == "eth0" && m.has(m.own);
         let all = [
-            (
-                Rule::Belief,
-                said["carrier"] != carrier,
-                KNOWN + late,
-                "its link",
-            ),
-            (
-                Rule::Belief,
-                rests && owner != has,
-                KNOWN + late,
-                "its address",
-            ),
+            (Rule::Belief, said["carrier"] != carrier, KNOWN, "its link"),
+            (Rule::Belief, rests && owner != has, KNOWN, "its address"),
             (
                 Rule::Belief,
                 said["fence"] == "proven" && reached && !alarmed(said),
                 fence,
                 "its fence",
+            ),
+            (
+                Rule::Belief,
+                said["fence"] == "proven" && unread,
+                LOOK,
+                "a fence that nobody can read",
+            ),
+            (
+                Rule::Belief,
+                waits && takes,
+                TRIED_AGAIN,
+                "that it cannot claim",
             ),
             (
                 Rule::NothingLeft,

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use standin::host::real::RealDisk;
 use standin::host::{Disk, DiskFile, DiskLock, LockFault};
 use standin::rt::sim::{block, dice};
@@ -15,7 +16,7 @@ use crate::host::At;
 use crate::world::{Lie, now, takes};
 
 /// What is wrong with a disk.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fault {
     #[default]
     None,
@@ -70,6 +71,13 @@ impl Disk0 {
         }
         self.durable_names.clone_from(&self.names);
         self.locks.clear();
+    }
+
+    /// Somebody takes away what a daemon wrote there.
+    pub fn lose_journal(&mut self) {
+        let journal = |p: &Path| p.to_string_lossy().contains("journal.jsonl");
+        self.names.retain(|p, _| !journal(p));
+        self.durable_names.retain(|p, _| !journal(p));
     }
 
     /// All of a file, whatever is wrong with the disk.

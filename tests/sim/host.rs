@@ -114,6 +114,10 @@ impl Kernel for At {
             if at.0 != machine.index {
                 return Err(refused("add an address", libc::ENODEV));
             }
+            if machine.no_address {
+                machine.refused.get_or_insert(now());
+                return Err(refused("add an address", libc::ENOBUFS));
+            }
             machine.put(held);
             Ok(())
         })
@@ -197,6 +201,9 @@ impl KernelEvents for Events {
     }
 }
 
+/// An `nft` that takes longer is killed, microseconds.
+const NFT_KILLED: u64 = 2_000_000;
+
 /// Until when an element with this timeout is in its set.
 fn lasts(line: &str) -> u64 {
     let seconds = line
@@ -218,7 +225,18 @@ impl Programs for At {
         doing: &'a str,
     ) -> Reply<'a, String, GateError> {
         Box::pin(async move {
-            rt::sleep(Duration::from_micros(takes(4000, 4000))).await;
+            let (slow, none) = {
+                let m = &self.world.lock().unwrap().machines[self.me];
+                (m.nft_slow, m.no_nft)
+            };
+            if none {
+                return Err(GateError::NoNft(doing.to_owned()));
+            }
+            if slow >= NFT_KILLED {
+                rt::sleep(Duration::from_micros(NFT_KILLED)).await;
+                return Err(GateError::Timeout(doing.to_owned()));
+            }
+            rt::sleep(Duration::from_micros(takes(4000, 4000) + slow)).await;
             let mut world = self.world.lock().unwrap();
             let lie = world.lie;
             let tables = &mut world.machines[self.me].tables;

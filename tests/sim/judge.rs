@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::plan::{Order, What};
 use crate::rules::*;
-use crate::world::{CAMERAS, VIP, World};
+use crate::world::{CAMERAS, PORTS, VIP, World};
 
 /// True if an alarm stands that a person should look at.
 pub fn alarmed(said: &Value) -> bool {
@@ -29,10 +29,21 @@ pub struct Of {
     pub answers: bool,
     /// It gets no processor, or its disk hangs, until then.
     pub stalled_until: u64,
-    /// What it believes is not so, since when: link, address, fence, what is left.
-    pub wrong: [Option<u64>; 4],
-    /// A hold was told to be durable.
+    /// What it believes is not so, since when: link, address, fence, that it is read, what it waits for, what is left.
+    pub wrong: [Option<u64>; 6],
+    /// A hold was told to be durable; and one was ended, as far as anybody asked.
     pub held: Option<u64>,
+    freed: u64,
+    /// Its file names a port for its peer on which nobody is; it may write that one, because nothing of its own was in
+    /// place since.
+    names_other: bool,
+    may_write_other: bool,
+    /// It holds the address, or is about to, or hands it back.
+    in_place: bool,
+    /// Its daemon was there and had its processor without a break since then.
+    runs_since: Option<u64>,
+    /// Nothing of the cameras' network reaches it, with its link up, since then.
+    alone_since: Option<u64>,
     /// It ended while it owned, and is to be back by then.
     pub back_by: Option<u64>,
     pub frames: (u64, u64),
@@ -56,7 +67,13 @@ pub struct Judge {
     /// When a person last ordered a takeover, opened a port, or changed what a machine may write.
     ordered: u64,
     opened: u64,
-    pub foreign_allowed: bool,
+    pub polls: u64,
+    /// What is known of the program is broken all the same.
+    pub strict: bool,
+    /// The switch's agent has answered nobody since then.
+    pub silent_since: Option<u64>,
+    /// A death is noticed so much later than with the defaults, microseconds.
+    pub slower: u64,
     written: usize,
     shut: usize,
 }
@@ -72,14 +89,25 @@ impl Judge {
             What::SlowDisk(i, us) => self.of[i].stalled_until = now + us * 3,
             What::Order(_, Order::Takeover) => self.ordered = now,
             // Whether it is answered or not.
-            What::Order(_, Order::Hold(false)) => self.of.iter_mut().for_each(|of| of.held = None),
-            What::Opened(_) | What::Reboot | What::Plug(..) => self.opened = now,
+            What::Order(_, Order::Hold(false)) => self.of.iter_mut().for_each(|of| {
+                (of.held, of.freed) = (None, now);
+            }),
+            What::JournalLost(i) => self.of[i].held = None,
+            What::Opened(_) | What::Reboot | What::SwitchOff(_) | What::Plug(..) => {
+                self.opened = now
+            }
             _ => {}
         }
-        let ends = matches!(what, What::Kill(_) | What::Term(_));
+        let ends = matches!(what, What::Kill(_) | What::Term(_) | What::JournalLost(_));
         for i in 0..2 {
             let (heard, of) = (world.heard(i, VIP.addr), &mut self.of[i]);
-            let this = matches!(what, What::Kill(k) | What::Term(k) if k == i);
+            // Without its journal only its fence says that the address is its own.
+            let fenced = world.switch.port(world.machines[1 - i].plug).admin == 2;
+            let this = match what {
+                What::Kill(k) | What::Term(k) => k == i,
+                What::JournalLost(k) => k == i && fenced,
+                _ => false,
+            };
             let well = of.answers && of.active && of.stalled_until < now;
             if this && well && heard && world.machines[i].disk.fault == Default::default() {
                 of.back_by = Some(now + BACK);
@@ -112,7 +140,7 @@ impl Judge {
                 let what = format!("machine {i} is not heard while its daemon is away");
                 self.ledger.broken(Rule::Restart, now, what);
             }
-            if heard[i] && self.owner != Some(i) {
+            if heard[i] && !heard[1 - i] && self.owner != Some(i) {
                 self.changes += u64::from(self.owner.is_some());
                 self.owner = Some(i);
             }
@@ -138,8 +166,15 @@ impl Judge {
         let plug = world.machines[peer].plug;
         let down = world.switch.port(plug).admin == 2 && !world.lies;
         let given = peer_lives && !world.machines[peer].has(VIP.addr);
+        // A machine without a link that was plugged into another port is nowhere in the switch's tables: nobody can know.
+        let m = &world.machines[peer];
+        let hidden = !(m.power && m.cable) && plug != PORTS[peer];
         // A person who opens a port at the very moment is seen by R1.
-        let fine = down || given || now - self.opened < SECOND_AGO;
+        let fine = down || given || hidden || now - self.opened < SECOND_AGO;
+        // tests/sim/stories/claim-on-an-old-proof.toml, which is strict.
+        let refused = world.machines[owner].refused.take();
+        let known = !self.strict && refused.is_some_and(|at| at < self.opened);
+        let fine = fine || known;
         self.ledger.check(Rule::Grounds, fine, now, || {
             format!("machine {owner} claims, and its peer's port is open")
         });
@@ -166,7 +201,7 @@ impl Judge {
 
     /// Since when the owner could not be better, as seen from the other machine.
     fn well(&mut self, world: &mut World, lives: [bool; 2], now: u64) {
-        for i in 0..2 {
+        for (i, alive) in lives.into_iter().enumerate() {
             let other = 1 - i;
             let quiet = |w: &World| w.loss <= 60 && w.delay == 0 && w.cuts.is_empty();
             let usual = |w: &World, i: usize| {
@@ -178,10 +213,12 @@ impl Judge {
                 && world.machines[i].serves
                 && quiet(world)
                 && usual(world, i)
-                && usual(world, other)
-                && lives[other]
-                && self.of[other].stalled_until < now;
+                && usual(world, other);
+            let alone = world.machines[i].carrier && !world.way(CAMERAS, i) && !world.way(other, i);
             let of = &mut self.of[i];
+            of.alone_since = alone.then(|| of.alone_since.unwrap_or(now));
+            let runs = alive && of.answers && of.stalled_until < now;
+            of.runs_since = runs.then(|| of.runs_since.unwrap_or(now));
             of.well_since = well.then(|| of.well_since.unwrap_or(now));
         }
     }
@@ -189,9 +226,13 @@ impl Judge {
     /// R6 and R11, at each SET.
     fn sets(&mut self, world: &mut World, now: u64) {
         for n in self.written..world.written.len() {
-            let index = world.written[n];
-            let fine = index == 101 || index == 102 || (index == 103 && self.foreign_allowed);
-            let what = || format!("the port of ifIndex {index} is written");
+            let (by, index) = world.written[n];
+            let fine = match index {
+                101 | 102 => true,
+                103 => self.of[by].may_write_other,
+                _ => false,
+            };
+            let what = || format!("machine {by} writes the port of ifIndex {index}");
             self.ledger.check(Rule::ForeignPorts, fine, now, what);
         }
         self.written = world.written.len();
@@ -206,11 +247,18 @@ impl Judge {
             if let Some(victim) = victim {
                 let since = self.of[victim].well_since;
                 let well = since.is_some_and(|since| now - since > WELL);
-                let fine = !well || now - self.ordered < 2 * FENCE;
+                // Who can be asked is asked, whatever a person ordered.
+                let asked = self.of[victim].runs_since.is_some_and(|at| now - at > WELL);
+                let fine = !well || (!asked && now - self.ordered < 2 * FENCE);
                 self.ledger.check(Rule::TheLiving, fine, now, || {
                     format!("machine {victim} owns, is well since {since:?}, and its port is shut")
                 });
             }
+            let alone = self.of[by].alone_since;
+            let fine = self.of[by].owns || alone.is_none_or(|since| now - since < ALONE);
+            self.ledger.check(Rule::TheLiving, fine, now, || {
+                format!("machine {by} shuts a port, and is cut off itself since {alone:?}")
+            });
             if let Some(held) = self.of[by].held {
                 // A hold ends what is taken without ownership; an owner keeps its fence shut, held or not.
                 let fine = now < held + HELD || self.of[by].owns;
@@ -222,21 +270,32 @@ impl Judge {
     }
 
     /// Twice a second.
-    pub fn look(&mut self, world: &mut World, said: &[Value; 2], tasks: [usize; 2], now: u64) {
+    pub fn look(
+        &mut self,
+        world: &mut World,
+        said: &[Value; 2],
+        (tasks, polls): ([usize; 2], u64),
+        now: u64,
+    ) {
+        self.bounds(world, tasks, polls, now);
+        let silent = self.silent_since.unwrap_or(now);
+        self.silent_since = (world.silent || world.dark).then_some(silent);
         let told = said.iter().any(alarmed);
         if told {
             self.told_at = now;
         }
-        if let Some(since) = self.two {
-            let since = now - since;
+        if let Some(began) = self.two {
+            let since = now - began;
+            // Who told may be ended, and tells again in its time (R3 too).
+            let told = now - began.max(self.told_at) < TWO_TOLD;
             let what = || format!("two are heard, and nothing is told: {said:?}");
-            self.ledger
-                .check(Rule::OneOwner, since < TWO_TOLD || told, now, what);
+            self.ledger.check(Rule::OneOwner, told, now, what);
             // It cannot be over where a person plugged a machine into a port that no fence names: no other one may be shut
             // (R6). It is told.
             let named = ["ge1", "ge2"];
             let reachable = (0..2).all(|i| world.machines[i].plug == named[i]);
-            if reachable && !world.silent && world.cuts.is_empty() && world.slow == 0 {
+            if reachable && !world.silent && !world.dark && world.cuts.is_empty() && world.slow == 0
+            {
                 let what = || "two are heard for too long".to_owned();
                 self.ledger
                     .check(Rule::OneOwner, since < TWO_OVER, now, what);
@@ -244,37 +303,47 @@ impl Judge {
         }
         if let Some(since) = self.dark {
             // Who tells may be killed, and tells again in its time: never longer than this without.
-            let fine =
-                now - since.max(self.told_at) <= DARK || said.iter().any(|s| s["hold"] == true);
+            let fine = now - since.max(self.told_at) <= DARK + self.slower
+                || said.iter().any(|s| s["hold"] == true);
             self.ledger.check(Rule::OwnerOrAlarm, fine, now, || {
                 format!("nobody is heard since {since}, and nothing is told: {said:?}")
             });
         }
-        for i in 0..2 {
-            self.of[i].answers = !said[i].is_null();
-            let frames = world.machines[i].sent;
-            let before = self.of[i].frames;
-            self.of[i].frames = (frames, before.0);
-            let fine = frames - before.1 < 300 && tasks[i] < 100;
-            self.ledger.check(Rule::Bounds, fine, now, || {
-                format!(
-                    "machine {i} has {} tasks and sent {} frames in a second",
-                    tasks[i],
-                    frames - before.1
-                )
-            });
-            if !said[i].is_null() {
-                self.verdict(world, i, &said[i], now);
-                self.beliefs(world, i, &said[i], now);
-                self.kept(world, i, &said[i], now);
+        for (i, said) in said.iter().enumerate() {
+            self.of[i].answers = !said.is_null();
+            let state = said["state"].as_str().unwrap_or_default();
+            let rests = ["standby", "suspect", "held", "confirming"];
+            let rests = rests.iter().any(|s| state.starts_with(s));
+            self.of[i].in_place = said["owner"] == true || !rests;
+            self.of[i].may_write_other |= self.of[i].names_other && rests;
+            if !said.is_null() {
+                self.verdict(world, i, said, now);
+                self.beliefs(world, i, said, now);
+                self.kept(world, i, said, now);
             }
             self.caches(world, i, now);
         }
     }
 
-    /// A hold was answered.
-    pub fn hold(&mut self, i: usize, on: bool, durable: bool, now: u64) {
-        if on && durable {
+    /// A daemon has ended because it was told to.
+    pub fn stopped(&mut self, i: usize, world: &World, now: u64) {
+        let m = &world.machines[i];
+        let gate = m.tables.values().any(|until| *until > now);
+        let fine = !gate || m.no_nft || m.nft_slow > 0;
+        let what = || format!("machine {i} has stopped, and its gate is closed");
+        self.ledger.check(Rule::NothingLeft, fine, now, what);
+    }
+
+    /// Another file is read.
+    pub fn edited(&mut self, i: usize, names_other: bool) {
+        let of = &mut self.of[i];
+        of.names_other = names_other;
+        of.may_write_other |= names_other && !of.in_place;
+    }
+
+    /// A hold was asked for at `asked`, and is told now to be durable, if `on`.
+    pub fn hold(&mut self, i: usize, on: bool, asked: u64, now: u64) {
+        if on && self.of[i].freed <= asked {
             self.of[i].held = Some(now);
         }
     }
@@ -294,5 +363,7 @@ impl Judge {
     }
 }
 
+/// Who hears nothing for so long knows it, microseconds.
+const ALONE: u64 = 500_000;
 /// A port that was opened so shortly ago, microseconds.
 const SECOND_AGO: u64 = 1_000_000;

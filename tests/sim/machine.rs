@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Weak;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use standin::net::address::{AddressLife, AddressState};
 use standin::net::arp::ArpFrame;
 use standin::net::link::LinkState;
@@ -14,7 +15,7 @@ use standin::types::{IfIndex, MacAddr, Vip};
 
 use crate::disk::Disk0;
 use crate::inbox::{Inbox, put_into_all};
-use crate::world::{Captured, Conn, Datagram, later, now};
+use crate::world::{Captured, Conn, Datagram, VIP, later, now};
 
 /// An address on a machine.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +27,7 @@ pub struct Held {
 }
 
 /// How its kernel tells what changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Tells {
     #[default]
     AtOnce,
@@ -51,6 +52,20 @@ pub struct Machine {
     pub serves: bool,
     /// It hangs whole: nothing in or out, the link stays.
     pub frozen: bool,
+    /// Its kernel answers pings to its addresses on the cameras' network.
+    pub pings: bool,
+    /// It sets the address by itself when it boots.
+    pub has_it_set: bool,
+    /// So many ARP frames fit into its queue in a hundredth of a second; when the last one began, and how many it has.
+    pub queue_room: Option<u64>,
+    pub queue: (u64, u64),
+    /// Its kernel takes no address.
+    pub no_address: bool,
+    /// Since when it has refused what it was asked to take.
+    pub refused: Option<u64>,
+    /// Its `nft` takes so much longer, microseconds; or there is none.
+    pub nft_slow: u64,
+    pub no_nft: bool,
     pub boots: u32,
     pub disk: Disk0,
     /// The interface of the cameras' network: its number, its name, whether its own address is on it.
@@ -68,6 +83,17 @@ pub struct Machine {
     pub carrier: bool,
     /// ARP frames that it sent.
     pub sent: u64,
+}
+
+impl Held {
+    /// The address that is taken over, as its owner's own configuration sets it.
+    pub fn by_itself() -> Held {
+        Held {
+            vip: VIP,
+            ours: false,
+            until: u64::MAX,
+        }
+    }
 }
 
 fn own_of(own: Ipv4Addr) -> Held {
@@ -94,6 +120,14 @@ impl Machine {
             cable: true,
             serves: true,
             frozen: false,
+            pings: true,
+            has_it_set: false,
+            queue_room: None,
+            queue: (0, 0),
+            no_address: false,
+            refused: None,
+            nft_slow: 0,
+            no_nft: false,
             boots: 1,
             disk: Disk0::default(),
             index: 2,
@@ -127,6 +161,16 @@ impl Machine {
             };
             put_into_all(&mut self.captures, &frame);
         }
+    }
+
+    /// True if there is room for one more ARP frame, which takes it.
+    pub fn queues(&mut self) -> bool {
+        let slice = now() / 10_000;
+        if self.queue.0 != slice {
+            self.queue = (slice, 0);
+        }
+        self.queue.1 += 1;
+        self.queue_room.is_none_or(|room| self.queue.1 <= room)
     }
 
     /// True if SYNs to its media server are dropped.
@@ -216,6 +260,9 @@ impl Machine {
     pub fn power_off(&mut self) {
         self.power = false;
         self.addresses = vec![own_of(self.own)];
+        if self.has_it_set {
+            self.addresses.push(Held::by_itself());
+        }
         (self.index, self.name, self.tells) = (2, "eth0", Tells::AtOnce);
         self.tables.clear();
         self.connections.clear();

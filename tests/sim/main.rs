@@ -5,6 +5,7 @@
 
 mod agent;
 mod beliefs;
+mod bounds;
 mod camera;
 mod disk;
 mod fresh;
@@ -13,10 +14,13 @@ mod inbox;
 mod judge;
 mod lan;
 mod machine;
+mod minimise;
 mod plan;
+mod play;
 mod rules;
 mod site;
 mod start;
+mod story;
 mod suffer;
 #[expect(
     dead_code,
@@ -301,7 +305,7 @@ fn a_fenced_machine_that_is_plugged_in_elsewhere_is_told() {
         let mut site = of(5);
         let acts = [
             Act::at(5_000_000, What::Cable(0, false)),
-            Act::at(10_000_000, What::Plug(0, "ge3")),
+            Act::at(10_000_000, What::Plug(0, 3)),
             Act::at(10_000_000, What::Cable(0, true)),
             Act::at(20_000_000, What::Cable(0, false)),
         ];

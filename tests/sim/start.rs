@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use standin::config::Surroundings;
 use standin::daemon::hub::{Input, Tx};
-use standin::daemon::prepare::{self, Sources};
+use standin::daemon::prepare::{self, Sources, Unprepared};
 use standin::daemon::start;
 use standin::host::Kernel;
 use standin::net::gate;
@@ -22,17 +22,30 @@ use crate::host::At;
 pub struct Variant {
     /// The port of the peer, if that is wrong.
     pub port: Option<&'static str>,
-    /// Further keys of `[peer.cctv.detect]`, as lines.
+    /// Further keys of `[peer.cctv.detect]`, `[peer.cctv.announce]` and `[heartbeat]`, as lines.
     pub detect: &'static str,
+    pub announce: &'static str,
+    pub heartbeat: &'static str,
     /// The switch is not in it, although the fence names it.
     pub no_switch: bool,
+}
+
+/// Why a daemon ended.
+#[derive(Clone, Debug)]
+pub enum Over {
+    /// It was told to, and is started again.
+    Stopped,
+    /// systemd starts it again.
+    Again(String),
+    /// `RestartPreventExitStatus` of config/standin.service.
+    ForGood(String),
 }
 
 /// A daemon that was started.
 pub struct Daemon {
     pub tx: Tx,
     /// Why it is not there any more.
-    pub over: Arc<Mutex<Option<String>>>,
+    pub over: Arc<Mutex<Option<Over>>>,
 }
 
 /// The lane of a machine's loop.
@@ -57,10 +70,13 @@ fn config(me: usize, pair: bool, variant: &Variant) -> String {
     // The standby's media server does not run until it is needed; those of a pair do.
     let unit = if pair { "" } else { "media.service" };
     let (kind, heartbeat, addresses) = match pair {
-        false => ("agentless", "", String::new()),
+        false => ("agentless", String::new(), String::new()),
         true => (
             "pair",
-            "[heartbeat]\nkey-file = \"beats.key\"",
+            format!(
+                "[heartbeat]\nkey-file = \"beats.key\"\n{}",
+                variant.heartbeat
+            ),
             format!(
                 "addresses = [\"192.168.1.3{other}\", \"192.168.20.3{other}\"]\npreferred = {}",
                 me == 0
@@ -90,6 +106,8 @@ management = "192.168.20.3{other}"
 [peer.cctv.detect]
 startup-grace = "0s"
 {}
+[peer.cctv.announce]
+{}
 [[peer.cctv.fence]]
 switch = "core"
 ports = ["{port}"]
@@ -101,7 +119,8 @@ unit = "{unit}"
 cameras = "cameras.csv"
 "#,
         ["a", "b"][me],
-        variant.detect
+        variant.detect,
+        variant.announce
     );
     match variant.no_switch {
         true => text.replace("[switch.core", "[switch.other"),
@@ -155,23 +174,30 @@ pub fn begin(at: &At, all: &Path) -> Daemon {
     let file = folder(all, at.me).join("standin.toml");
     let (slow, ended) = (Lane::simulated(slow(at.me)), over.clone());
     let runs = async move {
-        let left = gate::clean_all(&*host.programs).await;
-        left.map_err(|e| e.to_string())?;
+        // What cannot be cleaned is told in the log, no more.
+        let _ = gate::clean_all(&*host.programs).await;
         let around = Surroundings::default();
         let loaded = prepare::read(&file, &around, &sources)
             .and_then(|(config, _)| config.load_secrets().map(|s| (config, s)));
-        let (config, secrets) = loaded.map_err(|e| e.to_string())?;
+        let (config, secrets) = loaded.map_err(|e| match e.may_pass() {
+            true => Over::Again(e.to_string()),
+            false => Over::ForGood(e.to_string()),
+        })?;
         let parts = prepare::prepare(config, secrets, Vec::new(), &sources);
-        let parts = parts.map_err(|e| e.to_string())?;
+        let parts = parts.map_err(|e| match e {
+            Unprepared::MayPass(why) => Over::Again(why),
+            Unprepared::Refused(why) => Over::ForGood(why),
+        })?;
         let daemon = start::build(parts, host, into, slow).await;
-        daemon.map_err(|e| e.to_string())?.run(inputs).await;
+        let daemon = daemon.map_err(|e| Over::Again(e.to_string()))?;
+        daemon.run(inputs).await;
         // A netlink request of the last moment is still on its way.
         rt::sleep(std::time::Duration::from_millis(50)).await;
-        Ok::<(), String>(())
+        Ok::<(), Over>(())
     };
     drop(Lane::simulated(fast(at.me)).spawn(async move {
         let why = runs.await.err();
-        *ended.lock().unwrap() = Some(why.unwrap_or_else(|| "it was told to stop".to_owned()));
+        *ended.lock().unwrap() = Some(why.unwrap_or(Over::Stopped));
     }));
     Daemon { tx, over }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::machine::Tells;
 use crate::plan::What;
-use crate::world::{Lie, World, now};
+use crate::world::{CAMERAS, Lie, PORTS, VIP, World, now};
 
 impl World {
     pub fn suffer(&mut self, what: What) {
@@ -24,6 +24,7 @@ impl World {
             What::Cable(i, on) => self.machines[i].cable = on,
             What::Plug(i, port) => {
                 // A port takes one cable: the one that was there takes its place.
+                let port = PORTS[port - 1];
                 let was = std::mem::replace(&mut self.machines[i].plug, port);
                 let other = &mut self.machines[1 - i].plug;
                 if *other == port {
@@ -61,6 +62,35 @@ impl World {
             What::Delay(us) => self.delay = us,
             What::Cut(from, to, true) => drop(self.cuts.insert((from, to))),
             What::Cut(from, to, false) => drop(self.cuts.remove(&(from, to))),
+            What::Apart(on) => self.apart = on,
+            What::SwitchOff(off) => {
+                if self.dark && !off {
+                    self.reboot_switch();
+                }
+                self.dark = off;
+            }
+            What::TakeOff(i, told) => {
+                let m = &mut self.machines[i];
+                let tells = m.tells;
+                m.tells = if told { tells } else { Tells::Never };
+                m.remove(VIP);
+                m.tells = tells;
+            }
+            What::Alone(i, on) => {
+                for other in [1 - i, CAMERAS] {
+                    for way in [(i, other), (other, i)] {
+                        match on {
+                            true => drop(self.cuts.insert(way)),
+                            false => drop(self.cuts.remove(&way)),
+                        }
+                    }
+                }
+            }
+            What::JournalLost(i) => self.machines[i].disk.lose_journal(),
+            What::Queue(i, room) => self.machines[i].queue_room = room,
+            What::NoAddress(i, on) => self.machines[i].no_address = on,
+            What::SlowNft(i, us) => self.machines[i].nft_slow = us,
+            What::NoNft(i, on) => self.machines[i].no_nft = on,
             What::Lies(lie) => {
                 self.lie = Some(lie);
                 if lie == Lie::LinkStays {

@@ -231,6 +231,12 @@ struct Arp(At, Arc<Inbox<ArpFrame>>);
 
 impl ArpEnd for Arp {
     fn send(&self, frame: &ArpFrame) -> Result<(), ArpError> {
+        {
+            let m = &mut self.0.world.lock().unwrap().machines[self.0.me];
+            if !m.queues() {
+                return Err(ArpError::QueueFull(m.name.to_owned()));
+            }
+        }
         send(&self.0.world, self.0.me, *frame);
         Ok(())
     }
@@ -273,7 +279,10 @@ impl EchoEnd for Echo {
                 lives |= world.managed(at.me, i) && world.machines[i].management == target;
                 lives |= world.lie != Some(Lie::DeafStandby)
                     && world.machines[i].has(target)
-                    && world.both_ways(at.me, i);
+                    && world.machines[i].pings
+                    && world.both_ways(at.me, i)
+                    && !world.lost()
+                    && !world.lost();
             }
             if let (true, Some(inbox)) = (lives, way.upgrade()) {
                 inbox.put(sequence);

@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use standin::net::watch::NetEvent;
 use standin::rt::sim::{Place, dice};
 use standin::rt::{self, Lane};
@@ -23,6 +24,8 @@ pub const VIP: Vip = Vip {
 };
 /// TCP port of the media server.
 pub const PORT: u16 = 1935;
+/// The ports on which a machine can hang.
+pub const PORTS: [&str; 3] = ["ge1", "ge2", "ge3"];
 /// The cameras, and the switch's agent, as an end of a way; the machines are 0 and 1.
 pub const CAMERAS: usize = 2;
 pub const AGENT: usize = 3;
@@ -46,7 +49,7 @@ pub struct Conn {
 }
 
 /// A machine or a network that breaks its word, so that a rule is broken: what the rules are worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Lie {
     /// nft says that a table is deleted, and it stays.
     GateStays,
@@ -84,13 +87,17 @@ pub struct World {
     pub twice: u64,
     /// Frames come up to so many microseconds later.
     pub delay: u64,
+    /// The two machines do not hear each other, on no network.
+    pub apart: bool,
+    /// The switch has no power.
+    pub dark: bool,
     /// Nothing passes from the one to the other.
     pub cuts: BTreeSet<(usize, usize)>,
     /// Frames that left, SNMP messages that arrived: how much happened.
     pub frames: u64,
     pub messages: u64,
-    /// The ifIndex of each SET; and of those that shut a port, by whom.
-    pub written: Vec<u32>,
+    /// By whom each SET was, and its ifIndex; and those that shut a port.
+    pub written: Vec<(usize, u32)>,
     pub shut: Vec<(usize, u32)>,
 }
 
@@ -128,6 +135,8 @@ impl World {
             loss: 0,
             twice: 0,
             delay: 0,
+            apart: false,
+            dark: false,
             cuts: BTreeSet::new(),
             frames: 0,
             messages: 0,
@@ -139,14 +148,17 @@ impl World {
     /// True if frames pass between this machine and the cameras' network.
     pub fn passes(&mut self, i: usize) -> bool {
         let m = &self.machines[i];
-        let open = self.lies || self.switch.port(m.plug).admin == 1;
+        let open = (self.lies || self.switch.port(m.plug).admin == 1) && !self.dark;
         m.power && !m.frozen && m.cable && open
     }
 
     /// True if what this one sends into the cameras' network reaches that one.
     pub fn way(&mut self, from: usize, to: usize) -> bool {
         let ends = [from, to];
-        !self.cuts.contains(&(from, to)) && ends.iter().all(|e| *e >= CAMERAS || self.passes(*e))
+        let apart = self.apart && from < CAMERAS && to < CAMERAS;
+        !apart
+            && !self.cuts.contains(&(from, to))
+            && ends.iter().all(|e| *e >= CAMERAS || self.passes(*e))
     }
 
     /// True if both hear each other.
@@ -162,7 +174,7 @@ impl World {
     /// True if the management addresses of the two machines reach each other.
     pub fn managed(&self, from: usize, to: usize) -> bool {
         let (a, b) = (&self.machines[from], &self.machines[to]);
-        a.power && b.power && !a.frozen && !b.frozen
+        a.power && b.power && !a.frozen && !b.frozen && !self.apart
     }
 
     /// Brings links, the switch's tables and what the kernels tell in line with power, cables and ports.
@@ -174,14 +186,14 @@ impl World {
             let (power, cable, off) = (m.power, m.cable, m.linked_when_off);
             let (mac, plug) = (m.mac, m.plug);
             let port = self.switch.port(plug);
-            let open = port.admin == 1;
+            let open = port.admin == 1 && !self.dark;
             if open && cable && power {
                 learned.push((1, mac, port.base));
             }
             if open && cable && (power || off) {
                 up.insert(plug);
             }
-            let carrier = (open || self.lies) && cable && power;
+            let carrier = (open || self.lies) && cable && power && !self.dark;
             let m = &mut self.machines[i];
             if m.carrier != carrier {
                 m.carrier = carrier;
@@ -189,7 +201,7 @@ impl World {
                 m.tell(NetEvent::Link(link));
             }
         }
-        for name in ["ge1", "ge2", "ge3"] {
+        for name in PORTS {
             let oper = if up.contains(name) { 1 } else { 2 };
             if self.switch.port(name).oper != oper {
                 self.switch.cable(name, oper);
