@@ -208,6 +208,15 @@ impl Flow {
         }
     }
 
+    /// What was done and proven has to be proven again; how often it was tried is not forgotten.
+    pub fn renew(&mut self, step: Step) {
+        if let Some(slot) = self.slot(step)
+            && matches!(slot.1, Progress::Done { .. })
+        {
+            slot.1 = Progress::Waiting;
+        }
+    }
+
     /// The steps that may start now; `extra_need` adds a need that depends on the policy.
     pub fn ready(&self, now: BootTime, extra_need: impl Fn(Step) -> Option<Step>) -> Vec<Step> {
         self.steps

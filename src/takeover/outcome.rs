@@ -89,6 +89,8 @@ impl Machine {
                 self.fence_lost = false;
                 if let State::Taking(t) = &mut self.state {
                     t.refence_until = None;
+                    // It is carried out from here on, however often the claim has to be tried.
+                    t.order_until = None;
                 }
                 // An adapter that adopts a fence sends no SET, so nothing opened the window.
                 if matches!(&self.state, State::Taking(t) if t.silence.is_none()) {

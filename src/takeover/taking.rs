@@ -13,6 +13,9 @@ use crate::types::{Attempt, BootTime, Epoch};
 
 /// A silence older than this is looked at again before the claim (the switch may take seconds to prove the fence).
 const SILENCE_LASTS: Duration = Duration::from_millis(500);
+/// Where that has to be done, a proof of the fence that is older than this is made again as well: the claim may have
+/// failed for minutes, and nobody reads the fence of what is not owned.
+const PROOF_LASTS: Duration = Duration::from_secs(1);
 
 impl Machine {
     /// Begins a takeover. `keep` resumes one after a restart or a lost fence: the epoch stays.
@@ -226,15 +229,29 @@ impl Machine {
             | Progress::Failed { .. }
             | Progress::Skipped => false,
         };
+        let proof = t.flow.get(Step::Fence);
+        let unread = matches!(proof, Progress::Done { at, .. } if now.since(*at) > PROOF_LASTS);
         if old {
             self.reset_silence();
-            self.open_silence(now);
+            if unread && self.own.is_none() {
+                self.renew_fence(now);
+            } else {
+                self.open_silence(now);
+            }
         }
         if self.consent_is_stale(now) {
             self.abort("the peer fell silent before the claim: whether it still holds nothing is not known any more");
             return false;
         }
         self.evidence.carrier && !old
+    }
+
+    /// The fence is proven once more; the silence is looked for when it is.
+    fn renew_fence(&mut self, now: BootTime) {
+        if let State::Taking(t) = &mut self.state {
+            t.flow.renew(Step::Fence);
+            self.advance(now);
+        }
     }
 
     /// A claim of what the peer said to be vacant, and it does not say so any more.

@@ -115,7 +115,6 @@ impl Kernel for At {
                 return Err(refused("add an address", libc::ENODEV));
             }
             if machine.no_address {
-                machine.refused.get_or_insert(now());
                 return Err(refused("add an address", libc::ENOBUFS));
             }
             machine.put(held);

@@ -68,8 +68,6 @@ pub struct Judge {
     ordered: u64,
     opened: u64,
     pub polls: u64,
-    /// What is known of the program is broken all the same.
-    pub strict: bool,
     /// The switch's agent has answered nobody since then.
     pub silent_since: Option<u64>,
     /// A death is noticed so much later than with the defaults, microseconds.
@@ -171,10 +169,6 @@ impl Judge {
         let hidden = !(m.power && m.cable) && plug != PORTS[peer];
         // A person who opens a port at the very moment is seen by R1.
         let fine = down || given || hidden || now - self.opened < SECOND_AGO;
-        // tests/sim/stories/claim-on-an-old-proof.toml, which is strict.
-        let refused = world.machines[owner].refused.take();
-        let known = !self.strict && refused.is_some_and(|at| at < self.opened);
-        let fine = fine || known;
         self.ledger.check(Rule::Grounds, fine, now, || {
             format!("machine {owner} claims, and its peer's port is open")
         });

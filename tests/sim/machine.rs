@@ -61,8 +61,6 @@ pub struct Machine {
     pub queue: (u64, u64),
     /// Its kernel takes no address.
     pub no_address: bool,
-    /// Since when it has refused what it was asked to take.
-    pub refused: Option<u64>,
     /// Its `nft` takes so much longer, microseconds; or there is none.
     pub nft_slow: u64,
     pub no_nft: bool,
@@ -125,7 +123,6 @@ impl Machine {
             queue_room: None,
             queue: (0, 0),
             no_address: false,
-            refused: None,
             nft_slow: 0,
             no_nft: false,
             boots: 1,

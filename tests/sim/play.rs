@@ -26,7 +26,7 @@ impl Site {
         moments.extend((1..=end / 500_000).map(|s| (s * 500_000, None)));
         moments.sort_by_key(|m| m.0);
         let judge = RefCell::new(Judge::default());
-        (judge.borrow_mut().slower, judge.borrow_mut().strict) = (self.slower, self.strict);
+        judge.borrow_mut().slower = self.slower;
         for (i, variant) in self.variants.iter().enumerate() {
             judge.borrow_mut().edited(i, variant.port.is_some());
         }

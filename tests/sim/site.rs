@@ -50,8 +50,6 @@ pub struct Site {
     pub usual: Variant,
     /// A death is noticed so much later than with the defaults, microseconds.
     pub slower: u64,
-    /// What is known of the program is no excuse.
-    pub strict: bool,
     pub asked: Vec<Asked>,
     pub folder: TempDir,
     pub daemons: [Option<Daemon>; 2],
@@ -153,7 +151,6 @@ impl Site {
             variants: Default::default(),
             usual: Variant::default(),
             slower: 0,
-            strict: false,
             asked: Vec::new(),
             folder,
             daemons: [None, None],
