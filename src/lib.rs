@@ -23,7 +23,9 @@
 //!
 //! Files to touch, beside the tests. `scripts/check` and the tests that are named here say what was forgotten.
 //!
-//! - **A step of a takeover**: `takeover/step.rs` has the lists, [`takeover`] and `daemon/perform.rs` do it.
+//! - **A kind of step that a site may add**: a file of its name in `steps/` and a line in [`steps::KINDS`]; its keys in `manual/steps.md` and the
+//!   sample. Nothing else: see [`steps`].
+//! - **A step about whose the address is**: `takeover/step.rs` has the lists, [`takeover`] and `daemon/perform.rs` do it.
 //! - **A vendor of switches**: a file of data; see [`switch`].
 //! - **A configuration key**: `config/standin.toml` (the sample: key, default, unit, bounds), `config/schema*.rs`,
 //!   `config/validate/`, `config/resolved.rs`, `daemon/in_force.rs` (from when on it counts); of a peer's policy also

@@ -124,6 +124,34 @@ fn adapters_know_neither_each_other_nor_the_core() {
     }
 }
 
+/// One file a kind: what is told of it to others stands in `steps/mod.rs`, and nobody above is known.
+#[test]
+fn a_step_of_the_site_knows_neither_the_daemon_nor_another_step() {
+    let shared = ["Facts", "Kind", "Kit", "Memory", "PlanLine", "SiteStep"];
+    for (name, text) in files("src/steps") {
+        for (n, line) in code(&text) {
+            for path in crate_paths(line) {
+                let above = [
+                    "daemon", "cli", "report", "net", "switch", "verify", "detect",
+                ];
+                let stranger = above.iter().find(|m| starts_with_module(path, m));
+                assert!(stranger.is_none(), "{name}:{n}: a step knows {stranger:?}");
+            }
+            let used = line
+                .trim()
+                .strip_prefix("use super::")
+                .filter(|_| name != "src/steps/mod.rs");
+            for word in used
+                .into_iter()
+                .flat_map(|u| u.split(|c: char| !c.is_alphanumeric() && c != '_'))
+            {
+                let known = word.is_empty() || word == "use" || shared.contains(&word);
+                assert!(known, "{name}:{n}: a step knows {word}");
+            }
+        }
+    }
+}
+
 #[test]
 fn only_the_daemons_translator_knows_both_actions_and_adapters() {
     for (name, text) in files("src/daemon") {

@@ -17,10 +17,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::{FutureExt, Shared};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot};
 
 pub use file::{Damage, Replay, files, read};
 use gap::Missing;
@@ -196,7 +197,7 @@ struct Inner {
 /// One entry on its way to the disk.
 struct Job {
     entry: Entry,
-    done: watch::Sender<Option<bool>>,
+    done: oneshot::Sender<bool>,
     /// What was lost between the entry before it and this one.
     before: Option<Missing>,
 }
@@ -312,7 +313,7 @@ impl Journal {
     /// Hands an entry to the thread that writes; never blocks. If the queue is full it is lost, which is counted,
     /// told by a [`Gap`] at its place as soon as there is room, and said by the ticket.
     pub fn append(&self, entry: Entry) -> Ticket {
-        let (done, ticket) = watch::channel(None);
+        let (done, ticket) = oneshot::channel();
         let missing = self.inner.missing.lock();
         // Held while the entry is queued: what is lost stands before the next that is not.
         let mut missing = missing.unwrap_or_else(PoisonError::into_inner);
@@ -327,10 +328,10 @@ impl Journal {
                 self.inner.lost.fetch_add(1, Ordering::Relaxed);
                 *missing = job.before;
                 Missing::add(&mut missing, Some(Missing::one(job.entry.wall, SLOW)));
-                job.done.send_replace(Some(false));
+                let _ = job.done.send(false);
             }
         }
-        Ticket(ticket)
+        Ticket(ticket.shared())
     }
 
     /// How many gaps it has since the start, as far as the disk knows; see [`GapsSeen`].
@@ -353,17 +354,14 @@ impl Journal {
 }
 
 /// Says when an entry is on the disk.
+/// Those who wait for one are woken in the order in which they came.
 #[derive(Clone, Debug)]
-pub struct Ticket(watch::Receiver<Option<bool>>);
+pub struct Ticket(Shared<oneshot::Receiver<bool>>);
 
 impl Ticket {
     /// Waits until the entry is on the disk, at most `timeout`. False: not yet, or it was lost.
-    pub async fn durable(mut self, timeout: Duration) -> bool {
-        let known = self.0.wait_for(Option::is_some);
-        match rt::timeout(timeout, known).await {
-            Ok(Ok(written)) => *written == Some(true),
-            // The thread that writes has ended, or the time is over.
-            Ok(Err(_)) | Err(_) => false,
-        }
+    pub async fn durable(self, timeout: Duration) -> bool {
+        // Otherwise the thread that writes has ended, or the time is over.
+        matches!(rt::timeout(timeout, self.0).await, Ok(Ok(true)))
     }
 }

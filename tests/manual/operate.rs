@@ -165,9 +165,16 @@ fn resolve(text: &str, at: usize, key: &str) -> Result<Option<String>, String> {
     }
     if key.chars().all(|c| c.is_ascii_uppercase() || c == '_') {
         let constant = Regex::new(&format!(r#"const {key}: &str = ("[^"]*")"#)).unwrap();
-        let found = constant
+        // Of its own file, or of a neighbour in the core from which it is taken.
+        let taken = Regex::new(&format!(r"use super::(\w+)::{key};")).unwrap();
+        let neighbour = taken
             .captures(text)
-            .ok_or(format!("no constant {key}"))?;
+            .map(|c| read(&format!("src/takeover/{}.rs", &c[1])));
+        let neighbour = neighbour.unwrap_or_default();
+        let found = [text, &neighbour]
+            .into_iter()
+            .find_map(|t| constant.captures(t));
+        let found = found.ok_or(format!("no constant {key}"))?;
         return Ok(literal(&found[1]));
     }
     // A local, or an argument: what is nearest before.

@@ -55,6 +55,9 @@ impl Judge {
         let keys = said["alarms"].as_array();
         let waits = keys.is_some_and(|all| all.iter().any(|a| a["key"] == "not-claimed"));
         let takes = carrier && !m.no_address && m.name == "eth0" && m.has(m.own);
+        let steps = said["steps"].as_array().map_or(0, Vec::len);
+        let undone = said["steps"].as_array().into_iter().flatten();
+        let undone = undone.filter(|s| s["state"] != "done").count();
         let all = [
             (Rule::Belief, said["carrier"] != carrier, KNOWN, "its link"),
             (Rule::Belief, rests && owner != has, KNOWN, "its address"),
@@ -81,6 +84,18 @@ impl Judge {
                 over || standby && (ours || gate || forgotten),
                 LEFT,
                 "nothing that is left",
+            ),
+            (
+                Rule::NothingLeft,
+                said["state"] == "standby" && !owner && steps > 0 && !alarmed(said),
+                LEFT,
+                "no step that is left",
+            ),
+            (
+                Rule::Verdict,
+                said["verdict"] == "verified" && undone > 0,
+                LOOK,
+                "verified with a step that is not done",
             ),
         ];
         for (n, (rule, wrong, within, what)) in all.into_iter().enumerate() {

@@ -89,6 +89,7 @@ impl Site {
         if dice(15, 0, 4) == 0 {
             site.usual.announce = "arp-per-second = 20";
         }
+        site.usual.steps = dice(17, 0, 2) == 0;
         site.variants = [site.usual.clone(), site.usual.clone()];
         site
     }
@@ -100,6 +101,7 @@ impl Site {
             site.usual.detect = "suspect-after = \"1400ms\"";
             site.slower = 1_100_000;
         }
+        site.usual.steps = dice(17, 0, 2) == 0;
         site.variants = [site.usual.clone(), site.usual.clone()];
         site
     }

@@ -28,6 +28,30 @@ pub struct Variant {
     pub heartbeat: &'static str,
     /// The switch is not in it, although the fence names it.
     pub no_switch: bool,
+    /// It adds two steps to a takeover: one that the claim waits for, one after it.
+    pub steps: bool,
+}
+
+/// Steps of the site that need nothing but time.
+const STEPS: &str = r#"
+[[peer.cctv.step]]
+kind = "wait"
+name = "early"
+for = "200ms"
+undo-for = "100ms"
+before = ["claim"]
+[[peer.cctv.step]]
+kind = "wait"
+name = "late"
+for = "100ms"
+undo-for = "100ms"
+"#;
+
+fn around() -> Surroundings {
+    Surroundings {
+        steps: standin::steps::READER,
+        ..Surroundings::default()
+    }
 }
 
 /// Why a daemon ended.
@@ -122,6 +146,10 @@ cameras = "cameras.csv"
         variant.detect,
         variant.announce
     );
+    let text = match variant.steps {
+        true => text + STEPS,
+        false => text,
+    };
     match variant.no_switch {
         true => text.replace("[switch.core", "[switch.other"),
         false => text,
@@ -176,7 +204,7 @@ pub fn begin(at: &At, all: &Path) -> Daemon {
     let runs = async move {
         // What cannot be cleaned is told in the log, no more.
         let _ = gate::clean_all(&*host.programs).await;
-        let around = Surroundings::default();
+        let around = around();
         let loaded = prepare::read(&file, &around, &sources)
             .and_then(|(config, _)| config.load_secrets().map(|s| (config, s)));
         let (config, secrets) = loaded.map_err(|e| match e.may_pass() {
@@ -210,7 +238,7 @@ pub fn reload(at: &At, all: &Path, tx: &Tx) {
         tx.clone(),
     );
     drop(Lane::simulated(slow(at.me)).spawn(async move {
-        let read = prepare::read_again(&file, &Surroundings::default(), &sources);
+        let read = prepare::read_again(&file, &around(), &sources);
         let _ = tx.send(Input::Reload(read.map(Box::new)));
     }));
 }

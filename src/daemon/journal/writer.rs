@@ -166,7 +166,7 @@ impl Writer {
         self.busy.store(0, Ordering::Relaxed);
         // At the end: whoever waits for the answer may look at the health next.
         for ticket in tickets {
-            ticket.send_replace(Some(durable));
+            let _ = ticket.send(durable);
         }
     }
 
