@@ -34,7 +34,9 @@ pub use schema::{
     Policy, PrivProtocol, Release, Service, ServiceDead, SnmpVersion, Start, Takeover, Unproven,
     Verify, Way,
 };
-pub use secret::{Secrets, SnmpSecret, SshSecret, TrapSecret, community_file};
+pub use secret::{
+    SecretForm, Secrets, SnmpSecret, SshSecret, TrapSecret, community_file, secret_file,
+};
 pub use section::{Section, StepTable};
 pub use surroundings::{InterfaceFacts, Persistence, ProfileFacts, StepReader, Surroundings};
 

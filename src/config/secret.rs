@@ -74,7 +74,6 @@ pub(super) enum Use {
     Community,
     PassPhrase,
     Password,
-    /// Only looked at: it is read by whoever uses it.
     PrivateKey,
     HeartbeatKey,
 }
@@ -302,7 +301,34 @@ fn content(text: &str, what: Use) -> Result<(), (String, &'static str)> {
 /// # Errors
 /// What is wrong with the file, and what would be right.
 pub fn community_file(path: &Path) -> Result<SecretString, String> {
-    examine(path, Use::Community)
+    in_words(path, Use::Community)
+}
+
+/// What a secret's file of a step holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretForm {
+    /// One line: a password, a token.
+    Line,
+    /// A private key in PEM.
+    PrivateKey,
+}
+
+/// Reads a secret of a step, when it is needed, under the same rules as one of a switch.
+///
+/// # Errors
+/// What is wrong with the file, and what would be right.
+pub fn secret_file(path: &Path, form: SecretForm) -> Result<SecretString, String> {
+    in_words(
+        path,
+        match form {
+            SecretForm::Line => Use::Password,
+            SecretForm::PrivateKey => Use::PrivateKey,
+        },
+    )
+}
+
+fn in_words(path: &Path, what: Use) -> Result<SecretString, String> {
+    examine(path, what)
         .map(SecretString::from)
         .map_err(|Wrong { what, help, .. }| match help.is_empty() {
             true => what,

@@ -18,6 +18,7 @@
 //! lost. So `apply` looks first whether it is as wanted already, and so does `undo`.
 
 mod command;
+mod http;
 mod memory;
 mod step;
 mod unit;
@@ -41,7 +42,7 @@ pub struct Kind {
 }
 
 /// Every kind that there is.
-pub const KINDS: [Kind; 3] = [command::KIND, unit::KIND, wait::KIND];
+pub const KINDS: [Kind; 4] = [command::KIND, http::KIND, unit::KIND, wait::KIND];
 
 /// What examines the steps of a configuration.
 pub const READER: StepReader = StepReader {

@@ -28,12 +28,20 @@ fn what_the_sample_says_in_comments_is_accepted_once_it_is_none() {
     assert!(warnings.is_empty(), "{warnings:?}");
     let peer = &config.peers["cctv"];
     let names: Vec<String> = peer.site.iter().map(|s| s.name.to_string()).collect();
-    assert_eq!(names, ["unit:recorder", "command:compose", "wait:settle"]);
+    assert_eq!(
+        names,
+        [
+            "unit:recorder",
+            "command:compose",
+            "http:twin",
+            "wait:settle"
+        ]
+    );
     assert_eq!(
         standin::steps::of_peer(peer, &config.origin)
             .expect("they are built")
             .len(),
-        3
+        4
     );
     assert!(
         peer.site
@@ -63,13 +71,14 @@ fn what_the_claim_waits_for_is_taken_back_last() {
 fn each_fault_is_said_at_its_key() {
     let wait = "kind = \"wait\"\nname = \"a\"\nfor = \"1s\"\n";
     let unit = "kind = \"unit\"\nname = \"a\"\n";
+    let http = "kind = \"http\"\nname = \"a\"\n";
     let command = "kind = \"command\"\nname = \"a\"\n";
     for (keys, key, what, help) in [
         (
             "name = \"a\"\nfor = \"1s\"".to_owned(),
             "kind",
             "`kind` is missing",
-            "`command`, `unit`, `wait`",
+            "`command`, `http`, `unit`, `wait`",
         ),
         (
             wait.replace("wait", "wiat"),
@@ -196,6 +205,51 @@ fn each_fault_is_said_at_its_key() {
             "stop",
             "is a text",
             "true or false",
+        ),
+        (http.to_owned(), "url", "`url` is missing", "http://"),
+        (
+            format!("{http}url = \"ftp://a/b\""),
+            "url",
+            "ftp",
+            "http:// or https://",
+        ),
+        (
+            format!("{http}url = \"http://a/{{{{ nobody }}}}\""),
+            "url",
+            "nobody",
+            "",
+        ),
+        (
+            format!("{http}url = \"http://a/b\"\nbody = \"{{{{ vip\""),
+            "body",
+            "",
+            "standin help steps",
+        ),
+        (
+            format!("{http}url = \"http://a/b\"\nread-url = \"http://a/c\"\nread-pointer = \"/x\""),
+            "read-value",
+            "`read-value` is missing",
+            "",
+        ),
+        (
+            format!(
+                "{http}url = \"http://a/b\"\nundo-body = \"{{{{ before }}}}\"\ncontent-type = \"text/plain\""
+            ),
+            "undo-body",
+            "`before` is what is read back",
+            "read-url",
+        ),
+        (
+            format!("{http}url = \"http://a/b\"\nbasic-user = \"me\""),
+            "password-file",
+            "`password-file` is missing",
+            "basic-user",
+        ),
+        (
+            format!("{http}url = \"http://a/b\"\nexpect-status = \"maybe\""),
+            "expect-status",
+            "maybe",
+            "",
         ),
         (command.to_owned(), "run", "`run` is missing", "docker"),
         (format!("{command}run = []"), "run", "no program", "docker"),

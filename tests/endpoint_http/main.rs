@@ -3,6 +3,7 @@
 #[path = "../endpoint_support/mod.rs"]
 mod endpoint_support;
 mod server;
+mod step;
 mod tls;
 
 use std::net::SocketAddr;

@@ -157,7 +157,7 @@ impl Client {
     }
 
     /// A text from outside with our secrets struck out: a server may send back what it was sent.
-    pub(super) fn without_secrets(&self, text: &str) -> String {
+    pub fn without_secrets(&self, text: &str) -> String {
         let secrets = self.secrets.iter().map(|s| s.expose_secret());
         let secrets = secrets.filter(|s| !s.is_empty());
         secrets.fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
