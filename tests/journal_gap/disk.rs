@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use standin::host::real::RealDisk;
@@ -28,7 +29,7 @@ pub struct Fault {
 
 /// See the module.
 #[derive(Clone, Default)]
-pub struct Faulty(Arc<(Mutex<Fault>, Condvar)>);
+pub struct Faulty(Arc<(Mutex<Fault>, Condvar, AtomicUsize)>);
 
 impl Faulty {
     pub fn set(&self, fault: Fault) {
@@ -38,8 +39,16 @@ impl Faulty {
 
     fn fault(&self) -> Fault {
         let state = self.0.0.lock().unwrap();
+        self.0.2.fetch_add(1, Ordering::SeqCst);
         let awake = self.0.1.wait_while(state, |fault| fault.hangs);
+        self.0.2.fetch_sub(1, Ordering::SeqCst);
         *awake.unwrap()
+    }
+
+    /// Somebody waits for it, and goes on when it does not hang any more.
+    pub fn keeps_waiting(&self) -> bool {
+        let state = self.0.0.lock().unwrap();
+        state.hangs && self.0.2.load(Ordering::SeqCst) > 0
     }
 
     fn ask(&self, refused: fn(Fault) -> bool, errno: i32) -> io::Result<()> {
