@@ -76,6 +76,8 @@ pub(super) enum Use {
     Password,
     PrivateKey,
     HeartbeatKey,
+    /// Of a name server: several lines, whose form is known to whoever reads it.
+    KeyFile,
 }
 
 impl Config {
@@ -272,6 +274,9 @@ fn content(text: &str, what: Use) -> Result<(), (String, &'static str)> {
     if text.is_empty() {
         return Err(("is empty".into(), "one line: the secret, nothing else"));
     }
+    if let Use::KeyFile = what {
+        return Ok(());
+    }
     if lines > 1 {
         return Err((
             format!("has {lines} lines"),
@@ -290,9 +295,12 @@ fn content(text: &str, what: Use) -> Result<(), (String, &'static str)> {
             format!("holds a pass phrase of fewer than {SHORTEST_PASS_PHRASE} characters"),
             "SNMPv3 refuses shorter ones (RFC 3414, 11.2)",
         )),
-        Use::Community | Use::HeartbeatKey | Use::PassPhrase | Use::Password | Use::PrivateKey => {
-            Ok(())
-        }
+        Use::Community
+        | Use::HeartbeatKey
+        | Use::PassPhrase
+        | Use::Password
+        | Use::PrivateKey
+        | Use::KeyFile => Ok(()),
     }
 }
 
@@ -311,6 +319,8 @@ pub enum SecretForm {
     Line,
     /// A private key in PEM.
     PrivateKey,
+    /// A key of a name server, as `tsig-keygen` prints it.
+    KeyFile,
 }
 
 /// Reads a secret of a step, when it is needed, under the same rules as one of a switch.
@@ -323,6 +333,7 @@ pub fn secret_file(path: &Path, form: SecretForm) -> Result<SecretString, String
         match form {
             SecretForm::Line => Use::Password,
             SecretForm::PrivateKey => Use::PrivateKey,
+            SecretForm::KeyFile => Use::KeyFile,
         },
     )
 }

@@ -18,6 +18,7 @@
 //! lost. So `apply` looks first whether it is as wanted already, and so does `undo`.
 
 mod command;
+mod dns;
 mod http;
 mod memory;
 mod step;
@@ -42,7 +43,7 @@ pub struct Kind {
 }
 
 /// Every kind that there is.
-pub const KINDS: [Kind; 4] = [command::KIND, http::KIND, unit::KIND, wait::KIND];
+pub const KINDS: [Kind; 5] = [command::KIND, dns::KIND, http::KIND, unit::KIND, wait::KIND];
 
 /// What examines the steps of a configuration.
 pub const READER: StepReader = StepReader {

@@ -33,6 +33,7 @@ fn what_the_sample_says_in_comments_is_accepted_once_it_is_none() {
         [
             "unit:recorder",
             "command:compose",
+            "dns:names",
             "http:twin",
             "wait:settle"
         ]
@@ -41,7 +42,7 @@ fn what_the_sample_says_in_comments_is_accepted_once_it_is_none() {
         standin::steps::of_peer(peer, &config.origin)
             .expect("they are built")
             .len(),
-        4
+        5
     );
     assert!(
         peer.site
@@ -71,6 +72,8 @@ fn what_the_claim_waits_for_is_taken_back_last() {
 fn each_fault_is_said_at_its_key() {
     let wait = "kind = \"wait\"\nname = \"a\"\nfor = \"1s\"\n";
     let unit = "kind = \"unit\"\nname = \"a\"\n";
+    let dns = "kind = \"dns\"\nname = \"a\"\n";
+    let zone = "zone = \"example.com\"\nservers = [\"192.0.2.1\"]\n";
     let http = "kind = \"http\"\nname = \"a\"\n";
     let command = "kind = \"command\"\nname = \"a\"\n";
     for (keys, key, what, help) in [
@@ -78,7 +81,7 @@ fn each_fault_is_said_at_its_key() {
             "name = \"a\"\nfor = \"1s\"".to_owned(),
             "kind",
             "`kind` is missing",
-            "`command`, `http`, `unit`, `wait`",
+            "`command`, `dns`, `http`, `unit`, `wait`",
         ),
         (
             wait.replace("wait", "wiat"),
@@ -205,6 +208,56 @@ fn each_fault_is_said_at_its_key() {
             "stop",
             "is a text",
             "true or false",
+        ),
+        (
+            format!("{dns}servers = [\"192.0.2.1\"]\nrecords = [\"a.example.com A 5 10.0.0.5\"]"),
+            "zone",
+            "`zone` is missing",
+            "example.com",
+        ),
+        (
+            format!("{dns}zone = \"example.com\"\nrecords = [\"a.example.com A 5 10.0.0.5\"]"),
+            "servers",
+            "`servers` is missing",
+            "192.168.1.2",
+        ),
+        (
+            format!(
+                "{dns}zone = \"example.com\"\nservers = [\"ns1\"]\nrecords = [\"a.example.com A 5 10.0.0.5\"]"
+            ),
+            "servers",
+            "`ns1` is no address",
+            "port",
+        ),
+        (
+            format!("{dns}{zone}records = [\"a.example.org A 5 10.0.0.5\"]"),
+            "records",
+            "is not in the zone example.com.",
+            "NAME TYPE TTL VALUE",
+        ),
+        (
+            format!("{dns}{zone}records = [\"a.example.com A 5 10.0.0.500\"]"),
+            "records",
+            "10.0.0.500",
+            "NAME TYPE TTL VALUE",
+        ),
+        (
+            format!("{dns}{zone}records = [\"a.example.com A x 10.0.0.5\"]"),
+            "records",
+            "`x` is no TTL",
+            "",
+        ),
+        (
+            format!("{dns}{zone}records = [\"a.example.com XX 5 10.0.0.5\"]"),
+            "records",
+            "`XX` is no type",
+            "",
+        ),
+        (
+            format!("{dns}{zone}"),
+            "records",
+            "there is none",
+            "NAME TYPE TTL VALUE",
         ),
         (http.to_owned(), "url", "`url` is missing", "http://"),
         (

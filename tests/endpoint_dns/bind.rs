@@ -34,6 +34,11 @@ pub fn key_text(name: &str, algorithm: &str, secret: &str) -> String {
     format!("key \"{name}\" {{\n\talgorithm {algorithm};\n\tsecret \"{secret}\";\n}};\n")
 }
 
+/// Text of the file of the key that may change the zone's names.
+pub fn usual_key_text() -> String {
+    key_text("standin", "hmac-sha256", SECRET)
+}
+
 /// The key that may change the zone's names.
 pub fn key() -> TsigKey {
     TsigKey::parse(&key_text("standin", "hmac-sha256", SECRET)).unwrap()

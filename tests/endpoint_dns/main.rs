@@ -7,6 +7,7 @@ mod bind;
 mod endpoint_support;
 mod faults;
 mod proxy;
+mod step;
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;

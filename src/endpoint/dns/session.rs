@@ -68,8 +68,27 @@ impl<'a> Session<'a> {
             _ => Carrier::Udp,
         };
         self.sent += 1;
-        let until = (Instant::now() + self.zone.try_within).min(self.deadline);
-        let got = exchange(self.server, message, self.key, carrier, until).await;
+        let whole = Instant::now() + self.zone.try_within;
+        let got = exchange(
+            self.server,
+            message,
+            self.key,
+            carrier,
+            whole.min(self.deadline),
+        )
+        .await;
+        // A try that the end has cut short says less than one that had its time.
+        let got = match got {
+            Err(Fault::Timeout { waited_ms, .. })
+                if self.deadline < whole && self.told.is_some() =>
+            {
+                Err(Fault::Timeout {
+                    waited_ms,
+                    instead: None,
+                })
+            }
+            got => got,
+        };
         match &got {
             Err(Fault::Timeout { .. } | Fault::Io(_) | Fault::Garbled(_)) => {
                 self.lost_in_a_row += 1;
