@@ -8,6 +8,8 @@ mod endpoint_support;
 mod faults;
 mod proxy;
 mod step;
+#[path = "../steps_support/mod.rs"]
+mod steps_support;
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;

@@ -1,95 +1,47 @@
 //! `kind = "dns"`: read from a configuration, changed, changed again, given back, over a restart, at the real BIND.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use standin::config::{Config, SAMPLE, Surroundings};
-use standin::host::real::{RealDisk, RealPrograms};
-use standin::steps::{self, Facts, Kit, Memory, SiteStep};
-use standin::takeover::event::Outcome;
+use standin::steps::{Kit, SiteStep};
 
 use super::bind::usual_key_text;
+use super::steps_support::{self, done, failed};
 use super::{change_at, live, proxy, usual};
 
-struct Site(tempfile::TempDir);
+struct Site(steps_support::Site);
 
 impl Site {
     fn new() -> Site {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("cameras.csv"), "name,address\n").unwrap();
-        let site = Site(folder);
+        let site = Site(steps_support::Site::new());
         site.key(0o600);
         site
     }
 
     fn key(&self, mode: u32) {
-        let path = self.0.path().join("dns.key");
-        fs::write(&path, usual_key_text()).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        self.0.file("dns.key", &usual_key_text(), mode);
     }
 
-    fn step(&self, server: std::net::SocketAddr) -> Arc<dyn SiteStep> {
-        let text = format!(
-            r#"{SAMPLE}
-[[peer.cctv.step]]
-kind = "dns"
-name = "names"
+    fn step(&self, server: SocketAddr) -> Arc<dyn SiteStep> {
+        self.step_with(
+            server,
+            r#""live.example.test A 5 10.0.0.5", "old.example.test A 5 10.0.0.8", "new.example.test A 5 10.0.0.9""#,
+        )
+    }
+
+    fn step_with(&self, server: SocketAddr, records: &str) -> Arc<dyn SiteStep> {
+        self.0.step(&format!(
+            r#"kind = "dns"
 zone = "example.test"
 servers = ["{server}"]
 key-file = "dns.key"
-records = ["live.example.test A 5 10.0.0.5", "old.example.test A 5 10.0.0.8", "new.example.test A 5 10.0.0.9"]
-"#
-        );
-        let around = Surroundings {
-            steps: steps::READER,
-            ..Surroundings::default()
-        };
-        let file = self.0.path().join("standin.toml");
-        let read = Config::from_text(&file, &text, &around);
-        let config = read.unwrap_or_else(|e| panic!("{}", e.render(false))).0;
-        let peer = &config.peers["cctv"];
-        let steps = steps::of_peer(peer, &config.origin).unwrap();
-        steps.into_values().next().unwrap()
+records = [{records}]"#
+        ))
     }
 
     fn kit(&self, undo: bool) -> Kit {
-        Kit {
-            facts: Facts {
-                peer: "slave".to_owned(),
-                vip: "10.0.0.5".to_owned(),
-                node: "spare".to_owned(),
-                epoch: 7,
-                step: "dns:names".to_owned(),
-                undo,
-                time: String::new(),
-            },
-            within: Duration::from_secs(10),
-            programs: Arc::new(RealPrograms),
-            memory: Memory::new(
-                Arc::new(RealDisk),
-                self.0.path(),
-                "slave",
-                "dns:names".parse().unwrap(),
-            ),
-        }
-    }
-}
-
-#[track_caller]
-fn done(outcome: Outcome) -> String {
-    match outcome {
-        Outcome::Done(how) => how,
-        other => panic!("{other:?}"),
-    }
-}
-
-#[track_caller]
-fn failed(outcome: Outcome) -> String {
-    match outcome {
-        Outcome::Failed(why) => why,
-        other => panic!("{other:?}"),
+        self.0.kit("dns", Duration::from_secs(10), undo)
     }
 }
 
@@ -156,4 +108,40 @@ async fn a_lost_reply_of_the_step_is_no_failure() {
     let how = done(site.step(proxy.at).apply(&site.kit(false)).await);
     assert!(how.contains("read back"), "{how}");
     assert_eq!(server.dig("live", "A"), ["5 A 10.0.0.5"]);
+}
+
+#[tokio::test]
+async fn names_that_were_edited_while_they_stand_are_given_back_each_as_it_was() {
+    let (Some(server), site) = (usual(), Site::new()) else {
+        return;
+    };
+    done(site.step(server.at).apply(&site.kit(false)).await);
+    // Another order, another value, one name less: after a restart what was written counts.
+    let edited = r#""old.example.test A 5 10.0.0.18", "live.example.test A 5 10.0.0.5""#;
+    done(
+        site.step_with(server.at, edited)
+            .undo(&site.kit(true))
+            .await,
+    );
+    assert_eq!(server.dig("live", "A"), ["300 A 10.0.0.11"]);
+    assert_eq!(
+        server.dig("old", "A"),
+        ["120 CNAME elsewhere.example.test."]
+    );
+    assert!(server.dig("new", "A").is_empty());
+}
+
+#[tokio::test]
+async fn who_changed_a_name_before_a_second_try_gets_his_own_value_back() {
+    let (Some(server), site) = (usual(), Site::new()) else {
+        return;
+    };
+    // The first try comes as far as keeping what stands there.
+    let proxy = proxy::proxy(server.at, proxy::Fault::LosesUpdate(1000)).await;
+    failed(site.step(proxy.at).apply(&site.kit(false)).await);
+    change_at(server.at, &[live("10.0.0.77")]).await.unwrap();
+    done(site.step(server.at).apply(&site.kit(false)).await);
+    assert_eq!(server.dig("live", "A"), ["5 A 10.0.0.5"]);
+    done(site.step(server.at).undo(&site.kit(true)).await);
+    assert_eq!(server.dig("live", "A"), ["5 A 10.0.0.77"]);
 }

@@ -4,6 +4,8 @@
 mod endpoint_support;
 mod server;
 mod step;
+#[path = "../steps_support/mod.rs"]
+mod steps_support;
 mod tls;
 
 use std::net::SocketAddr;

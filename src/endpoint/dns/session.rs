@@ -78,16 +78,12 @@ impl<'a> Session<'a> {
         )
         .await;
         // A try that the end has cut short says less than one that had its time.
-        let got = match got {
-            Err(Fault::Timeout { waited_ms, .. })
-                if self.deadline < whole && self.told.is_some() =>
-            {
-                Err(Fault::Timeout {
-                    waited_ms,
-                    instead: None,
-                })
+        let got = match (got, &self.told) {
+            (Err(Fault::Timeout { waited_ms, .. }), Some(told)) if self.deadline < whole => {
+                let instead = Some(format!("before that: {told}"));
+                return Err(Fault::Timeout { waited_ms, instead });
             }
-            got => got,
+            (got, _) => got,
         };
         match &got {
             Err(Fault::Timeout { .. } | Fault::Io(_) | Fault::Garbled(_)) => {
@@ -103,7 +99,7 @@ impl<'a> Session<'a> {
             Err(fault) => self.told = Some(fault.to_string()),
         }
         let answer = got?;
-        match answer.response_code {
+        let judged = match answer.response_code {
             ResponseCode::Refused => Err(Fault::Refused(self.key.map(|k| k.name().to_owned()))),
             ResponseCode::NotAuth => Err(Fault::NotAuth),
             ResponseCode::NotZone => Err(Fault::NotZone),
@@ -114,7 +110,11 @@ impl<'a> Session<'a> {
             | ResponseCode::YXRRSet
             | ResponseCode::NXRRSet => Ok(answer),
             other => Err(Fault::Code(format!("{other} ({})", u16::from(other)))),
+        };
+        if let Err(fault) = &judged {
+            self.told = Some(fault.to_string());
         }
+        judged
     }
 
     /// Asks for one type, again and again until there is an answer or the time is over.

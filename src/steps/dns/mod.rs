@@ -1,8 +1,9 @@
 //! `kind = "dns"`: names of a zone point here, by RFC 2136 updates, and are given back as they were.
 
+mod read;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
@@ -10,22 +11,21 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
 use super::{Facts, Kind, Kit, PlanLine, SiteStep};
-use crate::config::{SecretForm, Section, secret_file};
+use crate::config::{SecretForm, secret_file};
 use crate::endpoint::dns::{
-    self, NameChange, RecordSet, TsigKey, Zone, ZoneReport, absolute, change, rehearse,
+    self, NameChange, RecordSet, TsigKey, Zone, ZoneReport, change, rehearse,
 };
 use crate::rt::Instant;
 use crate::takeover::event::Outcome;
 
-pub(super) const KIND: Kind = Kind { name: "dns", read };
+pub(super) const KIND: Kind = Kind {
+    name: "dns",
+    read: read::read,
+};
 
 /// Longest time for one message.
 const TRY_WITHIN: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(100);
-/// Where the address of a server names no port.
-const PORT: u16 = 53;
-/// A client may keep what it was told for so long: more is said.
-const LONG_TTL: u32 = 60;
 
 struct Dns {
     zone: String,
@@ -36,111 +36,9 @@ struct Dns {
     restores: bool,
 }
 
-/// What is kept until it is given back: what stood at each name, in the order of the records.
-#[derive(Serialize, Deserialize)]
-struct Before(Vec<Vec<RecordSet>>);
-
-fn read(section: &mut Section<'_, '_>) -> Option<Arc<dyn SiteStep>> {
-    let zone = section.required_text("zone", "such as zone = \"example.com\"");
-    let named = zone.as_deref().map(absolute);
-    let named = named.and_then(|n| {
-        n.map_err(|why| section.refuse("zone", why, "such as \"example.com\""))
-            .ok()
-    });
-    let servers = servers(section, "servers");
-    if servers.is_empty() && !section.has("servers") {
-        let help = "the zone's servers that take updates, such as [\"192.168.1.2\"]";
-        section.refuse("servers", "`servers` is missing", help);
-    }
-    let readers = self::servers(section, "readers");
-    let key_file = section.path("key-file");
-    let restores = section.flag("restore", true);
-    let mut records: Vec<RecordSet> = Vec::new();
-    for text in section.texts("records").unwrap_or_default() {
-        match record(&text, named.as_deref()) {
-            Ok(set) if records.iter().any(|r| r.name() == set.name()) => {
-                let what = format!("{} stands there twice", set.name());
-                section.refuse(
-                    "records",
-                    what,
-                    "one entry for each name, with all its values",
-                );
-            }
-            Ok(set) => records.push(set),
-            Err(why) => section.refuse("records", why, FORM),
-        }
-    }
-    if records.is_empty() && !section.is_refused() {
-        section.refuse("records", "there is none", FORM);
-    }
-    if let Some(slow) = records.iter().find(|r| r.ttl() > LONG_TTL) {
-        let what = format!(
-            "{} may be kept by clients for {} s after it was given back",
-            slow.name(),
-            slow.ttl()
-        );
-        section.warn(
-            "records",
-            what,
-            "5 to 60 s; the TTL of what stands there now counts at a takeover",
-        );
-    }
-    if section.is_refused() {
-        return None;
-    }
-    Some(Arc::new(Dns {
-        zone: named?,
-        servers,
-        readers,
-        key_file,
-        records,
-        restores,
-    }))
-}
-
-const FORM: &str = "NAME TYPE TTL VALUE, such as \"live.example.com A 5 192.168.1.102\"";
-
-/// Servers by their addresses; a port where it is not 53.
-fn servers(section: &mut Section<'_, '_>, key: &'static str) -> Vec<SocketAddr> {
-    let mut all = Vec::new();
-    for text in section.texts(key).unwrap_or_default() {
-        let alone = || text.parse().ok().map(|ip| SocketAddr::new(ip, PORT));
-        match text.parse().ok().or_else(alone) {
-            Some(at) => all.push(at),
-            None => section.refuse(
-                key,
-                format!("`{text}` is no address of a server"),
-                "an IP address, with its port if that is not 53: \"192.168.1.2:5300\"",
-            ),
-        }
-    }
-    all
-}
-
-/// `live.example.com A 5 10.0.0.5`; of addresses several.
-fn record(text: &str, zone: Option<&str>) -> Result<RecordSet, String> {
-    let mut words = text.split_whitespace();
-    let (name, kind, ttl) = (words.next(), words.next(), words.next());
-    let (Some(name), Some(kind), Some(ttl)) = (name, kind, ttl) else {
-        return Err(format!("`{text}` is no record"));
-    };
-    let kind: dns::Kind = kind.parse()?;
-    let ttl = ttl
-        .parse()
-        .map_err(|_| format!("`{ttl}` is no TTL: a number of seconds"))?;
-    let values: Vec<String> = match kind {
-        dns::Kind::A | dns::Kind::Aaaa => words.map(str::to_owned).collect(),
-        dns::Kind::Cname | dns::Kind::Mx | dns::Kind::Ptr | dns::Kind::Srv | dns::Kind::Txt => {
-            vec![words.collect::<Vec<_>>().join(" ")]
-        }
-    };
-    let set = RecordSet::new(name, kind, ttl, &values)?;
-    let inside = |zone: &str| set.name() == zone || set.name().ends_with(&format!(".{zone}"));
-    match zone {
-        Some(zone) if !inside(zone) => Err(format!("{} is not in the zone {zone}", set.name())),
-        Some(_) | None => Ok(set),
-    }
-}
+/// What is kept until it is given back, as it was written: at each name what we put there, and what stood there before.
+#[derive(Clone, Serialize, Deserialize)]
+struct Kept(Vec<NameChange>);
 
 impl Dns {
     fn zone(&self) -> Result<Zone, String> {
@@ -162,13 +60,18 @@ impl Dns {
         })
     }
 
-    fn wanted(&self) -> Vec<NameChange> {
+    /// `from`: what is known of each name.
+    fn wanted(&self, from: &[NameChange]) -> Vec<NameChange> {
         let records = self.records.iter();
         records
-            .map(|set| NameChange {
-                name: set.name().to_owned(),
-                to: vec![set.clone()],
-                from: None,
+            .map(|set| {
+                let to = vec![set.clone()];
+                let known = from.iter().find(|c| c.name == set.name() && c.to == to);
+                NameChange {
+                    name: set.name().to_owned(),
+                    from: known.and_then(|c| c.from.clone()),
+                    to,
+                }
             })
             .collect()
     }
@@ -201,28 +104,57 @@ impl Dns {
     }
 
     /// Keeps what stands there, once: a try that is made again may find what we wrote ourselves.
-    async fn keep_before(&self, zone: &Zone, kit: &Kit) -> Result<(), String> {
-        if !self.restores || kit.memory.recall::<Before>().is_some() {
-            return Ok(());
+    async fn keep_before(&self, zone: &Zone, kit: &Kit) -> Result<Vec<NameChange>, String> {
+        if !self.restores {
+            return Ok(Vec::new());
         }
-        let before = self.read_now(zone, kit.within / 3).await.map_err(|e| {
+        let kept = kit.memory.recall::<Kept>().map_or_else(Vec::new, |k| k.0);
+        let known = |set: &RecordSet| kept.iter().find(|c| c.name == set.name());
+        if self
+            .records
+            .iter()
+            .all(|set| known(set).is_some_and(|c| c.to == [set.clone()]))
+        {
+            return Ok(kept);
+        }
+        let now = self.read_now(zone, kit.within / 3).await.map_err(|e| {
             format!("what stands there cannot be read, and nothing was changed: {e}")
         })?;
-        kit.memory.keep(&Before(before)).map_err(|why| {
+        // Of a name that is ours already it is known what stood there before us.
+        let mut changes: Vec<NameChange> = (self.records.iter().zip(now))
+            .map(|(set, now)| NameChange {
+                name: set.name().to_owned(),
+                to: vec![set.clone()],
+                from: known(set).map_or(Some(now), |c| c.from.clone()),
+            })
+            .collect();
+        let gone = kept
+            .iter()
+            .filter(|c| self.records.iter().all(|r| r.name() != c.name));
+        changes.extend(gone.cloned());
+        kit.memory.keep(&Kept(changes.clone())).map_err(|why| {
             format!("what stood there cannot be kept, and nothing was changed: {why}")
-        })
+        })?;
+        // What was ours under another value is replaced whatever stood there before.
+        let fresh = changes
+            .into_iter()
+            .filter(|c| kept.iter().all(|k| k.name != c.name));
+        Ok(fresh.collect())
+    }
+
+    /// Names at which one of our values stands, whatever its TTL.
+    async fn ours(&self, zone: &Zone, kit: &Kit) -> Result<Vec<&str>, String> {
+        let now = self.read_now(zone, kit.within / 3).await?;
+        let ours = now.iter().zip(&self.records);
+        let ours = ours.filter(|(now, set)| now.iter().any(|n| n.has_values_of(set)));
+        Ok(ours.map(|(_, set)| set.name()).collect())
     }
 
     async fn give_back(&self, kit: &Kit) -> Result<String, String> {
         let zone = self.zone()?;
-        let Some(Before(before)) = kit.memory.recall() else {
+        let Some(Kept(changes)) = kit.memory.recall() else {
             // It is kept before anything is changed; so nothing was, unless the file is lost.
-            let now = self.read_now(&zone, kit.within / 2).await?;
-            let ours = now
-                .iter()
-                .zip(&self.records)
-                .filter(|(now, set)| now.contains(set));
-            let ours: Vec<&str> = ours.map(|(_, set)| set.name()).collect();
+            let ours = self.ours(&zone, kit).await?;
             return match ours.is_empty() {
                 true => Ok("nothing of ours stands there".to_owned()),
                 false => Err(format!(
@@ -231,19 +163,34 @@ impl Dns {
                 )),
             };
         };
-        if before.len() != self.records.len() {
-            return Err("what was kept is about other names: put them right by hand".to_owned());
-        }
-        let back: Vec<NameChange> = (self.records.iter().zip(before))
-            .map(|(set, before)| NameChange {
-                name: set.name().to_owned(),
-                to: before,
-                from: Some(vec![set.clone()]),
+        let back: Vec<NameChange> = (changes.into_iter())
+            .map(|c| NameChange {
+                name: c.name,
+                to: c.from.unwrap_or_default(),
+                from: Some(c.to),
             })
             .collect();
         let said = told(&change(&zone, &back, own_time(kit)).await)?;
         kit.memory.forget();
         Ok(format!("given back: {said}"))
+    }
+
+    async fn change(&self, kit: &Kit) -> Result<String, String> {
+        let begun = Instant::now();
+        let zone = self.zone()?;
+        let known = self.keep_before(&zone, kit).await?;
+        let left = own_time(kit).saturating_sub(begun.elapsed());
+        let changed = told(&change(&zone, &self.wanted(&known), left).await);
+        // Somebody else was quicker, and nothing of ours stands there: what stands there then is what is given back.
+        if changed.is_err()
+            && self
+                .ours(&zone, kit)
+                .await
+                .is_ok_and(|ours| ours.is_empty())
+        {
+            kit.memory.forget();
+        }
+        changed
     }
 }
 
@@ -329,7 +276,7 @@ impl SiteStep for Dns {
     fn check<'a>(&'a self, kit: &'a Kit) -> BoxFuture<'a, Result<String, String>> {
         async move {
             let zone = self.zone()?;
-            told(&rehearse(&zone, &self.wanted(), own_time(kit)).await)?;
+            told(&rehearse(&zone, &self.wanted(&[]), own_time(kit)).await)?;
             let now = self.read_now(&zone, kit.within / 2).await?;
             let shown = now
                 .iter()
@@ -350,14 +297,7 @@ impl SiteStep for Dns {
 
     fn apply<'a>(&'a self, kit: &'a Kit) -> BoxFuture<'a, Outcome> {
         async move {
-            let begun = Instant::now();
-            let work = async {
-                let zone = self.zone()?;
-                self.keep_before(&zone, kit).await?;
-                let left = own_time(kit).saturating_sub(begun.elapsed());
-                told(&change(&zone, &self.wanted(), left).await)
-            };
-            match work.await {
+            match self.change(kit).await {
                 Ok(how) => Outcome::Done(how),
                 Err(why) => Outcome::Failed(why),
             }
