@@ -266,7 +266,7 @@ impl Loop {
         }
         let flags_changed = p.machine.flags() != flags;
         self.tell_asked(peer);
-        if ended {
+        if ended || self.site_settled(peer, &event) {
             self.save_report(peer);
         }
         if flags_changed {

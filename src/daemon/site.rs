@@ -2,14 +2,15 @@
 
 use super::journal::Ticket;
 use super::perform::{Hands, Shared, durable};
-use super::run_loop::PeerRun;
+use super::run_loop::{Loop, PeerRun};
 use super::steps::starter;
 use crate::config::{Origin, Peer, Problem};
 use crate::rt;
 use crate::steps::{self, Facts, Kit, Memory, Steps};
 use crate::takeover::action::Run;
-use crate::takeover::event::Outcome;
+use crate::takeover::event::{Event, Outcome};
 use crate::takeover::policy::Policy;
+use crate::takeover::state::State;
 use crate::takeover::step::Step;
 use crate::types::{Epoch, StepName};
 
@@ -64,6 +65,24 @@ impl Hands {
                     false => step.apply(&kit).await,
                 }
             });
+    }
+}
+
+impl Loop {
+    /// A step of the site ended beside a takeover or release that is over: what its report says of it is old.
+    pub(super) fn site_settled(&self, peer: usize, event: &Event) -> bool {
+        let of_site = matches!(
+            event,
+            Event::StepEnded {
+                step: Step::Site(_) | Step::Undo(_),
+                ..
+            }
+        );
+        let rests = matches!(
+            self.peers[peer].machine.state(),
+            State::Standby | State::Active { .. }
+        );
+        of_site && rests
     }
 }
 

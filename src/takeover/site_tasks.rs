@@ -27,20 +27,21 @@ impl Machine {
         }
         self.settle_names();
         let wanted = matches!(self.state, State::Taking(_) | State::Active { .. });
-        for spec in self.policy.site.clone() {
-            let Some(i) = self.site.0.iter().position(|s| s.name == spec.name) else {
+        for n in 0..self.policy.site.len() {
+            let name = self.policy.site[n].name;
+            let Some(i) = self.site.0.iter().position(|s| s.name == name) else {
                 continue;
             };
             if !wanted {
                 self.site.0[i].gave_up = None;
             }
-            let aim = self.site_aim(&spec, &self.site.0[i]);
+            let aim = self.site_aim(&self.policy.site[n], &self.site.0[i]);
             if let Some(aim) = aim.filter(|aim| *aim != self.site.0[i].aim) {
                 self.turn_site(i, aim);
             }
             self.stop_overdue(now, i);
             if aim.is_some() && !self.site.0[i].runs() {
-                self.begin_site(now, i, &spec);
+                self.begin_site(now, i, n);
             }
         }
     }
@@ -62,6 +63,9 @@ impl Machine {
             }
         }
         let unknown = |s: &Slot| !self.policy.site.iter().any(|spec| spec.name == s.name);
+        if !self.site.0.iter().any(unknown) {
+            return;
+        }
         self.site.0.retain(|s| !unknown(s) || s.stands);
         let left: Vec<StepName> = (self.site.0.iter().filter(|s| unknown(s)))
             .map(|s| s.name)
@@ -128,8 +132,8 @@ impl Machine {
     }
 
     /// Starts a try if one is due and nothing is waited for.
-    fn begin_site(&mut self, now: BootTime, i: usize, spec: &SiteSpec) {
-        let slot = &self.site.0[i];
+    fn begin_site(&mut self, now: BootTime, i: usize, n: usize) {
+        let (slot, spec) = (&self.site.0[i], &self.policy.site[n]);
         let due = match &slot.progress {
             Progress::Waiting => true,
             Progress::Pausing { until, .. } => *until <= now,
@@ -142,7 +146,8 @@ impl Machine {
         if !due || !self.site_may_begin(spec, slot.aim) {
             return;
         }
-        let (step, attempt) = (slot.step(), self.next_attempt());
+        let (step, within) = (slot.step(), spec.within);
+        let attempt = self.next_attempt();
         let slot = &mut self.site.0[i];
         slot.doing = slot.aim;
         slot.stands |= slot.aim == Aim::Do;
@@ -151,7 +156,7 @@ impl Machine {
         slot.progress = Progress::Running {
             attempt,
             since: now,
-            deadline: now + spec.within + GRACE,
+            deadline: now + within + GRACE,
         };
         self.owed.push((step, attempt));
         self.out.push(Action::Run(Run {
@@ -161,7 +166,7 @@ impl Machine {
             grounds: None,
             lifetime: None,
             peer_mac: self.evidence.pinned.clone(),
-            within: spec.within,
+            within,
             levels: Vec::new(),
             in_spite_of: Vec::new(),
         }));

@@ -1,14 +1,18 @@
 //! What must hold of the steps that a site adds, whatever happens.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use standin::takeover::event::{Event, Recovered};
 use standin::takeover::flow::Progress;
-use standin::takeover::recipe::{self, UndoAt};
+use standin::takeover::recipe::{self, Failure, SiteSpec, UndoAt};
+use standin::takeover::site::Begun;
 use standin::takeover::state::State;
 use standin::takeover::step::Step;
 use standin::types::StepName;
 
 use super::watched::Watched;
+use super::{Answer, Input};
 
 impl Watched {
     /// What `step` needs of the site's steps and of the claim is there.
@@ -63,4 +67,34 @@ impl Watched {
             assert_eq!(ours, theirs, "{} is forgotten, or made up", spec.name);
         }
     }
+}
+
+/// After a restart with another file: what stands and is in no configuration is told, for nobody can take it back.
+#[test]
+fn a_step_that_the_configuration_lost_is_told_until_it_is_put_back() {
+    let name: StepName = "wait:gone".parse().expect("a name");
+    let site = vec![Begun { name, done: true }];
+    let recovered = Recovered {
+        site,
+        ..super::healthy()
+    };
+    let mut w = Watched::new(super::policies::policy(1, false), recovered);
+    assert!(w.m.alarms().stands("step:wait:gone") && w.tasks.is_empty());
+    assert_eq!(w.m.site_begun().len(), 1, "it is forgotten");
+    let mut policy = w.m.policy().clone();
+    policy.site = vec![SiteSpec {
+        name,
+        needs: vec![Step::Claim],
+        before: Vec::new(),
+        within: Duration::from_secs(1),
+        tries: 1,
+        pause: Duration::from_secs(1),
+        on_failure: Failure::GoOn,
+        undo: Some(UndoAt::Start),
+    }];
+    w.m.set_policy(policy);
+    w.tell(Event::Tick);
+    assert_eq!(w.tasks.first().map(|t| t.0), Some(Step::Undo(name)));
+    w.feed(Input::Ends(0, Answer::Done));
+    assert!(w.m.site_begun().is_empty() && !w.m.alarms().stands("step:wait:gone"));
 }

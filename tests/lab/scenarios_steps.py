@@ -1,6 +1,7 @@
 """Scenarios of the steps that a site adds to a takeover (`[[peer.NAME.step]]`)."""
 import json
 import os
+import signal
 
 import trial
 from scenarios_site import expect, fine, register
@@ -90,12 +91,25 @@ def steps_of_the_site(site, _quick):
            f"report: {told['command:twin']}")
     expect([s["state"] for s in site.status()["steps"]] == ["done"] * 3, f"status: {site.status()['steps']}")
 
+    # Another file, which has none of them: what stands goes on as it began, and is taken back as it was done.
+    since = trial.wall_us()
+    site.configure()
+    os.kill(site.agent_pid(), signal.SIGHUP)
+    site.says("the configuration was read again and is in force", since, 10)
+    expect([s["state"] for s in site.status()["steps"]] == ["done"] * 3, f"after a reload: {site.status()['steps']}")
+
     site.reset()
     undone = [d[:2] for d in done(folder)[3:]]
     expect(undone[:2] == [["twin", "undo"], ["names", "undo"]], f"taken back: {undone}")
     site.until("the last one is taken back", 10, lambda: not effects(folder))
     expect(done(folder)[-1][:2] == ["db", "undo"] and done(folder)[-1][4] == "1", f"taken back: {done(folder)[3:]}")
     expect(not site.status()["steps"], f"status: {site.status()['steps']}")
+
+    def reported():
+        code, report, _ = site.standin("report")
+        steps = {s["step"]: s["state"] for s in (report or {}).get("steps", [])}
+        return report and report["kind"] == "release" and steps.get("undo command:db") == "done"
+    site.until("the report says that the last one is taken back", 10, reported)
     return ", ".join(f"{k} {marks[k]:.0f} ms" for k in ("command:db", "claimed", "command:names", "command:twin"))
 
 

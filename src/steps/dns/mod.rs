@@ -136,10 +136,9 @@ impl Dns {
             format!("what stood there cannot be kept, and nothing was changed: {why}")
         })?;
         // What was ours under another value is replaced whatever stood there before.
-        let fresh = changes
-            .into_iter()
-            .filter(|c| kept.iter().all(|k| k.name != c.name));
-        Ok(fresh.collect())
+        let other = |c: &NameChange| kept.iter().any(|k| k.name == c.name && k.to != c.to);
+        changes.retain(|c| !other(c));
+        Ok(changes)
     }
 
     /// Names at which one of our values stands, whatever its TTL.
@@ -182,7 +181,9 @@ impl Dns {
         let left = own_time(kit).saturating_sub(begun.elapsed());
         let changed = told(&change(&zone, &self.wanted(&known), left).await);
         // Somebody else was quicker, and nothing of ours stands there: what stands there then is what is given back.
+        let here = |c: &NameChange| self.records.iter().any(|r| r.name() == c.name);
         if changed.is_err()
+            && known.iter().all(here)
             && self
                 .ours(&zone, kit)
                 .await
