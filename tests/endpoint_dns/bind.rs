@@ -10,8 +10,8 @@ use standin::endpoint::dns::TsigKey;
 use tempfile::TempDir;
 
 use crate::endpoint_support::{Server, place, programs};
+use crate::names::ZONE;
 
-pub const ZONE: &str = "example.test";
 const SECRET: &str = "c3RhbmRpbi10ZXN0LWtleS0wMTIzNDU2Nzg5YWJjZGU=";
 const OTHER: &str = "YW5vdGhlci1zZWNyZXQtb2YtdGhlLXNhbWUtbGVuZ3Ro";
 

@@ -6,6 +6,8 @@ mod bind;
 #[path = "../endpoint_support/mod.rs"]
 mod endpoint_support;
 mod faults;
+#[path = "../endpoint_support/names.rs"]
+mod names;
 mod proxy;
 mod step;
 #[path = "../steps_support/mod.rs"]
@@ -15,26 +17,14 @@ use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use bind::{Bind, Odd, ZONE, bind, key};
+use bind::{Bind, Odd, bind, key};
+use names::{ZONE, set, to, undo};
 use standin::endpoint::dns::{
     Changed, DnsError, Fault, Kind, NameChange, RecordSet, TsigKey, Zone, ZoneReport, change, read,
     rehearse,
 };
 
 const LONG: Duration = Duration::from_secs(5);
-
-fn set(name: &str, kind: Kind, ttl: u32, values: &[&str]) -> RecordSet {
-    let values: Vec<String> = values.iter().map(|v| (*v).to_owned()).collect();
-    RecordSet::new(&format!("{name}.{ZONE}"), kind, ttl, &values).unwrap()
-}
-
-fn to(set: RecordSet) -> NameChange {
-    NameChange {
-        name: set.name().to_owned(),
-        to: vec![set],
-        from: None,
-    }
-}
 
 fn live(ip: &str) -> NameChange {
     to(set("live", Kind::A, 5, &[ip]))
@@ -58,16 +48,6 @@ fn only(mut report: ZoneReport) -> Result<Changed, DnsError> {
 
 async fn change_at(server: SocketAddr, changes: &[NameChange]) -> Result<Changed, DnsError> {
     only(change(&zone(server, Some(key())), changes, LONG).await)
-}
-
-fn undo(changes: &[NameChange], done: &Changed) -> Vec<NameChange> {
-    let each = changes.iter().zip(&done.before);
-    each.map(|(c, before)| NameChange {
-        name: c.name.clone(),
-        to: before.clone().unwrap(),
-        from: Some(c.to.clone()),
-    })
-    .collect()
 }
 
 fn usual() -> Option<Bind> {

@@ -4,6 +4,8 @@
 
 #[path = "../endpoint_support/mod.rs"]
 mod endpoint_support;
+#[path = "../endpoint_support/names.rs"]
+mod names;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -12,14 +14,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use endpoint_support::{Server, place, programs};
-use standin::endpoint::dns::{self, Changed, Kind, NameChange, RecordSet, TsigKey, Zone};
+use names::{ZONE, set, to, undo};
+use standin::endpoint::dns::{self, Kind, NameChange, RecordSet, TsigKey, Zone};
 use standin::endpoint::http::{Auth, Client, Limits, Settings, Url};
 use standin::endpoint::powerdns::{PowerDns, PowerDnsError, change, read};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-const ZONE: &str = "example.test";
 const KEY: &str = "api-key-0123456789";
 const SECRET: &str = "c3RhbmRpbi10ZXN0LWtleS0wMTIzNDU2Nzg5YWJjZGU=";
 
@@ -139,29 +141,6 @@ impl Pdns {
     fn usual(&self) -> PowerDns {
         self.server(self.api, KEY, ZONE)
     }
-}
-
-fn set(name: &str, kind: Kind, ttl: u32, values: &[&str]) -> RecordSet {
-    let values: Vec<String> = values.iter().map(|v| (*v).to_owned()).collect();
-    RecordSet::new(&format!("{name}.{ZONE}"), kind, ttl, &values).unwrap()
-}
-
-fn to(set: RecordSet) -> NameChange {
-    NameChange {
-        name: set.name().to_owned(),
-        to: vec![set],
-        from: None,
-    }
-}
-
-fn undo(changes: &[NameChange], done: &Changed) -> Vec<NameChange> {
-    let each = changes.iter().zip(&done.before);
-    each.map(|(c, before)| NameChange {
-        name: c.name.clone(),
-        to: before.clone().unwrap(),
-        from: Some(c.to.clone()),
-    })
-    .collect()
 }
 
 async fn stands(server: &PowerDns, name: &str, kind: Kind) -> Vec<RecordSet> {
