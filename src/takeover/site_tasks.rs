@@ -27,6 +27,8 @@ impl Machine {
         }
         self.settle_names();
         let wanted = matches!(self.state, State::Taking(_) | State::Active { .. });
+        // All are turned before the first is begun: one that is left as it is lets go of those that it needs.
+        let mut open = Vec::new();
         for n in 0..self.policy.site.len() {
             let name = self.policy.site[n].name;
             let Some(i) = self.site.0.iter().position(|s| s.name == name) else {
@@ -40,7 +42,12 @@ impl Machine {
                 self.turn_site(i, aim);
             }
             self.stop_overdue(now, i);
-            if aim.is_some() && !self.site.0[i].runs() {
+            if aim.is_some() {
+                open.push((i, n));
+            }
+        }
+        for (i, n) in open {
+            if !self.site.0[i].runs() {
                 self.begin_site(now, i, n);
             }
         }

@@ -98,3 +98,36 @@ fn a_step_that_the_configuration_lost_is_told_until_it_is_put_back() {
     w.feed(Input::Ends(0, Answer::Done));
     assert!(w.m.site_begun().is_empty() && !w.m.alarms().stands("step:wait:gone"));
 }
+
+/// One that is left as it is lets go of the one that it needed in the same moment, whichever of them the file names first.
+#[test]
+fn what_is_left_as_it_is_holds_nothing_up() {
+    let first: StepName = "wait:first".parse().expect("a name");
+    let second: StepName = "wait:second".parse().expect("a name");
+    let spec = |name, needs: &[Step], undo| SiteSpec {
+        name,
+        needs: needs.to_vec(),
+        before: Vec::new(),
+        within: Duration::from_secs(1),
+        tries: 1,
+        pause: Duration::from_secs(1),
+        on_failure: Failure::GoOn,
+        undo,
+    };
+    let taken_back = spec(first, &[Step::Claim], Some(UndoAt::End));
+    let left = spec(second, &[Step::Site(first)], None);
+    for site in [
+        vec![taken_back.clone(), left.clone()],
+        vec![left.clone(), taken_back.clone()],
+    ] {
+        let begun = |name| Begun { name, done: true };
+        let recovered = Recovered {
+            site: vec![begun(first), begun(second)],
+            ..super::healthy()
+        };
+        let mut policy = super::policies::policy(1, false);
+        policy.site = site;
+        let w = Watched::new(policy, recovered);
+        assert_eq!(w.tasks.first().map(|t| t.0), Some(Step::Undo(first)));
+    }
+}
