@@ -12,6 +12,8 @@ pub const MINUTE: Duration = Duration::from_millis(1500);
 pub struct Port {
     pub up: bool,
     pub trunk: bool,
+    /// Neither a trunk nor an access port: hybrid, or of a private VLAN.
+    pub neither: bool,
     pub access: u16,
     pub allowed: BTreeSet<u16>,
     /// A VLAN that is allowed takes the place of all others.

@@ -1,6 +1,7 @@
 //! What command lines do now and then: a row that a log line tears, a show that does not know the port, one question more.
 
-use standin::switch::SwitchError;
+use standin::switch::{ChangeError, SwitchError};
+use standin::types::VlanId;
 
 use super::*;
 
@@ -65,5 +66,42 @@ async fn a_second_question_at_saving_is_answered() {
         let saved = model.with(|s| s.truth.startup == s.truth.running);
         assert!(saved, "confirms {confirms}: {:?}", word(&done));
         assert!(!model.with(|s| s.faults.confirms), "it was asked");
+    }
+}
+
+/// What makes an access port of a port that was none cannot be taken back: hybrid, of a private VLAN. It can be shut all
+/// the same.
+#[tokio::test]
+async fn a_port_that_is_neither_access_port_nor_trunk_is_put_into_no_vlan() {
+    for (family, is) in [
+        (Family::Ios, "private-vlan host"),
+        (Family::Comware, "hybrid"),
+        (Family::Vrp, "hybrid"),
+    ] {
+        let model = Model::start(family, cli_model::Faults::default()).await;
+        let [access, ..] = family.ports();
+        model.with(|s| s.truth.running.ports.get_mut(access).unwrap().neither = true);
+        let before = model.with(|s| s.truth.running.clone());
+        for (operation, guard) in [
+            (Operation::SetAccessVlan(VlanId(20)), "access-port"),
+            (Operation::TrunkAllow(VlanId(20)), "trunk-port"),
+        ] {
+            let request = ChangeRequest::new(operation, Some(access), WITHIN);
+            match change(&over(&model), request).await {
+                Err(ChangeError::Guarded { guard: g, .. }) => {
+                    assert_eq!(g.name(), guard);
+                    assert!(g.to_string().contains(is), "{family:?}: {g}");
+                }
+                other => panic!("{family:?}: {operation}: {:?}", word(&other)),
+            }
+            assert_eq!(model.with(|s| s.truth.running.clone()), before);
+        }
+        let request = ChangeRequest::new(Operation::PortOff, Some(access), WITHIN);
+        let done = change(&over(&model), request).await;
+        assert!(
+            !model.with(|s| s.truth.running.ports[access].up),
+            "{:?}",
+            word(&done)
+        );
     }
 }

@@ -12,6 +12,39 @@ use crate::switch::read::switch::{Switch, small};
 use crate::switch::render::portlist;
 use crate::switch::render::{PortNumbers, Renderer, Scene};
 
+/// What a port is to VLANs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum PortMode {
+    /// In one VLAN, untagged.
+    Access,
+    /// VLANs with tags.
+    Trunk,
+    /// Neither, as the switch calls it: hybrid, routed, a tunnel, a port of a private VLAN. What puts it into a VLAN makes an
+    /// access port of it, and what takes that back does not make it again what it was.
+    Other(String),
+}
+
+impl PortMode {
+    /// As the object `port_mode` of a profile has it.
+    fn of_number(mode: i64) -> PortMode {
+        match mode {
+            1 => PortMode::Trunk,
+            2 => PortMode::Access,
+            other => PortMode::Other(format!("mode {other}")),
+        }
+    }
+
+    /// As a show of the port has it.
+    pub(super) fn of_word(mode: &str) -> Option<PortMode> {
+        match mode.trim().to_lowercase().as_str() {
+            "" | "unknown" => None,
+            "access" => Some(PortMode::Access),
+            "trunk" => Some(PortMode::Trunk),
+            other => Some(PortMode::Other(other.to_owned())),
+        }
+    }
+}
+
 /// What was read before a change.
 pub(super) struct Before {
     /// For rendering.
@@ -26,8 +59,8 @@ pub(super) struct Before {
     pub vlan_exists: Option<bool>,
     /// Whether the port is in its forbidden list.
     pub forbidden: bool,
-    /// Whether the switch itself says that the port is a trunk.
-    pub says_trunk: Option<bool>,
+    /// What the switch itself says that the port is.
+    pub mode: Option<PortMode>,
     /// What ties the port's name to the numbers that are written to: its name by ifIndex, and its ifIndex by bridge
     /// port. While these read the same, it is the same port.
     pub anchors: Vec<(Oid, Value)>,
@@ -86,7 +119,7 @@ pub(super) async fn read(switch: &Switch, request: &ChangeRequest) -> Result<Bef
         tagged: None,
         vlan_exists: None,
         forbidden: false,
-        says_trunk: None,
+        mode: None,
     };
     if request.operation.is_move() {
         vlans(switch, &mut before).await?;
@@ -161,7 +194,9 @@ async fn vlans(switch: &Switch, before: &mut Before) -> Result<(), ChangeError> 
     let got = get(switch, &asked).await?;
     let value = |oid: &Option<Oid>| oid.as_ref().and_then(|o| got.get(o));
     before.vlan_exists = value(&exists).map(|v| *v != Value::Absent);
-    before.says_trunk = value(&mode).and_then(Value::number).map(|m| m == 1);
+    before.mode = value(&mode)
+        .and_then(Value::number)
+        .map(PortMode::of_number);
     before.forbidden = matches!(value(&no_go), Some(Value::Bytes(b)) if has(b));
     let pvid = value(&pvid)
         .and_then(small)

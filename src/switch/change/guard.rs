@@ -96,6 +96,20 @@ pub enum Guard {
     /// An access port where a trunk was expected.
     #[error("the port is an access port, and the operation is for trunks")]
     IsAccess,
+    /// Neither a trunk nor an access port, where an access port was expected.
+    #[error(
+        "the port is no access port, it is {is:?}: what was written would make it one, and nothing would make it again what it is"
+    )]
+    NotAccess {
+        /// What the switch calls it.
+        is: String,
+    },
+    /// Neither, where a trunk was expected.
+    #[error("the port is no trunk, it is {is:?}")]
+    NotTrunk {
+        /// What the switch calls it.
+        is: String,
+    },
 }
 
 impl From<Listed> for Guard {
@@ -123,8 +137,8 @@ impl Guard {
             Guard::OtherHost { .. } => "other-host",
             Guard::NoVlan { .. } => "vlan-exists",
             Guard::Forbidden { .. } => "not-forbidden",
-            Guard::IsTrunk => "access-port",
-            Guard::IsAccess => "trunk-port",
+            Guard::IsTrunk | Guard::NotAccess { .. } => "access-port",
+            Guard::IsAccess | Guard::NotTrunk { .. } => "trunk-port",
         }
     }
 
@@ -145,7 +159,9 @@ impl Guard {
             | Guard::TooManyMacs { .. }
             | Guard::OtherHost { .. }
             | Guard::IsTrunk
-            | Guard::IsAccess => true,
+            | Guard::IsAccess
+            | Guard::NotAccess { .. }
+            | Guard::NotTrunk { .. } => true,
         }
     }
 

@@ -1,7 +1,7 @@
 //! What must hold before a change. Pure: a wrong port changed is worse than none.
 
 use super::ChangeRequest;
-use super::before::Before;
+use super::before::{Before, PortMode};
 use super::guard::Guard;
 use crate::switch::model::op::Operation;
 use crate::switch::model::port::{HOST_MACS, Oper};
@@ -91,8 +91,12 @@ fn by_vlan(operation: Operation, before: &Before, needs: &[Need]) -> Vec<Guard> 
     let Some(vlan) = operation.vlan() else {
         return all;
     };
-    let tagged = before.tagged.as_ref().map(|t| !t.is_empty());
-    let is_trunk = before.says_trunk.or(tagged);
+    // Where the switch does not say what the port is, its VLANs do.
+    let by_vlans = before.tagged.as_ref().map(|t| match t.is_empty() {
+        true => PortMode::Access,
+        false => PortMode::Trunk,
+    });
+    let mode = before.mode.clone().or(by_vlans);
     for need in needs {
         match need {
             Need::VlanExists if before.vlan_exists != Some(true) => {
@@ -102,9 +106,17 @@ fn by_vlan(operation: Operation, before: &Before, needs: &[Need]) -> Vec<Guard> 
                 });
             }
             Need::NotForbidden if before.forbidden => all.push(Guard::Forbidden { vlan }),
-            Need::AccessPort if is_trunk == Some(true) => all.push(Guard::IsTrunk),
-            Need::TrunkPort if is_trunk == Some(false) => all.push(Guard::IsAccess),
-            Need::VlanExists | Need::NotForbidden | Need::AccessPort | Need::TrunkPort => {}
+            Need::AccessPort => all.extend(match &mode {
+                Some(PortMode::Trunk) => Some(Guard::IsTrunk),
+                Some(PortMode::Other(is)) => Some(Guard::NotAccess { is: is.clone() }),
+                Some(PortMode::Access) | None => None,
+            }),
+            Need::TrunkPort => all.extend(match &mode {
+                Some(PortMode::Access) => Some(Guard::IsAccess),
+                Some(PortMode::Other(is)) => Some(Guard::NotTrunk { is: is.clone() }),
+                Some(PortMode::Trunk) | None => None,
+            }),
+            Need::VlanExists | Need::NotForbidden => {}
         }
     }
     all

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::before::Before;
+use super::before::{Before, PortMode};
 use super::commands;
 use super::commands::ARMED_MINUTES;
 use super::guard::Guard;
@@ -109,7 +109,7 @@ async fn show(switch: &Switch, request: &ChangeRequest) -> Result<Shown, ChangeE
         tagged,
         vlan_exists: None,
         forbidden: false,
-        says_trunk: field("mode").map(|m| m.eq_ignore_ascii_case("trunk")),
+        mode: field("mode").and_then(|m| PortMode::of_word(m)),
         anchors: Vec::new(),
     };
     let old: Vec<u16> = pvid.into_iter().filter(|p| Some(*p) != new).collect();

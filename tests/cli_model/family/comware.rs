@@ -38,7 +38,11 @@ impl Family {
             (At::Exec, ["display", "interface", name, "brief"]) => {
                 let port = truth.shown().ports.get(*name)?;
                 let link = if port.up { "UP" } else { "ADM" };
-                let kind = if port.trunk { "T" } else { "A" };
+                let kind = match (port.neither, port.trunk) {
+                    (true, _) => "H",
+                    (false, true) => "T",
+                    (false, false) => "A",
+                };
                 let pvid = if port.trunk { 1 } else { port.access };
                 return Some(Said::Text(format!(
                     "Brief information on interfaces in bridge mode:\nLink: ADM - administratively down; Stby - standby\nSpeed: (a) - auto\nDuplex: (a)/A - auto; H - half; F - full\nType: A - access; T - trunk; H - hybrid\nInterface            Link Speed   Duplex Type PVID Description\n{:20} {link:4} 1G(a)   F(a)   {kind}    {pvid:<4} {}\n",

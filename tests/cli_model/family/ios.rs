@@ -74,7 +74,9 @@ impl Family {
             (At::Exec, ["show", "interfaces", port, "switchport"]) => {
                 let name = self.port_of(truth, port)?;
                 let port = truth.shown().ports.get(&name)?;
-                let (mode, allowed) = if port.trunk {
+                let (mode, allowed) = if port.neither {
+                    ("private-vlan host", "ALL".into())
+                } else if port.trunk {
                     ("trunk", list(&port.allowed, ","))
                 } else {
                     ("static access", "ALL".into())
@@ -223,7 +225,9 @@ fn ios_status(truth: &Truth, only: Option<&str>) -> String {
             continue;
         }
         let status = if port.up { "connected" } else { "disabled" };
-        let vlan = if port.trunk {
+        let vlan = if port.neither {
+            "123,1234".to_owned()
+        } else if port.trunk {
             "trunk".to_owned()
         } else {
             port.access.to_string()

@@ -166,6 +166,7 @@ impl Family {
         let port = |trunk: bool, alias| Port {
             up: true,
             trunk,
+            neither: false,
             access: 10,
             allowed: if trunk {
                 [10, 20, 30].into()

@@ -107,7 +107,9 @@ impl Family {
             }
             ["port", "vlan", name] => {
                 let port = truth.shown().ports.get(*name)?;
-                let (kind, pvid, vlans) = if port.trunk {
+                let (kind, pvid, vlans) = if port.neither {
+                    ("hybrid", 1, "2".to_owned())
+                } else if port.trunk {
                     ("trunk", 1, wrapped(&list(&port.allowed, " ")))
                 } else {
                     ("access", port.access, "-".into())

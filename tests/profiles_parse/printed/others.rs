@@ -242,6 +242,25 @@ GigabitEthernet0/0/2        trunk        1     1 191 212 214 218 224 238
         "1/1/1      Up      Forward Full 1G    None  Yes 5    0   d4c1.9e8f.1108   ",
         &[("status", "Up"), ("mode", "Yes"), ("pvid", "5")],
     ),
+    // networktocode/ntc-templates, tests/brocade_fastiron/show_interfaces_brief
+    (
+        "ruckus-icx",
+        "ports",
+        "4       Disable None    None None  None  No  2033 0   001b.ed6b.2003  Boyce&By",
+        &[
+            ("port", "4"),
+            ("status", "Disable"),
+            ("mode", "No"),
+            ("pvid", "2033"),
+            ("alias", "Boyce&By"),
+        ],
+    ),
+    (
+        "ruckus-icx",
+        "port",
+        "19      Up      Forward Full 1G    None  Yes N/A  0   001b.ed6b.2012  vmail1.v",
+        &[("port", "19"), ("status", "Up"), ("mode", "Yes")],
+    ),
     (
         "ruckus-icx",
         "macs",

@@ -140,6 +140,29 @@ pub const READ: &[Line] = &[
         "Gi1/0/4                      err-disabled 20           auto   auto 10/100/1000BaseTX",
         &[("status", "err-disabled"), ("pvid", "20")],
     ),
+    // networktocode/ntc-templates, tests/cisco_ios/show_interfaces_status: ports of private VLANs
+    (
+        "cisco-ios",
+        "port",
+        "Twe1/0/4     * Device 3 *       connected    123,1234   a-full a-1000 10/100/1000BaseTX SFP",
+        &[
+            ("port", "Twe1/0/4"),
+            ("alias", "* Device 3 *"),
+            ("status", "connected"),
+        ],
+    ),
+    (
+        "cisco-ios",
+        "ports",
+        "Twe1/0/17    Device 5           connected    pvlan prom   full    10G SFP-10GBase-SR",
+        &[("port", "Twe1/0/17"), ("status", "connected")],
+    ),
+    (
+        "cisco-ios",
+        "port_vlans",
+        "Name: Gi1/0/4\nSwitchport: Enabled\nAdministrative Mode: private-vlan host\nOperational Mode: private-vlan host\nAccess Mode VLAN: 1 (default)\n",
+        &[("mode", "private-vlan host"), ("pvid", "1")],
+    ),
     (
         "cisco-ios",
         "port",
