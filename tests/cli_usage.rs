@@ -23,8 +23,8 @@ fn help_names_every_command_with_examples_and_the_exit_codes() {
     let (code, out, err) = standin(&["--help"]);
     assert_eq!((code, err.as_str()), (Some(0), ""));
     for command in [
-        "run", "check", "plan", "status", "takeover", "release", "hold", "unfence", "report",
-        "replay", "peer", "help",
+        "run", "check", "plan", "runbook", "status", "takeover", "release", "hold", "unfence",
+        "report", "replay", "peer", "help",
     ] {
         assert!(
             out.lines()

@@ -20,6 +20,7 @@ const EXAMPLES: &str = "\
 Examples:
   standin check                   is the configuration right? can the switch be reached?
   standin plan cctv               what would a takeover of `cctv` do, frame by frame, SET by SET?
+  standin runbook                 the site's own procedure, for the night on which standin is gone too
   standin status                  who is healthy, who is taken over, what is missing
   standin takeover cctv           planned switchover: take cctv's address now
   standin release cctv            the machine is repaired: hand everything back
@@ -77,6 +78,11 @@ pub enum Command {
     Check(CheckArgs),
     /// Prints every SNMP SET, address and command that a takeover would issue, in order; changes nothing
     Plan(PeerArgs),
+    /// Writes the site's own recovery procedure, for the night on which this program is gone too; changes nothing
+    ///
+    /// From the configuration and what the switches say now: what is what, what to type while standin runs, and
+    /// everything by hand in the order of the plan, back again too. Print it, and keep it beside the machines.
+    Runbook(RunbookArgs),
     /// Says how every peer is, and what is missing
     #[command(after_help = "What each word means, and what to do: standin help operate\n")]
     Status(StatusArgs),
@@ -136,6 +142,17 @@ pub struct HelpArgs {
 /// `standin run`
 #[derive(Clone, Debug, Args)]
 pub struct RunArgs {}
+
+/// `standin runbook`
+#[derive(Clone, Debug, Args)]
+pub struct RunbookArgs {
+    /// NAME of `[peer.NAME]`; all if it is not given.
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// One HTML page that prints well, instead of Markdown.
+    #[arg(long)]
+    pub html: bool,
+}
 
 /// `standin check`
 #[derive(Clone, Debug, Args)]

@@ -15,6 +15,7 @@ mod profile;
 mod replay;
 mod report;
 mod run;
+mod runbook;
 mod site;
 mod status;
 mod switch;
@@ -56,6 +57,7 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Command::Run(_) => run::run(config),
         Command::Check(args) => check::run(config, args.offline, json),
         Command::Plan(args) => plan::run(config, &args.name, json),
+        Command::Runbook(args) => runbook::run(config, args.name.as_deref(), args.html, json),
         Command::Status(args) => status::run(config, args.name.as_deref(), json),
         Command::Takeover(args) => {
             orders::order(config, ("takeover", None), &args.name, args.no_wait, json)

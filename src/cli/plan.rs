@@ -3,6 +3,7 @@
 //! Which steps there are, in which order and after which others comes from the core (`takeover::course`); here is only what each
 //! of them does on this site.
 
+pub(super) mod by_hand;
 mod local;
 
 use std::path::Path;
@@ -14,7 +15,7 @@ use super::auto;
 use super::common::{fail, say, say_json, with_config};
 use super::exit::ExitCode;
 use super::site;
-use crate::config::{Config, Fence, Peer};
+use crate::config::{Config, Fence, Peer, Secrets};
 use crate::daemon::{policy, switches};
 use crate::switch::change::plan_change;
 use crate::switch::profile::Transport;
@@ -28,73 +29,24 @@ const WITHIN: Duration = Duration::from_secs(10);
 /// Prints the plan. Reads the switch, writes nothing.
 pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
     with_config(path, as_json, async |mut config, secrets| {
-        if !config.peers.contains_key(name) {
-            let known: Vec<&str> = config.peers.keys().map(String::as_str).collect();
-            return fail(
-                ExitCode::Usage,
-                &format!(
-                    "there is no peer `{name}`; the configuration has: {}",
-                    known.join(", ")
-                ),
-            );
-        }
-        let switches = match switches::build(&config, &secrets) {
-            Ok(switches) => switches,
-            Err(e) => return fail(ExitCode::BadConfig, &e.to_string()),
+        let plan = match collect(&mut config, &secrets, name).await {
+            Ok(plan) => plan,
+            Err(code) => return code,
         };
-        let told = auto::status(&config).and_then(|s| auto::peer_of(&s, name).cloned());
-        // The next takeover's; without a daemon here nobody knows it.
-        let epoch = told.as_ref().and_then(|p| p["epoch"].as_u64());
-        let tag = FenceTag {
-            node: config.node.name.clone(),
-            epoch: Epoch(epoch.map_or(0, |e| e + 1)),
-        };
-        let mut fence = Vec::new();
-        let mut complete = true;
-        let found = auto::fill_in(&mut config, &switches).await;
         let Some(peer) = config.peers.get(name) else {
             return fail(ExitCode::Internal, "the peer is gone");
         };
-        for (i, level) in peer.fence.iter().enumerate() {
-            if let Some(f) = found.iter().find(|f| f.peer == name && f.level == i) {
-                let (key, text) = match f.words() {
-                    Ok(text) => ("what", text),
-                    Err(text) => ("error", text),
-                };
-                fence.push(json!({ "step": "fence", "level": i + 1, key: text }));
-                if f.result.is_err() {
-                    complete = false;
-                    continue;
-                }
-            }
-            // Of a bond over several switches, switch after switch; a takeover writes them at the same time.
-            for (on, ports) in level.by_switch() {
-                let Some(switch) = switches.get(on) else {
-                    continue;
-                };
-                complete &= fenced(switch, ports, (i + 1, level), &tag, &mut fence).await;
-            }
-        }
-        let mut rewire = Vec::new();
-        if let Some(t) = &peer.port_takeover
-            && let Some(switch) = switches.get(&t.switch)
-        {
-            complete &= changed(
-                switch,
-                ("rewire", 1),
-                (&t.port, Operation::SetAccessVlan(t.production)),
-                None,
-                &mut rewire,
-            )
-            .await;
-        }
-        let now = told.as_ref().map(stands).unwrap_or_default();
-        let steps = in_order(&config, peer, tag.epoch, (&fence, &rewire));
-        let notice = config.pace(peer).notice();
-        let management = policy::asked_elsewhere(peer).map(|r| r.unwrap_or_else(|why| why));
+        let Plan {
+            complete,
+            now,
+            steps,
+            notice,
+            management,
+            ..
+        } = plan;
         if as_json {
             say_json(
-                &json!({ "ok": complete, "peer": name, "vip": peer.vip, "now": now, "detection": notice.to_string(), "management": management, "steps": steps }),
+                &json!({ "ok": complete, "peer": name, "vip": peer.vip, "now": now, "detection": notice, "management": management, "steps": steps }),
             );
         } else {
             now.iter().for_each(|line| say(&format!("NOW: {line}")));
@@ -109,6 +61,105 @@ pub fn run(path: &Path, name: &str, as_json: bool) -> ExitCode {
         } else {
             ExitCode::Unavailable
         }
+    })
+}
+
+/// What a takeover would do.
+pub(super) struct Plan {
+    /// False if something of it cannot be said.
+    pub(super) complete: bool,
+    /// What stands in its way now.
+    pub(super) now: Vec<String>,
+    /// Each step, in order, as `--json` has it.
+    pub(super) steps: Vec<Value>,
+    /// How the peer's death is noticed.
+    pub(super) notice: String,
+    /// What its management address is for.
+    pub(super) management: Option<String>,
+    /// What the ports would be tagged with.
+    pub(super) tag: FenceTag,
+}
+
+/// Reads the switches, and says what would be done. What went wrong is said already.
+///
+/// # Errors
+/// There is no such peer, or a switch's profile cannot be used.
+pub(super) async fn collect(
+    config: &mut Config,
+    secrets: &Secrets,
+    name: &str,
+) -> Result<Plan, ExitCode> {
+    if !config.peers.contains_key(name) {
+        let known: Vec<&str> = config.peers.keys().map(String::as_str).collect();
+        return Err(fail(
+            ExitCode::Usage,
+            &format!(
+                "there is no peer `{name}`; the configuration has: {}",
+                known.join(", ")
+            ),
+        ));
+    }
+    let switches = match switches::build(config, secrets) {
+        Ok(switches) => switches,
+        Err(e) => return Err(fail(ExitCode::BadConfig, &e.to_string())),
+    };
+    let told = auto::status(config).and_then(|s| auto::peer_of(&s, name).cloned());
+    // The next takeover's; without a daemon here nobody knows it.
+    let epoch = told.as_ref().and_then(|p| p["epoch"].as_u64());
+    let tag = FenceTag {
+        node: config.node.name.clone(),
+        epoch: Epoch(epoch.map_or(0, |e| e + 1)),
+    };
+    let mut fence = Vec::new();
+    let mut complete = true;
+    let found = auto::fill_in(config, &switches).await;
+    let Some(peer) = config.peers.get(name) else {
+        return Err(fail(ExitCode::Internal, "the peer is gone"));
+    };
+    for (i, level) in peer.fence.iter().enumerate() {
+        if let Some(f) = found.iter().find(|f| f.peer == name && f.level == i) {
+            let (key, text) = match f.words() {
+                Ok(text) => ("what", text),
+                Err(text) => ("error", text),
+            };
+            fence.push(json!({ "step": "fence", "level": i + 1, key: text }));
+            if f.result.is_err() {
+                complete = false;
+                continue;
+            }
+        }
+        // Of a bond over several switches, switch after switch; a takeover writes them at the same time.
+        for (on, ports) in level.by_switch() {
+            let Some(switch) = switches.get(on) else {
+                continue;
+            };
+            complete &= fenced(switch, ports, (i + 1, level), &tag, &mut fence).await;
+        }
+    }
+    let mut rewire = Vec::new();
+    if let Some(t) = &peer.port_takeover
+        && let Some(switch) = switches.get(&t.switch)
+    {
+        complete &= changed(
+            switch,
+            ("rewire", 1),
+            (&t.port, Operation::SetAccessVlan(t.production)),
+            None,
+            &mut rewire,
+        )
+        .await;
+    }
+    let now = told.as_ref().map(stands).unwrap_or_default();
+    let steps = in_order(config, peer, tag.epoch, (&fence, &rewire));
+    let notice = config.pace(peer).notice().to_string();
+    let management = policy::asked_elsewhere(peer).map(|r| r.unwrap_or_else(|why| why));
+    Ok(Plan {
+        complete,
+        now,
+        steps,
+        notice,
+        management,
+        tag,
     })
 }
 

@@ -33,7 +33,7 @@ pub mod ssh;
 
 pub use change::{ChangeError, ChangeProof, ChangeRequest, change};
 pub use fence::lift::{Lift, unfence};
-pub use fence::plan::{PlanOp, PlannedSet, plan};
+pub use fence::plan::{PlanOp, PlannedSet, plan, read_by_hand};
 pub use fence::{
     FenceError, FencePort, FenceProgress, FenceProof, FenceRequest, FenceState, fence, read_fence,
 };

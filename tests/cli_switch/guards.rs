@@ -1,5 +1,7 @@
 //! Guards that hold, however a port is spelt, and whatever the switch does not tell.
 
+use serde_json::json;
+
 use crate::site::Site;
 
 /// The site with ports as Cisco names them, and these lists.
@@ -93,6 +95,49 @@ async fn plan_says_the_gap_that_is_survived_as_check_does() {
     assert_eq!(plan["detection"], *said, "{plan:#}");
     let text = site.run(&["plan", "cctv"]).await;
     assert!(text.out.contains(&said), "{text:?}");
+}
+
+/// It is for the night on which nothing answers: what could not be read is said in its place, and by the exit code.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runbook_says_where_it_is_not_whole() {
+    let site = Site::new().await;
+    let whole = site.run(&["runbook", "--json"]).await.json();
+    assert_eq!(
+        (&whole["ok"], &whole["format"]),
+        (&json!(true), &json!("markdown"))
+    );
+    let text = whole["text"].as_str().unwrap();
+    for part in [
+        "snmpset -v2c -c \"$COMMUNITY\"",
+        "snmpget",
+        "COMMUNITY=$(cat '",
+        "ip address add",
+        "ip address del",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let page = site.run(&["runbook", "cctv", "--html"]).await;
+    assert!(page.code == 0 && page.out.contains("</html>"), "{page:?}");
+    let nobody = site.run(&["runbook", "nobody"]).await;
+    assert!(
+        nobody.code == 2 && nobody.err.contains("cctv"),
+        "{nobody:?}"
+    );
+
+    site.fake
+        .with(|s| s.faults.get_delay = std::time::Duration::from_secs(3600));
+    let broken = site.run(&["runbook", "cctv"]).await;
+    assert_eq!(broken.code, 69, "{broken:?}");
+    assert!(
+        broken
+            .out
+            .contains("could not be read when this was written"),
+        "{broken:?}"
+    );
+    assert!(
+        broken.out.contains("pull the cable") && broken.err.contains("not whole"),
+        "{broken:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

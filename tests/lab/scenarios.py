@@ -31,6 +31,7 @@ import scenarios_peers
 import scenarios_places
 import scenarios_ports
 import scenarios_served
+import scenarios_runbook
 import scenarios_steps
 import scenarios_switch
 import scenarios_takeover
@@ -42,7 +43,7 @@ from scenarios_site import Failed, Site
 
 MODULES = (scenarios_takeover, scenarios_faults, scenarios_addresses, scenarios_input, scenarios_peers, scenarios_pair,
            scenarios_switch, scenarios_ways, scenarios_parked, scenarios_ports, scenarios_served, scenarios_places,
-           scenarios_kernel, scenarios_owner, scenarios_walk, scenarios_steps,
+           scenarios_kernel, scenarios_owner, scenarios_walk, scenarios_steps, scenarios_runbook,
            scenarios_versions, scenarios_networkd)
 BUGS = os.path.join(labrun.BASE, "BUGS.md")
 

@@ -88,6 +88,8 @@ async fn no_command_prints_or_keeps_a_secret() {
         "check".into(),
         "plan cctv".into(),
         "plan twin".into(),
+        "runbook".into(),
+        "runbook --html".into(),
         "status".into(),
         "report --list".into(),
         "report".into(),

@@ -4,12 +4,14 @@ use serde::Serialize;
 
 use crate::switch::model::port::PortState;
 use crate::switch::model::tag::{FenceTag, split, with_tag};
-use crate::switch::profile::Kind;
+use crate::switch::model::value::Oid;
+use crate::switch::profile::ssh::fill::Vars;
+use crate::switch::profile::{Kind, Transport};
 use crate::switch::read::error::SwitchError;
 use crate::switch::read::switch::Switch;
 use crate::switch::read::target::SwitchTarget;
 use crate::switch::render::{RenderError, SetVar, render};
-use crate::switch::snmp::by_hand::{command, text};
+use crate::switch::snmp::by_hand::{command, get_command, text};
 
 /// What is planned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +98,32 @@ pub async fn plan(
         );
     }
     Ok(out)
+}
+
+/// A command that reads whether a port is shut: its administrative and its operational state. No secret is shown.
+///
+/// # Errors
+/// The port cannot be read, or the profile has no way to.
+pub async fn read_by_hand(switch: &Switch, port: &str) -> Result<String, PlanError> {
+    let by_ssh = switch.route("port-off").first() == Some(&Transport::Ssh);
+    if let Some(show) = switch
+        .cli_if_any()
+        .filter(|_| by_ssh)
+        .and_then(|cli| cli.rules().shows.get("port"))
+    {
+        let rules = switch.cli().map_err(PlanError::Unreadable)?.rules();
+        let filled = rules.fill(&show.send, &Vars::new().port(port));
+        return Ok(filled.unwrap_or_else(|_| show.send.clone()));
+    }
+    let state = switch.port(port).await?;
+    let object = |name: &str| switch.profile().object(name);
+    let oids: Vec<Oid> = ["admin", "oper"]
+        .into_iter()
+        .filter_map(object)
+        .map(|o| o.oid.at(&[state.if_index.0]))
+        .collect();
+    let target = switch.target();
+    Ok(get_command(&target.credentials, target.address, &oids))
 }
 
 fn planned(target: &SwitchTarget, port: &PortState, var: &SetVar) -> PlannedSet {

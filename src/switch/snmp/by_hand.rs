@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::target::Credentials;
-use crate::switch::model::value::Value;
+use crate::switch::model::value::{Oid, Value};
 use crate::switch::profile::Kind;
 use crate::switch::render::SetVar;
 
@@ -18,7 +18,37 @@ pub(in crate::switch) fn command(
     agent: SocketAddr,
     var: &SetVar,
 ) -> String {
-    let login = match credentials {
+    let login = login(credentials);
+    let kind = match var.kind {
+        Kind::I32 => "i",
+        Kind::U32 => "u",
+        Kind::Text => "s",
+        Kind::Ticks => "t",
+        Kind::PortList | Kind::Octets => "x",
+        Kind::Ip => "a",
+    };
+    let value = match &var.value {
+        Value::Bytes(octets) if matches!(var.kind, Kind::PortList | Kind::Octets) => {
+            octets.iter().map(|b| format!("{b:02x}")).collect()
+        }
+        Value::Bytes(_) => quoted(&text(&var.value)),
+        other => other.to_string(),
+    };
+    format!("snmpset {login} {agent} {} {kind} {value}", var.oid)
+}
+
+/// A net-snmp command line that reads these instances.
+pub(in crate::switch) fn get_command(
+    credentials: &Credentials,
+    agent: SocketAddr,
+    oids: &[Oid],
+) -> String {
+    let oids: Vec<String> = oids.iter().map(Oid::to_string).collect();
+    format!("snmpget {} {agent} {}", login(credentials), oids.join(" "))
+}
+
+fn login(credentials: &Credentials) -> String {
+    match credentials {
         Credentials::Off => String::new(),
         Credentials::V1 { .. } => "-v1 -c \"$COMMUNITY\"".to_owned(),
         Credentials::V2c { .. } => "-v2c -c \"$COMMUNITY\"".to_owned(),
@@ -45,23 +75,7 @@ pub(in crate::switch) fn command(
             }
             login
         }
-    };
-    let kind = match var.kind {
-        Kind::I32 => "i",
-        Kind::U32 => "u",
-        Kind::Text => "s",
-        Kind::Ticks => "t",
-        Kind::PortList | Kind::Octets => "x",
-        Kind::Ip => "a",
-    };
-    let value = match &var.value {
-        Value::Bytes(octets) if matches!(var.kind, Kind::PortList | Kind::Octets) => {
-            octets.iter().map(|b| format!("{b:02x}")).collect()
-        }
-        Value::Bytes(_) => quoted(&text(&var.value)),
-        other => other.to_string(),
-    };
-    format!("snmpset {login} {} {} {kind} {value}", agent, var.oid)
+    }
 }
 
 fn quoted(s: &str) -> String {
