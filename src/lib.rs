@@ -42,6 +42,8 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod access;
+pub mod alert;
 pub mod cli;
 pub mod config;
 pub mod daemon;

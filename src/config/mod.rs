@@ -26,7 +26,7 @@ pub use origin::Origin;
 pub(crate) use problem::passes;
 pub use problem::{ConfigErrors, Problem, Severity, Warning};
 pub use resolved::{
-    Config, Fence, Heartbeat, Node, Peer, PortTakeover, Quarantine, Snmp, SnmpAuth, Ssh, Switch,
+    AlertSink, Config, Fence, Heartbeat, Node, Peer, PortTakeover, Quarantine, Snmp, SnmpAuth, Ssh, Switch,
     SwitchPorts, Traps, Usm,
 };
 pub use schema::{
@@ -37,8 +37,10 @@ pub use schema::{
 pub use secret::{
     SecretForm, Secrets, SnmpSecret, SshSecret, TrapSecret, community_file, secret_file,
 };
-pub use section::{Section, StepTable};
-pub use surroundings::{InterfaceFacts, Persistence, ProfileFacts, StepReader, Surroundings};
+pub use section::{Section, KindTable};
+pub use surroundings::{
+    InterfaceFacts, Persistence, ProfileFacts, SinkReader, StepReader, Surroundings,
+};
 
 use std::path::Path;
 use std::sync::Arc;
