@@ -113,7 +113,11 @@ struct Entry {
 impl Entry {
     fn id(&self) -> Id {
         let b = &self.bulletin;
-        let text = if b.once { b.text.clone() } else { String::new() };
+        let text = if b.once {
+            b.text.clone()
+        } else {
+            String::new()
+        };
         (b.peer.clone(), b.key.clone(), text)
     }
 
@@ -206,7 +210,11 @@ impl Board {
 
     fn put(&mut self, now: BootTime, wall_us: u64, mut raised: Raised, once: bool) {
         shorten(&mut raised.text);
-        let text = if once { raised.text.clone() } else { String::new() };
+        let text = if once {
+            raised.text.clone()
+        } else {
+            String::new()
+        };
         let id = (raised.peer.clone(), raised.key.clone(), text);
         self.changed = true;
         if let Some(entry) = self.entries.get_mut(&id) {
@@ -216,7 +224,11 @@ impl Board {
             b.next = raised.next;
             // Until it is over it is as urgent as it ever was; a new phase says anew how urgent that is.
             let moved = entry.phase != raised.phase;
-            b.level = if moved { raised.level } else { b.level.max(raised.level) };
+            b.level = if moved {
+                raised.level
+            } else {
+                b.level.max(raised.level)
+            };
             let before = (b.until_us.take(), moved);
             entry.phase = raised.phase;
             if before != (None, false) || entry.is_news() {

@@ -26,8 +26,8 @@ pub use origin::Origin;
 pub(crate) use problem::passes;
 pub use problem::{ConfigErrors, Problem, Severity, Warning};
 pub use resolved::{
-    AlertSink, Config, Fence, Heartbeat, Node, Peer, PortTakeover, Quarantine, Snmp, SnmpAuth, Ssh, Switch,
-    SwitchPorts, Traps, Usm,
+    AlertSink, Config, Fence, Heartbeat, Node, Peer, PortTakeover, Quarantine, Snmp, SnmpAuth, Ssh,
+    Switch, SwitchPorts, Traps, Usm,
 };
 pub use schema::{
     Address, AliveElsewhere, Announce, AuthProtocol, Conflict, Detect, FenceKind, Kind, Legacy,
@@ -37,7 +37,7 @@ pub use schema::{
 pub use secret::{
     SecretForm, Secrets, SnmpSecret, SshSecret, TrapSecret, community_file, secret_file,
 };
-pub use section::{Section, KindTable};
+pub use section::{KindTable, Section};
 pub use surroundings::{
     InterfaceFacts, Persistence, ProfileFacts, SinkReader, StepReader, Surroundings,
 };

@@ -1,5 +1,5 @@
-//! What a person must know: what the cores tell and what the daemon sees by itself goes to the log through here, and
-//! what stands is shown by `status`.
+//! What a person must know: what the cores tell and what the daemon sees by itself goes to the log and to the alert sinks
+//! through here, and what stands is shown by `status`.
 
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -55,7 +55,7 @@ pub fn log_change(now: BootTime, peer: &str, text: String) {
 }
 
 /// A command for a person names the peer: the core knows no names.
-fn named(text: &str, peer: &str) -> String {
+pub(super) fn named(text: &str, peer: &str) -> String {
     if peer.is_empty() {
         return text.to_owned();
     }
@@ -101,6 +101,7 @@ impl Loop {
         let (alarms, name) = self.alarms_of(peer);
         if let Some(alert) = alarms.tell(now, key, level, text) {
             log(&name, &alert);
+            self.sinks.tell(&name, &alert);
         }
     }
 
@@ -109,6 +110,7 @@ impl Loop {
         let (alarms, name) = self.alarms_of(peer);
         if let Some(alert) = alarms.settle(key, text) {
             log(&name, &alert);
+            self.sinks.tell(&name, &alert);
         }
     }
 

@@ -8,7 +8,9 @@ use tokio::net::lookup_host;
 /// It leads nowhere.
 pub async fn first(host: &str, port: u16) -> Result<String, String> {
     let unknown = |why: &str| {
-        format!("the name {host} cannot be looked up: {why}; give the address, so that alerts do not need DNS")
+        format!(
+            "the name {host} cannot be looked up: {why}; give the address, so that alerts do not need DNS"
+        )
     };
     let found = lookup_host((host, port)).await;
     let mut found = found.map_err(|e| unknown(&e.to_string()))?;

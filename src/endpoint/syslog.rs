@@ -108,12 +108,18 @@ pub async fn send(
     });
     let late = |_| Err(format!("no end after {} ms", begun.elapsed().as_millis()));
     let sent = sent.await.unwrap_or_else(late);
-    sent.map_err(|why| format!("{host}:{port}: {why}; does the syslog server run, and is there a route?"))
+    sent.map_err(|why| {
+        format!("{host}:{port}: {why}; does the syslog server run, and is there a route?")
+    })
 }
 
 async fn by_udp(host: &str, port: u16, message: &str) -> Result<(), String> {
     let to = super::resolve::first(host, port).await?;
-    let any = if to.starts_with('[') { "[::]:0" } else { "0.0.0.0:0" };
+    let any = if to.starts_with('[') {
+        "[::]:0"
+    } else {
+        "0.0.0.0:0"
+    };
     let words = |e: std::io::Error| e.to_string();
     let socket = UdpSocket::bind(any).await.map_err(words)?;
     socket.connect(&to).await.map_err(words)?;

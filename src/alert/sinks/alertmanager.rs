@@ -72,9 +72,7 @@ fn postable(b: &Bulletin, node: &str, now_us: u64) -> Value {
     }
     let ends = match b.status() {
         Status::Resolved => b.until_us.unwrap_or(now_us),
-        Status::Firing | Status::Once | Status::Test => {
-            now_us + LASTS.as_micros() as u64
-        }
+        Status::Firing | Status::Once | Status::Test => now_us + LASTS.as_micros() as u64,
     };
     json!({
         "labels": labels,

@@ -33,7 +33,10 @@ struct Smtp {
 }
 
 fn read(section: &mut Section<'_, '_>) -> Option<Arc<dyn Sink>> {
-    let host = section.required_text("server", "the mail server, such as server = \"mail.example.org\"");
+    let host = section.required_text(
+        "server",
+        "the mail server, such as server = \"mail.example.org\"",
+    );
     let security = [
         ("starttls", Security::StartTls),
         ("tls", Security::Tls),
@@ -50,9 +53,15 @@ fn read(section: &mut Section<'_, '_>) -> Option<Arc<dyn Sink>> {
     let from = section.required_text("from", "an address, such as from = \"standin@example.org\"");
     let to = section.texts("to");
     if to.as_ref().is_none_or(Vec::is_empty) {
-        section.refuse("to", "nobody gets it", "such as to = [\"night@example.org\"]");
+        section.refuse(
+            "to",
+            "nobody gets it",
+            "such as to = [\"night@example.org\"]",
+        );
     }
-    for (key, address) in (from.iter().map(|a| ("from", a))).chain(to.iter().flatten().map(|a| ("to", a))) {
+    for (key, address) in
+        (from.iter().map(|a| ("from", a))).chain(to.iter().flatten().map(|a| ("to", a)))
+    {
         if !is_address(address) {
             let what = format!("`{address}` is no address of a mailbox");
             section.refuse(key, what, "such as \"night@example.org\", without a name");
@@ -65,19 +74,33 @@ fn read(section: &mut Section<'_, '_>) -> Option<Arc<dyn Sink>> {
         (password.is_some(), user.is_some(), "user", "password-file"),
     ] {
         if has && !other {
-            section.refuse(key, format!("`{key}` is missing"), format!("`{of}` needs it"));
+            section.refuse(
+                key,
+                format!("`{key}` is missing"),
+                format!("`{of}` needs it"),
+            );
         }
     }
     if user.is_some() && security == Security::None {
         let help = "`security = \"starttls\"` or \"tls\"";
-        section.warn("security", "the password goes over the network as it is", help);
+        section.warn(
+            "security",
+            "the password goes over the network as it is",
+            help,
+        );
     }
     let authorities = section.path("ca-file");
     let connect = section.text("connect").and_then(|text| {
         let at = text.parse::<SocketAddr>();
         let help = "such as \"192.168.1.50:587\"";
-        at.map_err(|_| section.refuse("connect", format!("`{text}` is no address with a port"), help))
-            .ok()
+        at.map_err(|_| {
+            section.refuse(
+                "connect",
+                format!("`{text}` is no address with a port"),
+                help,
+            )
+        })
+        .ok()
     });
     Some(Arc::new(Smtp {
         host: host?,
@@ -118,7 +141,11 @@ fn subject(b: &Bulletin, node: &str) -> String {
         (Status::Firing | Status::Once, Level::Warning) => "WARNING",
         (Status::Firing | Status::Once, Level::Info) => "INFO",
     };
-    let what = if b.was.is_empty() || b.until_us.is_none() { &b.text } else { &b.was };
+    let what = if b.was.is_empty() || b.until_us.is_none() {
+        &b.text
+    } else {
+        &b.was
+    };
     let short: String = what.chars().take(SUBJECT).collect();
     let dots = if short.len() < what.len() { "..." } else { "" };
     format!("{word} {}: {short}{dots}", b.about(node))
@@ -126,19 +153,30 @@ fn subject(b: &Bulletin, node: &str) -> String {
 
 /// What, since when, what to do now, with which command.
 fn body(b: &Bulletin, node: &str) -> String {
-    let peer = if b.peer.is_empty() { String::new() } else { format!(" {}", b.peer) };
+    let peer = if b.peer.is_empty() {
+        String::new()
+    } else {
+        format!(" {}", b.peer)
+    };
     let mut out = format!("{}\n\n", b.text);
     if b.status() == Status::Resolved && !b.was.is_empty() {
         out += &format!("It was: {}\n\n", b.was);
     }
     match b.until() {
-        Some(until) => out += &format!("From {} until {until} (UTC). Nothing has to be done.\n", b.since()),
+        Some(until) => {
+            out += &format!(
+                "From {} until {until} (UTC). Nothing has to be done.\n",
+                b.since()
+            )
+        }
         None if b.once => out += &format!("When: {} (UTC)\n", b.since()),
         None => out += &format!("Since: {} (UTC), and it lasts.\n", b.since()),
     }
     if b.status() != Status::Resolved {
         out += &format!("\nWHAT TO DO NOW\n  {}\n", b.next);
-        out += &format!("\nOn {node}, type:\n  standin status{peer}      how it is now, and what to do next\n  standin help operate   what each alarm means\n");
+        out += &format!(
+            "\nOn {node}, type:\n  standin status{peer}      how it is now, and what to do next\n  standin help operate   what each alarm means\n"
+        );
     }
     let times = match b.count {
         0 | 1 => String::new(),
@@ -163,7 +201,10 @@ impl Sink for Smtp {
                 Some(at) => at.to_string(),
                 None => resolve::first(&self.host, self.port).await?,
             };
-            Ok(format!("{} is at {at}; nothing was sent (standin alert test)", self.host))
+            Ok(format!(
+                "{} is at {at}; nothing was sent (standin alert test)",
+                self.host
+            ))
         }
         .boxed()
     }
@@ -191,7 +232,8 @@ impl Sink for Smtp {
                 thread: &format!("{thread}@{host}"),
                 text: &text,
             };
-            let handed = hand_over(&server, (&self.from, &self.to), &mail.render(), kit.within).await;
+            let handed =
+                hand_over(&server, (&self.from, &self.to), &mail.render(), kit.within).await;
             handed.map_err(|fault| Refusal {
                 why: fault.why,
                 of_this: fault.of_this,

@@ -106,7 +106,9 @@ impl Sink for Syslog {
     fn check<'a>(&'a self, _: &'a Kit) -> BoxFuture<'a, Result<String, String>> {
         async move {
             let at = resolve::first(&self.host, self.port).await?;
-            Ok(format!("it is at {at}; nothing was sent (standin alert test)"))
+            Ok(format!(
+                "it is at {at}; nothing was sent (standin alert test)"
+            ))
         }
         .boxed()
     }
@@ -118,13 +120,7 @@ impl Sink for Syslog {
     ) -> BoxFuture<'a, Result<String, Refusal>> {
         async move {
             let line = rendered(bulletin, self.facility, &kit.node);
-            send(
-                self.carrier,
-                (&self.host, self.port),
-                &line,
-                kit.within,
-            )
-            .await?;
+            send(self.carrier, (&self.host, self.port), &line, kit.within).await?;
             Ok(match self.carrier {
                 Carrier::Udp => "sent; UDP does not tell whether it was taken".to_owned(),
                 Carrier::Tcp => "sent; the connection was taken".to_owned(),

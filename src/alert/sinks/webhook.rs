@@ -96,7 +96,13 @@ pub(super) async fn post(
     match send(&client, &request, &Statuses::default(), deadline).await {
         Ok(answer) => Ok(format!("it answered {}", answer.status)),
         Err(fault) => Err(Refusal {
-            of_this: matches!(fault, Fault::Status { status: 400 | 413 | 422, .. }),
+            of_this: matches!(
+                fault,
+                Fault::Status {
+                    status: 400 | 413 | 422,
+                    ..
+                }
+            ),
             why: format!("POST {url}: {fault}"),
         }),
     }
@@ -109,7 +115,9 @@ pub(super) async fn look(access: &Access, url: &Url) -> Result<String, String> {
         Some(at) => at.to_string(),
         None => crate::endpoint::resolve::first(&url.host, url.port).await?,
     };
-    Ok(format!("{url} is at {at}; nothing was sent (standin alert test)"))
+    Ok(format!(
+        "{url} is at {at}; nothing was sent (standin alert test)"
+    ))
 }
 
 impl Sink for Webhook {

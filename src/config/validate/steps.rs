@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::range::ms;
 use crate::config::problem::Check;
-use crate::config::section::{Section, KindTable};
+use crate::config::section::{KindTable, Section};
 use crate::config::suggest::{nearest, quoted_list};
 use crate::config::surroundings::StepReader;
 use crate::takeover::recipe::{self, Failure, SiteSpec, UndoAt};

@@ -148,7 +148,9 @@ pub(in crate::endpoint) fn chain(error: &dyn Error) -> String {
 }
 
 /// The TLS error in an error, wherever it is: an `io::Error` does not name what it wraps as its source.
-pub(in crate::endpoint) fn tls_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
+pub(in crate::endpoint) fn tls_error<'e>(
+    error: &'e (dyn Error + 'static),
+) -> Option<&'e rustls::Error> {
     let mut next = Some(error);
     while let Some(one) = next {
         if let Some(found) = one.downcast_ref::<rustls::Error>() {

@@ -84,7 +84,9 @@ fn subject(text: &str) -> String {
         word.push(c);
     }
     words.push(word);
-    let encoded = words.iter().map(|w| format!("=?utf-8?B?{}?=", BASE64.encode(w.as_bytes())));
+    let encoded = words
+        .iter()
+        .map(|w| format!("=?utf-8?B?{}?=", BASE64.encode(w.as_bytes())));
     encoded.collect::<Vec<_>>().join("\r\n ")
 }
 
@@ -123,7 +125,17 @@ mod tests {
         for good in ["a@b", "night.shift+cctv@example.org"] {
             assert!(is_address(good), "{good}");
         }
-        for bad in ["", "a", "@b", "a@", "a@b@c", "a b@c", "a@b>\r\nRCPT", "<a@b>", "\u{fc}@b"] {
+        for bad in [
+            "",
+            "a",
+            "@b",
+            "a@",
+            "a@b@c",
+            "a b@c",
+            "a@b>\r\nRCPT",
+            "<a@b>",
+            "\u{fc}@b",
+        ] {
             assert!(!is_address(bad), "{bad}");
         }
     }

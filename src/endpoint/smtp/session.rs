@@ -144,7 +144,11 @@ async fn converse(
             }
             talk.ask("STARTTLS", "220").await?;
             if !talk.heard.is_empty() {
-                return Err("it went on talking before TLS began: somebody is in between".to_owned().into());
+                return Err(
+                    "it went on talking before TLS began: somebody is in between"
+                        .to_owned()
+                        .into(),
+                );
             }
             let stream = shake(server, talk.stream).await?;
             let mut talk = Talk::new(stream, at);
@@ -192,7 +196,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
                 return Ok(line.trim_end_matches(['\r', '\n']).to_owned());
             }
             if self.heard.len() > LONGEST_REPLY {
-                return Err("its reply does not end: is it a mail server?".to_owned().into());
+                return Err("its reply does not end: is it a mail server?"
+                    .to_owned()
+                    .into());
             }
             let mut some = [0; 2048];
             let n = self.stream.read(&mut some).await;
@@ -201,7 +207,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
                 let begins = String::from_utf8_lossy(&self.heard).into_owned();
                 return Err(match begins.trim() {
                     "" => "it ended the connection without a word".to_owned(),
-                    begins => format!("it ended the connection in the middle of `{}`", shown(begins)),
+                    begins => format!(
+                        "it ended the connection in the middle of `{}`",
+                        shown(begins)
+                    ),
                 }
                 .into());
             }
@@ -240,7 +249,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
             self.stream.write_all(bytes.as_bytes()).await?;
             self.stream.flush().await
         };
-        sent.await.map_err(|e| format!("the connection broke: {}", chain(&e)).into())
+        sent.await
+            .map_err(|e| format!("the connection broke: {}", chain(&e)).into())
     }
 
     async fn ask(&mut self, line: &str, wanted: &str) -> Result<Vec<String>, Fault> {
@@ -265,10 +275,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
         *self.at = "logging in";
         let offers = can.iter().find_map(|c| {
             let (verb, ways) = c.split_once(' ')?;
-            verb.eq_ignore_ascii_case("AUTH").then(|| ways.to_uppercase())
+            verb.eq_ignore_ascii_case("AUTH")
+                .then(|| ways.to_uppercase())
         });
         let offers = offers.ok_or_else(|| {
-            "it takes no password on this connection; is `security` right, or leave `user` out".to_owned()
+            "it takes no password on this connection; is `security` right, or leave `user` out"
+                .to_owned()
         })?;
         let ways: Vec<&str> = offers.split(' ').collect();
         let secret = password.expose_secret();
@@ -277,11 +289,15 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
             self.say(&format!("AUTH PLAIN {both}\r\n")).await?;
         } else if ways.contains(&"LOGIN") {
             self.ask("AUTH LOGIN", "334").await?;
-            self.say(&format!("{}\r\n", BASE64.encode(user.as_bytes()))).await?;
+            self.say(&format!("{}\r\n", BASE64.encode(user.as_bytes())))
+                .await?;
             self.reply("334", "AUTH").await?;
-            self.say(&format!("{}\r\n", BASE64.encode(secret.as_bytes()))).await?;
+            self.say(&format!("{}\r\n", BASE64.encode(secret.as_bytes())))
+                .await?;
         } else {
-            return Err(format!("it takes passwords only by {offers}; PLAIN or LOGIN is needed").into());
+            return Err(
+                format!("it takes passwords only by {offers}; PLAIN or LOGIN is needed").into(),
+            );
         }
         self.reply("235", "AUTH").await.map(|_| ())
     }
