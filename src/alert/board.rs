@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Bulletin;
+use super::heard::{Heard, Id, Raised, Taken};
 use crate::takeover::action::Level;
 use crate::types::BootTime;
 
@@ -22,64 +23,6 @@ pub const CALM: Duration = Duration::from_secs(5);
 pub const ONCE_WINDOW: Duration = Duration::from_secs(300);
 /// Most characters of a text.
 const LONGEST: usize = 2000;
-
-/// Something that a sink hears.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
-    /// It stands.
-    Raised(Raised),
-    /// It is over.
-    Settled {
-        /// The peer it is about; empty: this machine.
-        peer: String,
-        /// Under which key it was raised.
-        key: String,
-        /// What is said of its end.
-        text: String,
-    },
-    /// It happened once.
-    Once {
-        /// The peer it is about; empty: this machine.
-        peer: String,
-        /// How urgent it is.
-        level: Level,
-        /// What happened.
-        text: String,
-        /// What to do.
-        next: String,
-    },
-    /// All that stands: what does not any more is over, what was not heard is raised.
-    Standing(Vec<Raised>),
-}
-
-/// Something that stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Raised {
-    /// The peer it is about; empty: this machine.
-    pub peer: String,
-    /// The alarm's key.
-    pub key: String,
-    /// How urgent it is.
-    pub level: Level,
-    /// One sentence.
-    pub text: String,
-    /// What to do.
-    pub next: String,
-    /// How far it has come, where it goes through phases: each is told.
-    pub phase: String,
-}
-
-/// What is to be sent now.
-#[derive(Clone, Debug)]
-pub struct Taken {
-    /// As it is sent.
-    pub bulletin: Bulletin,
-    id: Id,
-    phase: String,
-}
-
-/// Which entry: peer, key, and the text of what happened once.
-type Id = (String, String, String);
 
 /// What has to be as it was sent, or it is sent again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,7 +123,7 @@ impl Board {
     /// Takes in what was heard; `wall_us` is now in microseconds since 1970-01-01 UTC.
     pub fn hear(&mut self, now: BootTime, wall_us: u64, heard: Heard) {
         match heard {
-            Heard::Raised(raised) => self.raise(now, wall_us, raised),
+            Heard::Raised(raised) => self.note(now, wall_us, raised),
             Heard::Settled { peer, key, text } => {
                 self.settle(now, wall_us, &(peer, key, String::new()), text);
             }
@@ -204,7 +147,7 @@ impl Board {
         }
     }
 
-    fn raise(&mut self, now: BootTime, wall_us: u64, raised: Raised) {
+    fn note(&mut self, now: BootTime, wall_us: u64, raised: Raised) {
         self.put(now, wall_us, raised, false);
     }
 
@@ -295,7 +238,7 @@ impl Board {
             let id = (raised.peer.clone(), raised.key.clone(), String::new());
             let known = self.entries.get(&id);
             if known.is_none_or(|e| e.bulletin.until_us.is_some() || e.phase != raised.phase) {
-                self.raise(now, wall_us, raised);
+                self.note(now, wall_us, raised);
             }
         }
     }

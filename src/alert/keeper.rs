@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
-use super::board::{Board, Heard, Taken};
+use super::board::Board;
+use super::heard::{Heard, Taken};
 use super::sink::{Kit, Refusal, Sink};
 use super::store::Store;
 use crate::rt::{self, Gone, Instant, Join, Lane};

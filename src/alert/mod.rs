@@ -15,6 +15,7 @@
 
 mod board;
 mod bulletin;
+mod heard;
 mod keeper;
 mod sink;
 mod sinks;
@@ -24,8 +25,9 @@ use std::sync::Arc;
 
 use crate::config::{AlertSink, Origin, Problem, Section, SinkReader};
 
-pub use board::{Board, CALM, Heard, MOST, ONCE_WINDOW, Raised, Taken};
+pub use board::{Board, CALM, MOST, ONCE_WINDOW};
 pub use bulletin::{Bulletin, Status, level_word};
+pub use heard::{Heard, Raised, Taken};
 pub use keeper::{Health, Keeper, Running};
 pub use sink::{Kit, Refusal, Sink};
 pub use sinks::KINDS;

@@ -101,7 +101,7 @@ impl Loop {
         let (alarms, name) = self.alarms_of(peer);
         if let Some(alert) = alarms.tell(now, key, level, text) {
             log(&name, &alert);
-            self.sinks.tell(&name, &alert);
+            self.sinks.pass_on(&name, &alert);
         }
     }
 
@@ -110,7 +110,7 @@ impl Loop {
         let (alarms, name) = self.alarms_of(peer);
         if let Some(alert) = alarms.settle(key, text) {
             log(&name, &alert);
-            self.sinks.tell(&name, &alert);
+            self.sinks.pass_on(&name, &alert);
         }
     }
 

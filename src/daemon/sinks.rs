@@ -119,7 +119,7 @@ impl Sinks {
     }
 
     /// One alert, about that peer or (empty) this machine.
-    pub fn tell(&self, peer: &str, alert: &Alert) {
+    pub fn pass_on(&self, peer: &str, alert: &Alert) {
         if self.running.is_empty() {
             return;
         }
@@ -251,7 +251,7 @@ impl Loop {
         let p = &self.peers[peer];
         for action in actions {
             if let Action::Alert(alert) = action {
-                self.sinks.tell(&p.hands.name, alert);
+                self.sinks.pass_on(&p.hands.name, alert);
             }
             if let Action::Changed { why, .. } = action {
                 self.sinks.hear(&match state_of(p, why) {
