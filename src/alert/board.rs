@@ -105,6 +105,7 @@ pub struct Board {
     next_place: u64,
     dropped: u64,
     changed: bool,
+    quiet_until: BootTime,
 }
 
 impl Board {
@@ -117,6 +118,20 @@ impl Board {
             next_place: 0,
             dropped: 0,
             changed: false,
+            quiet_until: BootTime::default(),
+        }
+    }
+
+    /// Until then only what is critical is due.
+    pub fn keep_quiet(&mut self, until: BootTime) {
+        self.quiet_until = until;
+    }
+
+    fn due_of(&self, entry: &Entry) -> Option<BootTime> {
+        let at = entry.due(self.repeat)?;
+        match entry.bulletin.level {
+            Level::Critical => Some(at),
+            Level::Warning | Level::Info => Some(at.max(self.quiet_until)),
         }
     }
 
@@ -262,7 +277,7 @@ impl Board {
 
     /// When something is due next.
     pub fn due(&self) -> Option<BootTime> {
-        let due = self.entries.values().filter_map(|e| e.due(self.repeat));
+        let due = self.entries.values().filter_map(|e| self.due_of(e));
         due.min()
     }
 
@@ -270,10 +285,10 @@ impl Board {
     /// [`failed`](Self::failed).
     pub fn take(&mut self, now: BootTime) -> Option<Taken> {
         self.forget(now);
-        let repeat = self.repeat;
-        let due = self.entries.values_mut();
-        let due = due.filter(|e| e.due(repeat).is_some_and(|at| at <= now));
-        let entry = due.min_by_key(|e| e.place)?;
+        let all = self.entries.values();
+        let due = all.filter(|e| self.due_of(e).is_some_and(|at| at <= now));
+        let id = due.min_by_key(|e| e.place)?.id();
+        let entry = self.entries.get_mut(&id)?;
         entry.in_flight = true;
         Some(Taken {
             id: entry.id(),

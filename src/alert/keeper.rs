@@ -9,6 +9,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::board::Board;
 use super::heard::{Heard, Taken};
+use super::quiet::Quiet;
 use super::sink::{Kit, Refusal, Sink};
 use super::store::Store;
 use crate::rt::{self, Gone, Instant, Join, Lane};
@@ -86,6 +87,8 @@ pub struct Keeper {
     pub board: Board,
     /// Where that is kept.
     pub store: Store,
+    /// When only what is critical is told.
+    pub quiet: Option<Quiet>,
 }
 
 /// The way to what is under way: the try, or the write.
@@ -138,6 +141,7 @@ impl Run {
     async fn run(mut self, mut heard: Receiver<Heard>) {
         self.recall().await;
         loop {
+            self.keep_quiet();
             self.send_next();
             self.write_down();
             self.show();
@@ -171,6 +175,13 @@ impl Run {
 
     fn hear(&mut self, news: Heard) {
         self.keeper.board.hear(rt::boot(), rt::wall_us(), news);
+    }
+
+    fn keep_quiet(&mut self) {
+        if let Some(quiet) = self.keeper.quiet {
+            let left = quiet.lasts(rt::local_minute()).unwrap_or_default();
+            self.keeper.board.keep_quiet(rt::boot() + left);
+        }
     }
 
     fn send_next(&mut self) {

@@ -17,6 +17,7 @@ mod board;
 mod bulletin;
 mod heard;
 mod keeper;
+mod quiet;
 mod sink;
 mod sinks;
 mod store;
@@ -29,6 +30,7 @@ pub use board::{Board, CALM, MOST, ONCE_WINDOW};
 pub use bulletin::{Bulletin, Status, level_word};
 pub use heard::{Heard, Raised, Taken};
 pub use keeper::{Health, Keeper, Running};
+pub use quiet::Quiet;
 pub use sink::{Kit, Refusal, Sink};
 pub use sinks::KINDS;
 pub use store::Store;
@@ -44,6 +46,7 @@ pub struct Kind {
 /// What examines the sinks of a configuration.
 pub const READER: SinkReader = SinkReader {
     kinds: || KINDS.iter().map(|kind| kind.name).collect(),
+    quiet: |text| text.parse::<Quiet>().map(|_| ()),
     read: |kind, section| read(kind, section).is_some(),
 };
 

@@ -98,6 +98,8 @@ pub struct AlertSink {
     pub timeout: Duration,
     /// What stands is sent again after this.
     pub repeat: Duration,
+    /// When only what is critical is sent, as it is written; empty: never.
+    pub quiet: String,
     /// All of it, for its kind.
     pub table: KindTable,
 }

@@ -35,6 +35,8 @@ pub struct Surroundings {
 pub struct SinkReader {
     /// The kinds.
     pub kinds: fn() -> Vec<&'static str>,
+    /// Examines the quiet hours: why they are none.
+    pub quiet: fn(&str) -> Result<(), String>,
     /// Examines one of a kind that there is; false if something was refused.
     pub read: fn(&str, &mut Section<'_, '_>) -> bool,
 }
@@ -43,6 +45,7 @@ impl Default for SinkReader {
     fn default() -> Self {
         SinkReader {
             kinds: Vec::new,
+            quiet: |_| Ok(()),
             read: |_, _| false,
         }
     }

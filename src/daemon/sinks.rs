@@ -88,6 +88,7 @@ impl Sinks {
                                 programs: self.programs.clone(),
                             },
                             board: Board::new(sink.level, what.again().unwrap_or(sink.repeat)),
+                            quiet: sink.quiet.parse().ok(),
                             store: Store::new(self.disk.0.clone(), &self.disk.1, &sink.name),
                         };
                         let ends = old.map(|(_, running)| running.end());

@@ -259,3 +259,21 @@ fn a_restart_forgets_nothing_and_tells_nothing_twice() {
         assert!(board().recall(at(0), damaged).is_err());
     }
 }
+
+#[test]
+fn in_quiet_hours_what_can_wait_waits_and_what_cannot_does_not() {
+    let mut board = board();
+    board.keep_quiet(at(60_000));
+    board.hear(at(0), 0, raise("gate", Level::Warning));
+    board.hear(at(1), 0, raise("takeover", Level::Critical));
+    assert_eq!(sent(&mut board, at(1)), ["takeover firing x1"]);
+    board.hear(at(2), 0, settle("takeover"));
+    assert_eq!(sent(&mut board, at(2) + CALM), ["takeover resolved x1"]);
+    assert_eq!(board.due(), Some(at(60_000)));
+    // It becomes worse.
+    board.hear(at(30_000), 0, raise("gate", Level::Critical));
+    assert_eq!(sent(&mut board, at(30_000)), ["gate firing x2"]);
+    board.hear(at(30_001), 0, once("a camera redials"));
+    assert_eq!(sent(&mut board, at(59_999)), Vec::<String>::new());
+    assert_eq!(sent(&mut board, at(60_000)), ["event once x1"]);
+}

@@ -135,6 +135,7 @@ impl World {
             },
             board: Board::new(Level::Warning, Duration::from_secs(4 * 3600)),
             store: Store::new(disk, self.dir.path(), "night"),
+            quiet: None,
         };
         keeper.start(&lane(), None)
     }

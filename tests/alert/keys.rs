@@ -32,6 +32,7 @@ fn what_is_wrong_is_said_at_its_key() {
         (&format!("{HOOK}\nlevel = \"bad\""), "unknown value `bad`"),
         (&format!("{HOOK}\ntimeout = \"1ms\""), "out of range"),
         (&format!("{HOOK}\nrepeat = \"1s\""), "out of range"),
+        (&format!("{HOOK}\nquiet = \"22-6\""), "no time of the day"),
         (
             &format!("{HOOK}\nmac-file = \"x\""),
             "did you mean `hmac-file`?",

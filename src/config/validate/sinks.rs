@@ -59,6 +59,12 @@ fn sink(
     );
     let timeout = section.duration("timeout", TIMEOUT, (ms(100), ms(300_000)));
     let repeat = section.duration("repeat", REPEAT, (ms(60_000), ms(7 * 86_400_000)));
+    let quiet = section.text("quiet").unwrap_or_default();
+    if !quiet.is_empty()
+        && let Err(why) = (reader.quiet)(&quiet)
+    {
+        section.refuse("quiet", why, "such as \"22:00-06:00\", local time");
+    }
     let kind = kind?;
     if !known.contains(&kind.as_str()) {
         let help = match nearest(&kind, &known) {
@@ -81,6 +87,7 @@ fn sink(
         level: level.unwrap_or(Level::Warning),
         timeout,
         repeat,
+        quiet,
         table: KindTable {
             at: at.to_owned(),
             kind,
