@@ -59,14 +59,20 @@ pub(super) fn named(text: &str, peer: &str) -> String {
     if peer.is_empty() {
         return text.to_owned();
     }
-    ["hold", "release", "takeover", "plan"]
-        .iter()
-        .fold(text.to_owned(), |text, command| {
-            text.replace(
-                &format!("standin {command} NAME"),
-                &format!("standin {command} {peer}"),
-            )
-        })
+    const OF_PEERS: [&str; 6] = [
+        "hold",
+        "release",
+        "takeover",
+        "plan",
+        "fence confirm",
+        "peer reset",
+    ];
+    OF_PEERS.iter().fold(text.to_owned(), |text, command| {
+        text.replace(
+            &format!("standin {command} NAME"),
+            &format!("standin {command} {peer}"),
+        )
+    })
 }
 
 /// What stands, as `status` shows it; `peer` is empty where it is about the whole machine.

@@ -176,9 +176,9 @@ fn same(old: &AlertSink, new: &AlertSink) -> bool {
 }
 
 fn raised(peer: &str, key: &str, level: Level, text: String) -> Raised {
-    let to_do = actions::of_alarm(key).unwrap_or(LOOK);
+    let to_do = actions::of_alarm(key).unwrap_or_else(|| LOOK.to_owned());
     Raised {
-        next: named(to_do, peer),
+        next: named(&to_do, peer),
         peer: peer.to_owned(),
         key: key.to_owned(),
         level,

@@ -6,11 +6,21 @@ const PAGE: &str = include_str!("operate.md");
 /// What stands for a name in a key of that page.
 const NAME: &str = "NAME";
 
-/// What to do about the alarm of this key; `None`: the page has no such row.
-pub fn of_alarm(key: &str) -> Option<&'static str> {
-    rows("Alarm")
-        .find(|(row, _)| is_key(row, key))
-        .map(|(_, to_do)| to_do)
+/// What to do about the alarm of this key; `None`: the page has no such row. A name that is part of the key stands in it.
+pub fn of_alarm(key: &str) -> Option<String> {
+    let (row, to_do) = rows("Alarm").find(|(row, _)| is_key(row, key))?;
+    let name = row
+        .strip_suffix(NAME)
+        .and_then(|begin| key.strip_prefix(begin));
+    Some(match name {
+        Some(name) => to_do
+            .replace(
+                "standin alert test NAME",
+                &format!("standin alert test {name}"),
+            )
+            .replace("[peer.NAME]", &format!("[peer.{name}]")),
+        None => to_do.to_owned(),
+    })
 }
 
 /// What to do in a state, as `status` prints it (`taking fence`).
@@ -59,7 +69,8 @@ mod tests {
             ("fence-stale", "Mend the way to the switch."),
             ("step:command:twin", "Mend what the text says. It is tried"),
             ("interface eth0", "Bring it back under this name"),
-            ("dropped-cctv", "Put `[peer.NAME]` back"),
+            ("dropped-cctv", "Put `[peer.cctv]` back"),
+            ("alert-sink:night", "`standin alert test night` says"),
         ] {
             let found = of_alarm(key).unwrap_or_else(|| panic!("{key}"));
             assert!(found.starts_with(begin), "{key}: {found}");
