@@ -7,6 +7,8 @@
 //! - [`detect`], [`net`], [`switch`], [`service`], [`endpoint`], [`verify`]: the adapters. Plain values in, results out; they know
 //!   nothing of events and actions, nor of each other.
 //! - [`steps`]: what a site adds to a takeover, one file per kind (to add one: see there).
+//! - [`alert`]: who is told of alarms, one file per kind of sink (to add one: see there). [`access`]: the keys by which steps and
+//!   sinks reach a server over HTTP.
 //! - [`daemon`]: the one loop that turns observations into events and actions into calls of adapters, the journal,
 //!   the control socket.
 //! - [`config`]: the TOML file and what can be wrong with it.
@@ -36,12 +38,15 @@
 //! - **A command or an option**: `cli/args.rs` and a file of its name in `cli/`; what it prints with `--json` in `manual/json.md`.
 //! - **An exit code**: `cli/exit.rs` and `manual/exit-codes.md`.
 //! - **A page of the manual**: `manual/NAME.md` and a line in [`manual::TOPICS`].
-//! - **A health check, an alert sink**: there are none yet; what a person must know is an alarm, and goes to the log and to
-//!   `status`.
+//! - **An alert sink**: a file of its name in `alert/sinks/` and a line in [`alert::KINDS`]; its keys in `manual/alerts.md` and the
+//!   sample. Nothing else: see [`alert`].
+//! - **A health check**: there are none yet.
 
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod access;
+pub mod alert;
 pub mod cli;
 pub mod config;
 pub mod daemon;

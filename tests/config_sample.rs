@@ -98,6 +98,7 @@ fn the_sample_names_every_key_of_the_schema() {
         "[node]",
         "[heartbeat]",
         "[traps]",
+        "[alert]",
         "[switch.core]",
         "[switch.core.snmp]",
         "[switch.core.ssh]",

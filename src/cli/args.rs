@@ -115,6 +115,12 @@ pub enum Command {
     /// What a person decides about a peer machine
     #[command(subcommand)]
     Peer(PeerCommand),
+    /// Who is told when nobody looks
+    #[command(
+        subcommand,
+        after_help = "The kinds of sinks and their keys: standin help alerts\n"
+    )]
+    Alert(AlertCommand),
     /// Looks at switches, plans and makes changes, takes them back
     #[command(
         subcommand,
@@ -275,6 +281,22 @@ pub enum PeerCommand {
     ///
     /// For a pair, after the other machine lost its heartbeat counter (its standin says so and does not start).
     Reset(PeerArgs),
+}
+
+/// `standin alert`
+#[derive(Clone, Debug, Subcommand)]
+pub enum AlertCommand {
+    /// Sends a test alert through each sink, and says what each answered
+    ///
+    /// From here, as the configuration has them; the daemon is not asked. Exits 0 only if each took it.
+    Test(AlertTestArgs),
+}
+
+/// `standin alert test`
+#[derive(Clone, Debug, Args)]
+pub struct AlertTestArgs {
+    /// Only this sink.
+    pub sink: Option<String>,
 }
 
 fn port(text: &str) -> Result<crate::types::PortRef, String> {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::alert;
 use super::auto;
 use super::common::{say, say_json, with_config};
 use super::exit::ExitCode;
@@ -60,6 +61,9 @@ pub fn run(path: &Path, offline: bool, as_json: bool) -> ExitCode {
             for (what, said) in site::check(&config, peer).await {
                 lines.add(&what, said);
             }
+        }
+        for (what, said) in alert::check(&config).await {
+            lines.add(&what, said);
         }
         match switches::build(&config, &secrets) {
             Ok(built) => {

@@ -1,5 +1,6 @@
 //! The command line: one file for each subcommand, the arguments of all of them in [`args`].
 
+mod alert;
 pub mod args;
 mod auto;
 mod check;
@@ -27,8 +28,8 @@ use std::io::Write;
 
 use clap::Parser;
 
+use args::{AlertCommand, FenceCommand, OnOff, PeerCommand};
 pub use args::{Cli, Command};
-use args::{FenceCommand, OnOff, PeerCommand};
 use exit::ExitCode;
 pub use run::log_to;
 
@@ -89,6 +90,7 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Command::Fence(FenceCommand::Confirm(args)) => {
             orders::confirm_fence(config, &args.name, args.level.as_deref(), json)
         }
+        Command::Alert(AlertCommand::Test(args)) => alert::test(config, args.sink.as_deref(), json),
         Command::Peer(PeerCommand::Reset(args)) => orders::peer_reset(config, &args.name, json),
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::alert;
 use super::common::{ask, fail, say, say_json, socket_of};
 use super::exit::ExitCode;
 use super::orders::left_lines;
@@ -34,6 +35,9 @@ pub fn run(config: &Path, only: Option<&str>, as_json: bool) -> ExitCode {
     alarm_lines(&answer["alarms"]);
     if answer["traps"].is_object() {
         say(&format!("  traps: {}", traps(&answer["traps"])));
+    }
+    for sink in answer["sinks"].as_array().into_iter().flatten() {
+        say(&format!("  alerts: {}", alert::shown(sink)));
     }
     for peer in answer["peers"].as_array().into_iter().flatten() {
         say("");

@@ -26,8 +26,8 @@ pub use origin::Origin;
 pub(crate) use problem::passes;
 pub use problem::{ConfigErrors, Problem, Severity, Warning};
 pub use resolved::{
-    Config, Fence, Heartbeat, Node, Peer, PortTakeover, Quarantine, Snmp, SnmpAuth, Ssh, Switch,
-    SwitchPorts, Traps, Usm,
+    AlertSink, Config, Fence, Heartbeat, Node, Peer, PortTakeover, Quarantine, Snmp, SnmpAuth, Ssh,
+    Switch, SwitchPorts, Traps, Usm,
 };
 pub use schema::{
     Address, AliveElsewhere, Announce, AuthProtocol, Conflict, Detect, FenceKind, Kind, Legacy,
@@ -37,8 +37,10 @@ pub use schema::{
 pub use secret::{
     SecretForm, Secrets, SnmpSecret, SshSecret, TrapSecret, community_file, secret_file,
 };
-pub use section::{Section, StepTable};
-pub use surroundings::{InterfaceFacts, Persistence, ProfileFacts, StepReader, Surroundings};
+pub use section::{KindTable, Section};
+pub use surroundings::{
+    InterfaceFacts, Persistence, ProfileFacts, SinkReader, StepReader, Surroundings,
+};
 
 use std::path::Path;
 use std::sync::Arc;

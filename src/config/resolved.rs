@@ -13,7 +13,8 @@ use super::schema::{
     Address, Announce, AuthProtocol, Detect, Kind, Legacy, Policy, PrivProtocol, Release, Service,
     Takeover, Verify, Way,
 };
-use super::section::StepTable;
+use super::section::KindTable;
+use crate::takeover::action::Level;
 use crate::takeover::recipe::SiteSpec;
 use crate::types::{PeerMacs, PortRef, Vip, VlanId};
 
@@ -26,6 +27,8 @@ pub struct Config {
     pub heartbeat: Option<Heartbeat>,
     /// How notifications of switches are received; `None`: they are not.
     pub traps: Option<Traps>,
+    /// Who is told of alarms, in the order of the file.
+    pub sinks: Vec<AlertSink>,
     /// Switches by name.
     pub switches: BTreeMap<String, Switch>,
     /// Peers by name.
@@ -82,6 +85,23 @@ pub struct Traps {
     pub community_file: Option<PathBuf>,
     /// The user of version 3, who always has authentication; `None`: those are not taken.
     pub user: Option<Usm>,
+}
+
+/// Somebody who is told of alarms: `[[alert.sink]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AlertSink {
+    /// Its name, at most 32 letters, digits, `-` and `_`.
+    pub name: String,
+    /// What is less urgent is not sent.
+    pub level: Level,
+    /// How long one try may take.
+    pub timeout: Duration,
+    /// What stands is sent again after this.
+    pub repeat: Duration,
+    /// When only what is critical is sent, as it is written; empty: never.
+    pub quiet: String,
+    /// All of it, for its kind.
+    pub table: KindTable,
 }
 
 /// A switch.
@@ -203,7 +223,7 @@ pub struct Peer {
     /// Levels in the order they are tried; at least one.
     pub fence: Vec<Fence>,
     /// What the site adds to a takeover, as it stands in the file.
-    pub steps: Vec<StepTable>,
+    pub steps: Vec<KindTable>,
     /// The same to the core.
     pub site: Vec<SiteSpec>,
     /// What serves the cameras here.

@@ -28,10 +28,20 @@ pub struct File {
     pub heartbeat: Option<Heartbeat>,
     /// `[traps]`, where notifications of switches are received.
     pub traps: Traps,
+    /// `[[alert.sink]]`, who is told of alarms.
+    pub alert: Alert,
     /// `[switch.NAME]`
     pub switch: BTreeMap<String, Switch>,
     /// `[peer.NAME]`
     pub peer: BTreeMap<String, Peer>,
+}
+
+/// `[alert]`: who is told of what a person must know.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Alert {
+    /// `[[alert.sink]]`. The keys depend on the kind.
+    pub sink: Vec<toml::Table>,
 }
 
 /// `[node]`: this machine and the daemon on it.

@@ -1,5 +1,5 @@
-//! A table of the file whose keys are known by whoever reads it: the entries of `[[peer.NAME.step]]`, each kind of which
-//! has keys of its own. Each key is asked for once, by its type; what was not asked for is unknown.
+//! A table of the file whose keys are known by whoever reads it: the entries of `[[peer.NAME.step]]` and `[[alert.sink]]`,
+//! each kind of which has keys of its own. Each key is asked for once, by its type; what was not asked for is unknown.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -226,6 +226,16 @@ impl<'a, 'b> Section<'a, 'b> {
         Some(command)
     }
 
+    /// The name of a user of this machine, where the table has it.
+    pub fn user_name(&mut self, key: &'static str) -> Option<String> {
+        let user = self.text(key)?;
+        if user.is_empty() || user.starts_with('-') || user.contains([':', '/', ' ']) {
+            let what = format!("`{user}` is no user's name");
+            self.refuse(key, what, "such as \"standin\"");
+        }
+        Some(user)
+    }
+
     /// The name of a systemd unit.
     pub fn unit_name(&mut self, key: &str, unit: &str) {
         let before = self.check.found.len();
@@ -251,10 +261,10 @@ impl<'a, 'b> Section<'a, 'b> {
     }
 }
 
-/// One `[[peer.NAME.step]]`, as it stands in the file.
+/// One table that has a `kind`, as it stands in the file.
 #[derive(Clone, Debug, PartialEq)]
-pub struct StepTable {
-    /// Where it is: `peer.cctv.step[0]`.
+pub struct KindTable {
+    /// Where it is: `peer.cctv.step[0]`, `alert.sink[0]`.
     pub at: String,
     /// Its kind.
     pub kind: String,
@@ -262,7 +272,7 @@ pub struct StepTable {
     pub table: toml::Table,
 }
 
-impl StepTable {
+impl KindTable {
     /// Reads it again, as it was read when the file was examined.
     ///
     /// # Errors

@@ -26,6 +26,29 @@ pub struct Surroundings {
     pub vip_may_be_here: bool,
     /// Who knows the kinds of steps that a site may add.
     pub steps: StepReader,
+    /// Who knows the kinds of alert sinks.
+    pub sinks: SinkReader,
+}
+
+/// Reads the keys of an alert sink that only its kind knows. By default there is no kind, as with [`StepReader`].
+#[derive(Clone, Copy, Debug)]
+pub struct SinkReader {
+    /// The kinds.
+    pub kinds: fn() -> Vec<&'static str>,
+    /// Examines the quiet hours: why they are none.
+    pub quiet: fn(&str) -> Result<(), String>,
+    /// Examines one of a kind that there is; false if something was refused.
+    pub read: fn(&str, &mut Section<'_, '_>) -> bool,
+}
+
+impl Default for SinkReader {
+    fn default() -> Self {
+        SinkReader {
+            kinds: Vec::new,
+            quiet: |_| Ok(()),
+            read: |_, _| false,
+        }
+    }
 }
 
 /// Reads the keys of a step that only its kind knows. (The kinds are above this module.) By default there is no kind:

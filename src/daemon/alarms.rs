@@ -1,5 +1,5 @@
-//! What a person must know: what the cores tell and what the daemon sees by itself goes to the log through here, and
-//! what stands is shown by `status`.
+//! What a person must know: what the cores tell and what the daemon sees by itself goes to the log and to the alert sinks
+//! through here, and what stands is shown by `status`.
 
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -55,18 +55,24 @@ pub fn log_change(now: BootTime, peer: &str, text: String) {
 }
 
 /// A command for a person names the peer: the core knows no names.
-fn named(text: &str, peer: &str) -> String {
+pub(super) fn named(text: &str, peer: &str) -> String {
     if peer.is_empty() {
         return text.to_owned();
     }
-    ["hold", "release", "takeover", "plan"]
-        .iter()
-        .fold(text.to_owned(), |text, command| {
-            text.replace(
-                &format!("standin {command} NAME"),
-                &format!("standin {command} {peer}"),
-            )
-        })
+    const OF_PEERS: [&str; 6] = [
+        "hold",
+        "release",
+        "takeover",
+        "plan",
+        "fence confirm",
+        "peer reset",
+    ];
+    OF_PEERS.iter().fold(text.to_owned(), |text, command| {
+        text.replace(
+            &format!("standin {command} NAME"),
+            &format!("standin {command} {peer}"),
+        )
+    })
 }
 
 /// What stands, as `status` shows it; `peer` is empty where it is about the whole machine.
@@ -101,6 +107,7 @@ impl Loop {
         let (alarms, name) = self.alarms_of(peer);
         if let Some(alert) = alarms.tell(now, key, level, text) {
             log(&name, &alert);
+            self.sinks.pass_on(&name, &alert);
         }
     }
 
@@ -109,6 +116,7 @@ impl Loop {
         let (alarms, name) = self.alarms_of(peer);
         if let Some(alert) = alarms.settle(key, text) {
             log(&name, &alert);
+            self.sinks.pass_on(&name, &alert);
         }
     }
 

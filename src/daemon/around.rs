@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
+use crate::alert;
 use crate::config::{InterfaceFacts, Persistence, ProfileFacts, Surroundings};
 use crate::net::address;
 use crate::net::link;
@@ -43,6 +44,7 @@ pub async fn surroundings(examine_secrets: bool, config: &Path) -> Surroundings 
         without_peers: false,
         vip_may_be_here: true,
         steps: steps::READER,
+        sinks: alert::READER,
     }
 }
 

@@ -32,6 +32,7 @@ pub fn when(key: &str) -> Option<When> {
         // Both machines must change together, and the sockets, the key and the time-out of one go together.
         ["heartbeat", "port" | "key-file" | "interval"] => When::Restart,
         ["traps", _] => When::Now,
+        ["alert", "sink", ..] => When::Now,
         // Of a fence in place the address, the credentials, the profile and the times are always the file's.
         ["switch", _, "snmp" | "ssh", _] => When::Now,
         ["switch", _, _] => When::Now,

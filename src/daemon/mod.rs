@@ -57,6 +57,7 @@ pub mod report_writer;
 mod requests;
 mod run_loop;
 mod saving;
+pub mod sinks;
 pub mod site;
 pub mod standing;
 pub mod start;

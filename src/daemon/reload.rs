@@ -176,6 +176,7 @@ fn try_reload(l: &mut Loop, read: &New) -> Result<(), String> {
             }
         }
     }
+    l.sinks.follow(config);
     l.about.persist = config
         .peers
         .values()

@@ -18,6 +18,7 @@ use super::past_fence::PastFence;
 use super::perform::{Hands, Shared};
 use super::recorder::{self, Recorder};
 use super::report_writer::ReportWriter;
+use super::sinks::Sinks;
 use super::{status, traps};
 use crate::config::Config;
 use crate::net::arp::{ArpFrame, ArpOp};
@@ -95,6 +96,8 @@ pub struct Loop {
     pub alarms: Alarms,
     /// Those who ordered a hold and wait for what it stopped.
     pub holds: Vec<HoldAsked>,
+    /// Who is told of alarms.
+    pub sinks: Sinks,
     /// Writes the reports.
     pub reports: ReportWriter,
     /// The MAC addresses of all our interfaces, and those that the VIPs' had: never foreign.
@@ -260,6 +263,8 @@ impl Loop {
                     p.machine.state(),
                     State::Active { .. } | State::Halted { .. }
                 ));
+        self.tell_sinks(peer, &actions);
+        let p = &mut self.peers[peer];
         for action in actions {
             let (legs, ticket) = (&mut self.interfaces, ticket.as_ref());
             p.hands.perform(now, action, ticket, legs, &self.shared);

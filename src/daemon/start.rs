@@ -20,6 +20,7 @@ use super::record::{self, Kept, Seen};
 use super::recorder::Recorder;
 use super::report_writer::ReportWriter;
 use super::run_loop::{Loop, PeerRun};
+use super::sinks::Sinks;
 use super::site::steps_of;
 use super::standing::{carry_over, telling::tell_dropped_peers};
 use super::status::About;
@@ -307,7 +308,9 @@ pub async fn build(parts: Parts, host: Host, tx: Tx, slow: Lane) -> Result<Loop,
             Some((socket, (at.index, at.own?)))
         })
         .collect();
+    let place = (disk.clone(), config.node.state_dir.clone());
     Ok(Loop {
+        sinks: Sinks::start(&config, host.programs.clone(), place, &slow),
         journal,
         gaps: GapsSeen::default(),
         peers,

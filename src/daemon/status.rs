@@ -127,6 +127,7 @@ pub fn status(l: &Loop) -> Value {
         "node": l.about.node,
         "limits": l.about.limits,
         "alarms": alarms::shown("", [&l.alarms], now),
+        "sinks": l.sinks.shown(now),
         "traps": l.traps.as_ref().map(|t| traps(t, now)),
         "peers": peers,
     })

@@ -29,6 +29,7 @@ impl Loop {
                 tracing::warn!(peer = %name, "stopping in {label}: {}; the next start goes on from there", left.join("; "));
             }
         }
+        self.sinks.end().await;
     }
 
     async fn left_in_place(&mut self, peer: usize) -> Vec<String> {

@@ -7,3 +7,6 @@
 pub mod dns;
 pub mod http;
 pub mod powerdns;
+pub mod resolve;
+pub mod smtp;
+pub mod syslog;

@@ -23,6 +23,7 @@ pub trait Disk: Send + Sync {
     /// The disk refuses; `AlreadyExists` where it had to be new.
     fn append_to(&self, path: &Path, new: bool) -> io::Result<Box<dyn DiskFile>>;
     /// Makes these bytes all of a file, durably: whatever happens, either the old or the new ones are there.
+    /// Only its owner may read it.
     ///
     /// # Errors
     /// The disk refuses.

@@ -25,4 +25,13 @@ pub trait Programs: Send + Sync {
         arguments: &'a [String],
         within: Duration,
     ) -> Reply<'a, Ended, ServiceError>;
+
+    /// As [`run`](Self::run), with this on its standard input.
+    fn feed<'a>(
+        &'a self,
+        program: &'a str,
+        arguments: &'a [String],
+        input: &'a str,
+        within: Duration,
+    ) -> Reply<'a, Ended, ServiceError>;
 }

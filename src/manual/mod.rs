@@ -3,6 +3,7 @@
 //! Pages are Markdown, and stay so on GitHub; [`page`] lays them out for a terminal. Each is kept true by
 //! `tests/manual/`. A page's name is none of a command: `standin help COMMAND` prints that command's usage.
 
+pub mod actions;
 pub mod page;
 
 use crate::config::SAMPLE;
@@ -29,7 +30,7 @@ impl Topic {
 }
 
 /// Every page, the one that is needed at night first.
-pub const TOPICS: [Topic; 9] = [
+pub const TOPICS: [Topic; 10] = [
     Topic {
         name: "operate",
         about: "something happened: what do I do? States, alarms, hand back",
@@ -49,6 +50,11 @@ pub const TOPICS: [Topic; 9] = [
         name: "steps",
         about: "what else a takeover brings about: units, commands",
         text: include_str!("steps.md"),
+    },
+    Topic {
+        name: "alerts",
+        about: "who is told when nobody looks: webhook, mail, syslog...",
+        text: include_str!("alerts.md"),
     },
     Topic {
         name: "sample",

@@ -42,6 +42,15 @@ pub fn wall_us() -> u64 {
     })
 }
 
+/// Now, in minutes since midnight in this machine's time zone.
+pub fn local_minute() -> u32 {
+    let us = i64::try_from(wall_us()).unwrap_or(i64::MAX);
+    let now = jiff::Timestamp::from_microsecond(us).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    let now = jiff::tz::TimeZone::system().to_datetime(now);
+    // Neither is negative.
+    now.hour() as u32 * 60 + now.minute() as u32
+}
+
 /// Now as RFC 3339 in UTC, to the millisecond.
 pub fn wall_text() -> String {
     wall_text_of(wall_us())

@@ -4,9 +4,27 @@
 
 use std::time::Duration;
 
+use nix::unistd::User;
+
 use super::{ServiceError, Started};
 use crate::host::Programs;
 use crate::rt::Instant;
+
+/// What stands before a command so that `user` runs it, with his groups.
+///
+/// # Errors
+/// This machine has no such user.
+pub fn as_user(user: &str) -> Result<Vec<String>, String> {
+    let known = User::from_name(user).map_err(|e| format!("user {user}: {e}"))?;
+    let known = known.ok_or_else(|| format!("this machine has no user {user}"))?;
+    Ok(vec![
+        "/usr/bin/setpriv".to_owned(),
+        "--init-groups".to_owned(),
+        format!("--reuid={}", known.uid),
+        format!("--regid={}", known.gid),
+        "--".to_owned(),
+    ])
+}
 
 /// Runs the command (full path, then arguments) and waits for its end, at most `within`.
 ///

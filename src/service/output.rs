@@ -4,9 +4,10 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
 use super::{OUTPUT_LIMIT, ServiceError};
@@ -39,10 +40,11 @@ impl Drop for Group {
     }
 }
 
-/// Runs `program`; at the deadline, or if the future is dropped, its process group is killed.
+/// Runs `program` with `input`; at the deadline, or if the future is dropped, its process group is killed.
 pub(crate) async fn run(
     program: &str,
     arguments: &[String],
+    input: Option<&str>,
     within: Duration,
 ) -> Result<Ended, ServiceError> {
     let mut command = Command::new(program);
@@ -55,7 +57,10 @@ pub(crate) async fn run(
         .env_remove("WATCHDOG_USEC")
         .env_remove("WATCHDOG_PID")
         .current_dir("/")
-        .stdin(Stdio::null())
+        .stdin(match input {
+            Some(_) => Stdio::piped(),
+            None => Stdio::null(),
+        })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
@@ -74,7 +79,18 @@ pub(crate) async fn run(
         child.stdout.take().map(|p| drain(p, output.clone())),
         child.stderr.take().map(|p| drain(p, output.clone())),
     ];
-    let waited = rt::timeout(within, child.wait()).await;
+    let pipe = child.stdin.take();
+    let fed = async {
+        if let (Some(mut pipe), Some(input)) = (pipe, input) {
+            // A program that does not read all of it is judged by how it ends.
+            let _ = pipe.write_all(input.as_bytes()).await;
+        }
+    };
+    let waited = rt::timeout(within, async {
+        let (ended, ()) = join(child.wait(), fed).await;
+        ended
+    })
+    .await;
     let text = |output: &Mutex<Vec<u8>>| {
         let bytes = output.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&bytes).trim_end().to_owned()

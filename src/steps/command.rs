@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
-use nix::unistd::User;
 
 use super::{Facts, Kind, Kit, PlanLine, SiteStep};
 use crate::config::Section;
 use crate::rt::Instant;
+use crate::service::command;
 use crate::takeover::event::Outcome;
 
 pub(super) const KIND: Kind = Kind {
@@ -37,23 +37,13 @@ fn read(section: &mut Section<'_, '_>) -> Option<Arc<dyn SiteStep>> {
     }
     let undo = section.command("undo");
     let probe = section.command("probe");
-    let user = section.text("user");
+    let user = section.user_name("user");
     let directory = section.text("directory");
     if let Some(folder) = directory.as_ref().filter(|d| !d.starts_with('/')) {
         section.refuse(
             "directory",
             format!("`{folder}` is not a full path"),
             "such as \"/srv/cctv\"",
-        );
-    }
-    if let Some(name) = user
-        .as_ref()
-        .filter(|u| u.is_empty() || u.starts_with('-') || u.contains([':', '/', ' ']))
-    {
-        section.refuse(
-            "user",
-            format!("`{name}` is no user's name"),
-            "such as \"standin\"",
         );
     }
     let environment = section.texts("environment").unwrap_or_default();
@@ -84,14 +74,7 @@ impl Command {
     fn line(&self, command: &[String], facts: &Facts) -> Result<Vec<String>, String> {
         let mut line: Vec<String> = Vec::new();
         if let Some(user) = &self.user {
-            let known = User::from_name(user).map_err(|e| format!("user {user}: {e}"))?;
-            let known = known.ok_or_else(|| format!("this machine has no user {user}"))?;
-            line.extend(["/usr/bin/setpriv", "--init-groups"].map(str::to_owned));
-            line.extend([
-                format!("--reuid={}", known.uid),
-                format!("--regid={}", known.gid),
-                "--".to_owned(),
-            ]);
+            line.extend(command::as_user(user)?);
         }
         line.push("/usr/bin/env".to_owned());
         line.extend(self.directory.iter().map(|d| format!("--chdir={d}")));

@@ -70,6 +70,7 @@ fn around() -> Surroundings {
         examine_secrets: true,
         without_peers: false,
         steps: standin::steps::READER,
+        sinks: standin::alert::READER,
     }
 }
 

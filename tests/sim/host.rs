@@ -287,6 +287,17 @@ impl Programs for At {
     }
 
     /// `systemctl`, of which the unit of the media server is known.
+    /// No site of the simulation has a sink.
+    fn feed<'a>(
+        &'a self,
+        program: &'a str,
+        _arguments: &'a [String],
+        _input: &'a str,
+        _within: Duration,
+    ) -> Reply<'a, Ended, ServiceError> {
+        panic!("{program} is fed")
+    }
+
     fn run<'a>(
         &'a self,
         program: &'a str,

@@ -11,6 +11,7 @@ mod peer;
 mod port_takeover;
 pub(super) mod range;
 mod service;
+mod sinks;
 mod ssh;
 mod steps;
 mod switch;
@@ -35,6 +36,8 @@ pub(super) fn validate(file: File, around: &Surroundings, check: &mut Check<'_>)
     let heartbeat = node::heartbeat(file.heartbeat.as_ref(), pair, check, &mut secrets);
 
     let traps = traps::traps(&file, check, &mut secrets);
+
+    let sinks = sinks::sinks(&file.alert.sink, around.sinks, check);
 
     let mut switches = BTreeMap::new();
     for (name, switch) in &file.switch {
@@ -68,6 +71,7 @@ pub(super) fn validate(file: File, around: &Surroundings, check: &mut Check<'_>)
         node,
         heartbeat,
         traps,
+        sinks,
         switches,
         peers,
         origin: Arc::new(check.origin.clone()),

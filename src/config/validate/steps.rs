@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::range::ms;
 use crate::config::problem::Check;
-use crate::config::section::{Section, StepTable};
+use crate::config::section::{KindTable, Section};
 use crate::config::suggest::{nearest, quoted_list};
 use crate::config::surroundings::StepReader;
 use crate::takeover::recipe::{self, Failure, SiteSpec, UndoAt};
@@ -17,15 +17,15 @@ pub(super) fn steps(
     tables: &[toml::Table],
     reader: StepReader,
     check: &mut Check<'_>,
-) -> Option<(Vec<StepTable>, Vec<SiteSpec>)> {
-    let mut read: Vec<(StepTable, Common)> = Vec::new();
+) -> Option<(Vec<KindTable>, Vec<SiteSpec>)> {
+    let mut read: Vec<(KindTable, Common)> = Vec::new();
     let mut complete = true;
     for (i, table) in tables.iter().enumerate() {
         let at = format!("{at}.step[{i}]");
         match step(&at, table, reader, check) {
             Some(common) => {
                 let kind = common.name.kind().to_owned();
-                let table = StepTable {
+                let table = KindTable {
                     at,
                     kind,
                     table: table.clone(),
@@ -136,7 +136,7 @@ fn list(section: &mut Section<'_, '_>, key: &'static str) -> Option<Vec<Step>> {
     Some(steps)
 }
 
-fn resolved(read: &[(StepTable, Common)]) -> Vec<SiteSpec> {
+fn resolved(read: &[(KindTable, Common)]) -> Vec<SiteSpec> {
     let spec = |c: &Common, undo| SiteSpec {
         name: c.name,
         // After the claim, unless it says something else: what it tells the world is true then.

@@ -13,6 +13,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::url::Url;
+
 /// Where Debian keeps the authorities that the machine trusts.
 pub const SYSTEM_CA: &str = "/etc/ssl/certs/ca-certificates.crt";
 
@@ -156,12 +158,35 @@ impl Client {
         })
     }
 
+    /// # Errors
+    /// The URL is HTTPS, and there is nobody whom we trust.
+    pub fn is_usable(&self, url: &Url) -> Result<(), String> {
+        match &self.tls {
+            Err(why) if url.is_tls => Err(why.clone()),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
     /// A text from outside with our secrets struck out: a server may send back what it was sent.
     pub fn without_secrets(&self, text: &str) -> String {
         let secrets = self.secrets.iter().map(|s| s.expose_secret());
         let secrets = secrets.filter(|s| !s.is_empty());
         secrets.fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
     }
+}
+
+/// TLS without a certificate of ours, for a protocol other than HTTP.
+///
+/// # Errors
+/// There is nobody whom we trust.
+pub(in crate::endpoint) fn tls_of(trust: &Trust) -> Result<Arc<ClientConfig>, String> {
+    let settings = Settings {
+        trust: trust.clone(),
+        ..Settings::default()
+    };
+    let mut config = tls(&settings).map_err(|(why, _)| why)?;
+    config.alpn_protocols.clear();
+    Ok(Arc::new(config))
 }
 
 fn secret_value(text: &str, what: &str) -> Result<HeaderValue, String> {

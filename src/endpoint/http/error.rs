@@ -134,7 +134,7 @@ impl Fault {
 }
 
 /// Every source of an error, each once, from the outside in.
-pub(super) fn chain(error: &dyn Error) -> String {
+pub(in crate::endpoint) fn chain(error: &dyn Error) -> String {
     let mut said = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {
@@ -148,7 +148,9 @@ pub(super) fn chain(error: &dyn Error) -> String {
 }
 
 /// The TLS error in an error, wherever it is: an `io::Error` does not name what it wraps as its source.
-pub(super) fn tls_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
+pub(in crate::endpoint) fn tls_error<'e>(
+    error: &'e (dyn Error + 'static),
+) -> Option<&'e rustls::Error> {
     let mut next = Some(error);
     while let Some(one) = next {
         if let Some(found) = one.downcast_ref::<rustls::Error>() {
@@ -164,7 +166,7 @@ pub(super) fn tls_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rust
 }
 
 /// What a TLS error is, and what to do about it.
-pub(super) fn tls_fault(error: &rustls::Error, host: &str) -> Fault {
+pub(in crate::endpoint) fn tls_fault(error: &rustls::Error, host: &str) -> Fault {
     let help = match error {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             "nobody whom we trust signed its certificate: name the authority's certificate as `ca-file`".to_owned()

@@ -12,8 +12,10 @@ mod template;
 mod url;
 
 pub use action::{Action, Done, Limits, perform, read_value, send};
+pub(in crate::endpoint) use client::tls_of;
 pub use client::{Auth, Client, ClientIdentity, Settings, Trust};
 pub use error::{Fault, HttpError, Phase};
+pub(in crate::endpoint) use error::{chain, tls_error, tls_fault};
 pub use exchange::{Response, exchange};
 pub use request::{LONGEST, ReadBack, Rendered, Request, Statuses, holds};
 pub use template::{Form, Template};

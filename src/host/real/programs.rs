@@ -26,6 +26,16 @@ impl Programs for RealPrograms {
         arguments: &'a [String],
         within: Duration,
     ) -> Reply<'a, Ended, ServiceError> {
-        Box::pin(output::run(program, arguments, within))
+        Box::pin(output::run(program, arguments, None, within))
+    }
+
+    fn feed<'a>(
+        &'a self,
+        program: &'a str,
+        arguments: &'a [String],
+        input: &'a str,
+        within: Duration,
+    ) -> Reply<'a, Ended, ServiceError> {
+        Box::pin(output::run(program, arguments, Some(input), within))
     }
 }

@@ -1,6 +1,5 @@
 //! `kind = "http"`: another server is told over HTTP, and asked whether it holds.
 
-mod access;
 mod read;
 
 use std::time::Duration;
@@ -9,9 +8,8 @@ use futures_util::future::{BoxFuture, FutureExt};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use access::{Access, quoted};
-
 use super::{Facts, Kind, Kit, PlanLine, SiteStep};
+use crate::access::{Access, quoted};
 use crate::endpoint::http::{Action, Done, Limits, Request, holds, perform, read_value};
 use crate::takeover::event::Outcome;
 

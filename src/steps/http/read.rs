@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::access::access;
 use super::{Http, with_before};
+use crate::access::access;
 use crate::config::Section;
 use crate::endpoint::http::{Action, ReadBack, Request, Statuses};
 use crate::steps::{Facts, SiteStep};

@@ -1,14 +1,14 @@
-//! How a server is reached over HTTP, and what it is shown.
+//! How a server is reached over HTTP, and what it is shown: the keys that every table has which asks one (a step, an alert
+//! sink), and the client that follows from them.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::read::refused;
 use crate::config::{SecretForm, Section, secret_file};
 use crate::endpoint::http::{Auth, Client, ClientIdentity, Settings, Trust};
 
 /// How the server is reached and what it is shown. Secrets are named by their files, and read when they are needed.
-pub(super) struct Access {
+pub struct Access {
     auth: AuthFiles,
     certificate: Option<(PathBuf, PathBuf)>,
     authorities: Option<PathBuf>,
@@ -22,7 +22,8 @@ enum AuthFiles {
     Header(String, PathBuf),
 }
 
-pub(super) fn access(section: &mut Section<'_, '_>) -> Option<Access> {
+/// Reads the keys; `None` if something was refused.
+pub fn access(section: &mut Section<'_, '_>) -> Option<Access> {
     let bearer = section.path("bearer-file");
     let user = section.text("basic-user");
     let password = section.path("password-file");
@@ -34,7 +35,8 @@ pub(super) fn access(section: &mut Section<'_, '_>) -> Option<Access> {
     let connect = section.text("connect").map(|text| {
         let at = text.parse::<SocketAddr>();
         let why = at.map_err(|_| format!("`{text}` is no address with a port"));
-        refused(section, "connect", why, "such as \"192.168.1.50:8443\"")
+        let help = "such as \"192.168.1.50:8443\"";
+        why.map_err(|why| section.refuse("connect", why, help)).ok()
     });
     for (has, other, key, of) in [
         (
@@ -109,7 +111,11 @@ pub(super) fn access(section: &mut Section<'_, '_>) -> Option<Access> {
 }
 
 impl Access {
-    pub(super) fn client(&self) -> Result<Client, String> {
+    /// A client that shows what is in the files now.
+    ///
+    /// # Errors
+    /// A secret or a certificate cannot be used.
+    pub fn client(&self) -> Result<Client, String> {
         let line = |file| secret_file(file, SecretForm::Line);
         let auth = match &self.auth {
             AuthFiles::None => Auth::None,
@@ -144,8 +150,13 @@ impl Access {
         })
     }
 
+    /// Where it connects, whatever DNS says.
+    pub fn connect(&self) -> Option<SocketAddr> {
+        self.connect
+    }
+
     /// Options of curl; secrets stay in their files.
-    pub(super) fn curl(&self) -> String {
+    pub fn curl(&self) -> String {
         let file = |p: &PathBuf| quoted(&p.display().to_string());
         let mut all = match &self.auth {
             AuthFiles::None => String::new(),
@@ -171,6 +182,6 @@ impl Access {
 }
 
 /// As a shell takes it for one word.
-pub(super) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
