@@ -331,8 +331,9 @@ impl Hands {
                 if let Some(parked) = &self.parked {
                     parked.mute.want(true);
                     let (mute, kernel) = (parked.mute.clone(), shared.host.kernel.clone());
+                    let (me, tx) = (self.me, shared.tx.clone());
                     self.tasks.spawn(slow, step, attempt, async move {
-                        parked::drop_and_prove(&*kernel, &mute).await
+                        parked::drop_and_prove(&*kernel, &mute, (me, &tx)).await
                     });
                     return;
                 }

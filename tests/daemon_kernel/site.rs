@@ -123,6 +123,10 @@ impl Site {
             .open(log)
             .unwrap();
         let mut command = self.command(&["run"]);
+        if let Some(folder) = &self.path {
+            let before = std::env::var("PATH").unwrap();
+            command.env("PATH", format!("{}:{before}", folder.display()));
+        }
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -161,6 +165,13 @@ impl Site {
             nix::sys::signal::kill(pid, signal).unwrap();
             child.wait().unwrap();
         }
+    }
+
+    /// How many children of the daemon run this command now.
+    pub fn children(&self, command: &str) -> usize {
+        let pid = self.daemon.as_ref().map(Child::id).unwrap();
+        let ps = self.standby(&format!("ps --no-headers -o args --ppid {pid} || :"));
+        ps.lines().filter(|line| line.trim() == command).count()
     }
 
     pub fn log(&self) -> String {
