@@ -184,6 +184,7 @@ impl Hands {
             Action::ProbeService => self.probe_service(interface, shared),
             Action::PollPort => self.poll_port(shared),
             Action::LookForPeer { mac, by_traffic } => self.look_for_peer(mac, by_traffic, shared),
+            Action::LookPastFence { mac } => self.look_past_fence(mac, shared),
             Action::AskWitnesses => self.ask_witnesses(now, interface),
             Action::Run(run) => self.run(now, run, ticket.cloned(), interfaces, shared),
             Action::Cancel { step, attempt } => self.tasks.stop(step, attempt),

@@ -103,7 +103,12 @@ pub async fn keep_closed(
 ) -> Result<bool, NftError> {
     let doing = format!("keep the gate to {vip}:{port} closed");
     match programs
-        .nft(&["-f", "-"], &again(&table(peer), vip, port), DEADLINE, &doing)
+        .nft(
+            &["-f", "-"],
+            &again(&table(peer), vip, port),
+            DEADLINE,
+            &doing,
+        )
         .await
     {
         Ok(_) => Ok(false),
@@ -172,7 +177,10 @@ async fn prove(
     within: Duration,
     doing: String,
 ) -> Result<(), NftError> {
-    let there = our_tables(programs, within).await?.iter().any(|t| t == name);
+    let there = our_tables(programs, within)
+        .await?
+        .iter()
+        .any(|t| t == name);
     if there == expected {
         return Ok(());
     }
@@ -216,7 +224,12 @@ table ip standin_s {
 
     #[test]
     fn only_our_tables_are_ours() {
-        let listing = ["ip filter", "ip standin_a", "inet standin_b", "ip mystandin_c"];
+        let listing = [
+            "ip filter",
+            "ip standin_a",
+            "inet standin_b",
+            "ip mystandin_c",
+        ];
         assert_eq!(ours(&listing.map(str::to_owned)), ["standin_a"]);
     }
 }

@@ -103,7 +103,7 @@ impl Patience {
     /// Learns from what was asked: `took` is all of it.
     pub fn learn<T>(&mut self, answer: &Result<T, NftError>, took: Duration) {
         self.0 = match answer {
-            Err(NftError::Timeout { .. }) => self.0,
+            Err(NftError::Timeout { .. }) => self.0 * 2,
             // It never ran.
             Err(NftError::Busy(_) | NftError::NoNft(_) | NftError::Run { .. }) => self.0,
             Ok(_) | Err(NftError::Refused { .. } | NftError::Unproven { .. }) => took * 2,

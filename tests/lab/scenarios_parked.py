@@ -123,6 +123,7 @@ def port_takeover_never_forwards(site, _quick):
 @scenario("option-a", owners="P*SP*")
 def port_takeover_slow_nft(site, _quick):
     """Every `nft` takes 3 s, longer than it is given at first: the mute comes off all the same, and on again."""
+    site.lab("agent", "stop", "standby")
     undo = chaos_faults.slow_nft(site)
     try:
         site.start("standby")

@@ -184,7 +184,11 @@ fn a_mute_that_is_flushed_comes_back_and_one_that_is_not_wanted_goes() {
             rx.recv().await
         };
         let wanted = Arc::new(MuteKeeper::new("p", VIP, Arc::new(RealPrograms)));
-        let is_mute = async || mute::is_mute(&RealPrograms, "p", nft::DEADLINE).await.unwrap();
+        let is_mute = async || {
+            mute::is_mute(&RealPrograms, "p", nft::DEADLINE)
+                .await
+                .unwrap()
+        };
         looked(&wanted).await;
         assert!(is_mute().await, "never ordered otherwise");
         for half in [
