@@ -152,7 +152,8 @@ async fn our_tables(programs: &dyn Programs, within: Duration) -> Result<Vec<Str
     Ok(ours(&tables))
 }
 
-fn ours(tables: &[String]) -> Vec<String> {
+/// The names of our gates among these tables (family and name of each).
+pub fn ours(tables: &[String]) -> Vec<String> {
     let head = format!("{FAMILY} ");
     let names = tables.iter().filter_map(|t| t.strip_prefix(&head));
     let ours = names.filter(|name| name.starts_with(TABLE_PREFIX));

@@ -90,6 +90,14 @@ pub async fn is_mute(
     Ok(count(programs, &table_of(TABLE_PREFIX, peer), within).await? == 2)
 }
 
+/// The names of our mutes among these tables (family and name of each), of which either family is enough.
+pub fn ours(tables: &[String]) -> std::collections::BTreeSet<String> {
+    let names = tables.iter().filter_map(|t| t.split_once(' '));
+    let ours = names
+        .filter(|(family, name)| ["arp", "ip"].contains(family) && name.starts_with(TABLE_PREFIX));
+    ours.map(|(_, name)| name.to_owned()).collect()
+}
+
 async fn count(programs: &dyn Programs, table: &str, within: Duration) -> Result<usize, NftError> {
     let tables = nft::tables(programs, None, within).await?;
     let ours = |family: &str| tables.contains(&format!("{family} {table}"));

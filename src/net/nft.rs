@@ -126,11 +126,11 @@ impl Patience {
     }
 }
 
-/// The names of the tables of one address family.
+/// The tables of one address family, or of all: family and name of each.
 ///
 /// # Errors
 /// [`NftError`].
-pub(super) async fn tables(
+pub async fn tables(
     programs: &dyn Programs,
     family: Option<&str>,
     within: Duration,

@@ -186,6 +186,18 @@ impl Site {
         (out.status.code(), answer)
     }
 
+    /// Exit code, and what is printed for a person.
+    pub fn say(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::null());
+        let out = self.lab.standby.run(|| command.output().unwrap());
+        let said = [out.stdout, out.stderr].concat();
+        (
+            out.status.code(),
+            String::from_utf8_lossy(&said).into_owned(),
+        )
+    }
+
     /// What `status` says of the peer; null while nobody answers.
     pub fn status(&self) -> Value {
         self.ask(&["status"]).1["peers"][0].clone()

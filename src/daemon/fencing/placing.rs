@@ -80,10 +80,7 @@ impl Fencing {
 
     /// Where the peer is, seen from the levels that stand: on their ports, elsewhere on one of their switches, or nowhere;
     /// and how long a switch keeps what it has learned. Single rows of the forwarding tables; a fence goes first.
-    pub(in crate::daemon) async fn look_past(
-        &self,
-        macs: &[MacAddr],
-    ) -> (Seen, Option<Duration>) {
+    pub(in crate::daemon) async fn look_past(&self, macs: &[MacAddr]) -> (Seen, Option<Duration>) {
         let mut ageing = None;
         let all = !self.marks.any();
         let standing = self.levels.iter().enumerate();
