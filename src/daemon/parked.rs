@@ -175,6 +175,18 @@ impl Hands {
         });
     }
 
+    /// Mutes the parked address.
+    pub(super) fn drop_parked(&mut self, run: &Run, shared: &Shared) {
+        let Some(parked) = &self.parked else { return };
+        parked.mute.want(true);
+        let (mute, kernel) = (parked.mute.clone(), shared.host.kernel.clone());
+        let (me, tx) = (self.me, shared.tx.clone());
+        let (slow, step, attempt) = (&shared.slow, run.step, run.attempt);
+        self.tasks.spawn(slow, step, attempt, async move {
+            drop_and_prove(&*kernel, &mute, (me, &tx)).await
+        });
+    }
+
     /// Moves our own port: to the production VLAN for `Rewire`, back to the parking VLAN for `Park`.
     pub(super) fn move_own_port(
         &mut self,

@@ -17,7 +17,7 @@ use super::hub::{Input, Tx};
 use super::interfaces::{Interface, Reader};
 use super::journal::Ticket;
 use super::keeper::Keeper;
-use super::parked::{self, Leg, Parked, step_leg};
+use super::parked::{Leg, Parked, step_leg};
 use super::questions::Questions;
 use super::tasks::Tasks;
 use super::watch::Watch;
@@ -329,14 +329,8 @@ impl Hands {
             Step::Drop => {
                 self.announcer = None;
                 self.watch = None;
-                if let Some(parked) = &self.parked {
-                    parked.mute.want(true);
-                    let (mute, kernel) = (parked.mute.clone(), shared.host.kernel.clone());
-                    let (me, tx) = (self.me, shared.tx.clone());
-                    self.tasks.spawn(slow, step, attempt, async move {
-                        parked::drop_and_prove(&*kernel, &mute, (me, &tx)).await
-                    });
-                    return;
+                if self.parked.is_some() {
+                    return self.drop_parked(&run, shared);
                 }
                 let Some((keeper, number)) = self.order_removal(interface) else {
                     return;

@@ -222,6 +222,7 @@ async fn on_a_thread(
             Ok(runtime) => runtime.block_on(async {
                 let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
                 tokio::select! {
+                    biased;
                     result = timeout(within, child(&arguments, &input)) => Some(result),
                     () = answer.closed() => None,
                 }
