@@ -236,7 +236,7 @@ fn a_catch_all_arm_is_caught() {
 const BELOW_RT: [&str; 2] = ["src/rt/", "src/cli/"];
 const BESIDE_RT: [(&str, &str); 4] = [
     ("src/net/capture.rs", "clock_gettime"),
-    ("src/net/gate.rs", "tokio::runtime"),
+    ("src/net/nft.rs", "tokio::runtime"),
     ("src/daemon/control/server.rs", "tokio::task"),
     ("src/switch/ssh/known_hosts.rs", "process::id"),
 ];

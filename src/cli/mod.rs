@@ -7,6 +7,7 @@ mod check;
 mod common;
 pub mod exit;
 mod help;
+mod left_behind;
 mod orders;
 mod outranked;
 mod pager;

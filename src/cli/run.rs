@@ -19,6 +19,7 @@ use crate::daemon::start::{self, StartError};
 use crate::daemon::{around, notify, privilege};
 use crate::host::real::{self, RealPrograms};
 use crate::net::gate;
+use crate::net::nft::NftError;
 use crate::rt::Lane;
 use crate::sys;
 
@@ -57,7 +58,7 @@ pub fn run(path: &Path) -> ExitCode {
         Err(e) => return fail(ExitCode::Internal, &format!("cannot start the log: {e}")),
     }
     log_panics();
-    match left {
+    match &left {
         Ok(0) => {}
         Ok(n) => tracing::warn!("{n} gates were left closed by an earlier run: opened"),
         Err(e) => tracing::warn!("gates cannot be looked for: {e}"),
@@ -81,7 +82,7 @@ pub fn run(path: &Path) -> ExitCode {
     for limit in &limits {
         tracing::warn!("{limit}");
     }
-    let parts = match prepare::prepare(config, secrets, limits, &sources) {
+    let mut parts = match prepare::prepare(config, secrets, limits, &sources) {
         Ok(parts) => parts,
         Err(Unprepared::MayPass(e)) => {
             fail(ExitCode::Unavailable, &e);
@@ -89,6 +90,7 @@ pub fn run(path: &Path) -> ExitCode {
         }
         Err(Unprepared::Refused(e)) => return fail(ExitCode::BadConfig, &e),
     };
+    parts.gates_left = matches!(left, Err(NftError::Timeout { .. } | NftError::Busy(_)));
     let socket = (
         parts.config.node.socket.clone(),
         parts.config.node.socket_group.clone(),

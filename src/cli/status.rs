@@ -1,19 +1,31 @@
 //! `standin status`: one page that says what is going on.
 
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::alert;
-use super::common::{ask, fail, say, say_json, socket_of};
+use super::common::{ask, fail, paths_of, runtime, say, say_json};
 use super::exit::ExitCode;
+use super::left_behind;
 use super::orders::left_lines;
 
 /// Prints the status of the daemon.
 pub fn run(config: &Path, only: Option<&str>, as_json: bool) -> ExitCode {
-    let mut answer = match ask(&socket_of(config), "status", None, json!({}), as_json) {
+    let (socket, state_dir) = paths_of(config);
+    let mut answer = match ask(&socket, "status", None, json!({}), as_json) {
         Ok(answer) => answer,
-        Err(code) => return code,
+        Err(code) => {
+            // One that is there and does not answer would be judged by what it has in hand.
+            if code == ExitCode::NotReachable && UnixStream::connect(&socket).is_err() {
+                match runtime() {
+                    Ok(runtime) => runtime.block_on(left_behind::tell(&state_dir, as_json)),
+                    Err(code) => return code,
+                }
+            }
+            return code;
+        }
     };
     if let (Some(name), Some(peers)) = (only, answer["peers"].as_array_mut()) {
         peers.retain(|p| p["name"].as_str() == Some(name));

@@ -4,9 +4,12 @@
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::Notify;
+
 use super::hub::{Input, Tx};
 use crate::host::Programs;
 use crate::net::gate;
+use crate::net::nft::{NftError, Patience};
 use crate::rt;
 use crate::takeover::action::Level;
 
@@ -17,6 +20,8 @@ pub struct GateKeeper {
     state: Mutex<State>,
     /// `nft` proves what it did, so two at once would see each other's work.
     turn: tokio::sync::Mutex<()>,
+    /// Another order was given: it ends what is under way for the one before.
+    ordered: Notify,
 }
 
 #[derive(Default)]
@@ -27,6 +32,8 @@ struct State {
     there: bool,
     /// A task is on its way.
     queued: bool,
+    /// With the opening: nobody needs to wait for it, the kernel opens it as well.
+    patience: Patience,
 }
 
 impl GateKeeper {
@@ -37,7 +44,13 @@ impl GateKeeper {
             programs,
             state: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
+            ordered: Notify::new(),
         }
+    }
+
+    /// An earlier run may have left one of ours, which could not be looked for: it is taken away.
+    pub fn may_be_left(&self) {
+        self.state().there = true;
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -46,13 +59,18 @@ impl GateKeeper {
 
     /// From now on it is wanted closed; [`GateKeeper::obey`] does it.
     pub fn order_closed(&self, vip: Ipv4Addr, port: u16) {
-        let mut state = self.state();
-        state.wanted = Some((vip, port));
+        self.order(Some((vip, port)));
+    }
+
+    fn order(&self, wanted: Option<(Ipv4Addr, u16)>) {
+        if std::mem::replace(&mut self.state().wanted, wanted) != wanted {
+            self.ordered.notify_waiters();
+        }
     }
 
     /// From now on it is wanted open. Until it is, it is tried each second.
     pub fn order_open(&self) {
-        self.state().wanted = None;
+        self.order(None);
     }
 
     /// True if it is closed, or may still be.
@@ -67,36 +85,49 @@ impl GateKeeper {
     /// In words; it is tried again by [`GateKeeper::look`].
     pub async fn obey(&self) -> Result<Option<String>, String> {
         let _turn = self.turn.lock().await;
-        let (wanted, there) = {
+        loop {
+            let ordered = self.ordered.notified();
+            let (wanted, there, mut patience) = {
+                let mut state = self.state();
+                state.queued = false;
+                let there = std::mem::replace(&mut state.there, true);
+                (state.wanted, there, state.patience)
+            };
+            let done = tokio::select! {
+                biased;
+                () = ordered => continue,
+                done = self.mend((wanted, there), &mut patience) => done,
+            };
             let mut state = self.state();
-            state.queued = false;
-            (state.wanted, std::mem::replace(&mut state.there, true))
-        };
-        let programs = &*self.programs;
+            state.patience = patience;
+            // Another order may have closed it since.
+            state.there &= wanted.is_some() || state.wanted.is_some() || done.is_err();
+            return done.map_err(|e| e.to_string());
+        }
+    }
+
+    async fn mend(
+        &self,
+        (wanted, there): (Option<(Ipv4Addr, u16)>, bool),
+        patience: &mut Patience,
+    ) -> Result<Option<String>, NftError> {
+        let (programs, peer) = (&*self.programs, &self.peer);
         match (wanted, there) {
-            (None, false) => {
-                self.state().there = false;
-                Ok(None)
-            }
+            (None, false) => {}
             (None, true) => {
-                gate::open(programs, &self.peer)
-                    .await
-                    .map_err(|e| e.to_string())?;
-                self.state().there = false;
-                Ok(None)
+                let open = async |within| gate::open(programs, peer, within).await;
+                patience.spend(open).await?;
             }
-            (Some((vip, port)), false) => {
-                let closed = gate::close(programs, &self.peer, vip, port).await;
-                closed.map(|()| None).map_err(|e| e.to_string())
-            }
+            (Some((vip, port)), false) => gate::close(programs, peer, vip, port).await?,
             (Some((vip, port)), true) => {
-                let again = gate::keep_closed(programs, &self.peer, vip, port).await;
-                let gone = again.map_err(|e| e.to_string())?;
-                Ok(gone.then(|| {
-                    format!("the gate to {vip}:{port} was gone (somebody flushed the rules of nftables) and is closed again: cameras may have been refused")
-                }))
+                if gate::keep_closed(programs, peer, vip, port).await? {
+                    return Ok(Some(format!(
+                        "the gate to {vip}:{port} was gone (somebody flushed the rules of nftables) and is closed again: cameras may have been refused"
+                    )));
+                }
             }
         }
+        Ok(None)
     }
 
     /// Does what is wanted now, in a task of the current runtime; what does not succeed is an alarm until it does.

@@ -37,6 +37,7 @@ pub mod keeper;
 pub mod log_queue;
 mod look_for_vip;
 pub mod moving;
+pub mod mute_keeper;
 pub mod notify;
 mod opening;
 mod owed;

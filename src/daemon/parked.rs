@@ -5,23 +5,19 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::Mutex;
-
-use super::hub::{Input, Tx};
+use super::hub::Tx;
 use super::interfaces::Interface;
 use super::journal::Ticket;
 use super::moving::{self, Whose};
+use super::mute_keeper::MuteKeeper;
 use super::perform::{Hands, Shared, durable};
 use crate::net::arp::ArpFrame;
-use crate::takeover::action::{Level, Run};
+use crate::takeover::action::Run;
 use crate::takeover::step::Step;
 
-use crate::host::{Kernel, Programs};
+use crate::host::Kernel;
 use crate::net::address::{self, AddressLife};
-use crate::net::mute;
-use crate::rt;
 use crate::switch::Switch;
 use crate::takeover::event::Outcome;
 use crate::types::{IfIndex, MacAddr, Vip, VlanId};
@@ -40,7 +36,7 @@ pub struct Parked {
     /// MAC address of the interface on it.
     pub mac: MacAddr,
     /// The mute.
-    pub mute: Arc<Mute>,
+    pub mute: Arc<MuteKeeper>,
 }
 
 impl Parked {
@@ -52,145 +48,14 @@ impl Parked {
     }
 }
 
-/// The mute of one peer's VIP. The last order counts, in whatever order the tasks come to run; what is wanted is looked
-/// at each second, put in place again where somebody took it away, and tried until it succeeds.
-pub struct Mute {
-    peer: String,
-    vip: Vip,
-    programs: Arc<dyn Programs>,
-    wanted: AtomicBool,
-    /// It was proven in place at least once since it was ordered: if it is gone, somebody took it away.
-    proven: AtomicBool,
-    /// A look is on its way.
-    queued: AtomicBool,
-    turn: Mutex<()>,
-}
-
-impl Mute {
-    /// Nothing is ordered yet; silence is what is wanted.
-    pub fn new(peer: &str, vip: Vip, programs: Arc<dyn Programs>) -> Mute {
-        Mute {
-            programs,
-            peer: peer.to_owned(),
-            vip,
-            wanted: AtomicBool::new(true),
-            proven: AtomicBool::new(false),
-            queued: AtomicBool::new(false),
-            turn: Mutex::default(),
-        }
-    }
-
-    /// Says what is wanted from now on: true for silence. To be called before the task that does it is started.
-    pub fn want(&self, silence: bool) {
-        if self.wanted.swap(silence, Ordering::SeqCst) != silence {
-            self.proven.store(false, Ordering::SeqCst);
-        }
-    }
-
-    /// True if silence is what is wanted.
-    pub fn wanted(&self) -> bool {
-        self.wanted.load(Ordering::SeqCst)
-    }
-
-    /// Puts the mute in place, unless speaking was ordered since.
-    ///
-    /// # Errors
-    /// In words.
-    pub async fn silence(&self) -> Result<(), String> {
-        let _turn = self.turn.lock().await;
-        if !self.wanted() {
-            return Ok(());
-        }
-        mute::mute(&*self.programs, &self.peer, self.vip.addr)
-            .await
-            .map_err(|e| e.to_string())?;
-        self.proven.store(true, Ordering::SeqCst);
-        Ok(())
-    }
-
-    async fn speak(&self) -> Result<(), String> {
-        let _turn = self.turn.lock().await;
-        if self.wanted() {
-            return Err("silence was ordered meanwhile".to_owned());
-        }
-        mute::unmute(&*self.programs, &self.peer)
-            .await
-            .map_err(|e| e.to_string())
-    }
-
-    /// Silences at the start; true if the machine could speak until now.
-    ///
-    /// # Errors
-    /// In words.
-    pub async fn spoke(&self) -> Result<bool, String> {
-        let mute = mute::is_mute(&*self.programs, &self.peer).await;
-        Ok(!mute.map_err(|e| e.to_string())?)
-    }
-
-    /// Compares with the kernel and mends. True if the mute had been in place and was gone.
-    async fn look(&self) -> Result<bool, String> {
-        let silence = self.wanted();
-        let is = {
-            let _turn = self.turn.lock().await;
-            mute::is_mute(&*self.programs, &self.peer)
-                .await
-                .map_err(|e| e.to_string())?
-        };
-        match (silence, is) {
-            (true, true) => self.proven.store(true, Ordering::SeqCst),
-            (true, false) => {
-                let was = self.proven.load(Ordering::SeqCst);
-                self.silence().await?;
-                return Ok(was);
-            }
-            // A half of it, or an order whose task failed.
-            (false, true) => self.speak().await?,
-            (false, false) => {}
-        }
-        Ok(false)
-    }
-
-    /// Looks in a task of the current runtime; what is wrong is an alarm until it is right.
-    pub fn look_after(self: &Arc<Self>, peer: usize, tx: &Tx) {
-        if self.queued.swap(true, Ordering::SeqCst) {
-            return;
-        }
-        let (mute, tx) = (self.clone(), tx.clone());
-        rt::spawn(async move {
-            let looked = mute.look().await;
-            mute.queued.store(false, Ordering::SeqCst);
-            let (key, vip) = ("mute", mute.vip.addr);
-            let said = match looked {
-                Ok(true) => {
-                    tracing::error!(peer = %mute.peer, "the mute of {vip} was gone (somebody flushed the rules of nftables) and is in place again: this machine may have spoken for the VIP meanwhile");
-                    Input::Settle {
-                        peer: Some(peer),
-                        key,
-                        text: format!("{vip} is mute again"),
-                    }
-                }
-                Ok(false) => Input::Settle {
-                    peer: Some(peer),
-                    key,
-                    text: format!("{vip} is mute, or may speak, as it is wanted"),
-                },
-                Err(e) => Input::Raise {
-                    peer: Some(peer),
-                    key,
-                    level: Level::Critical,
-                    text: format!(
-                        "{e}: this machine may answer for {vip} beside its owner, or not answer though it is the owner; it is tried again each second"
-                    ),
-                },
-            };
-            let _ = tx.send(said);
-        });
-    }
-}
-
 /// Makes sure that the address is on the parked interface, and takes the mute away.
-pub async fn claim(kernel: &dyn Kernel, (interface, index): (&str, u32), mute: &Mute) -> Outcome {
-    let vip = mute.vip;
+pub(super) async fn claim(
+    kernel: &dyn Kernel,
+    (interface, index): (&str, u32),
+    mute: &Arc<MuteKeeper>,
+    (peer, tx): (usize, &Tx),
+) -> Outcome {
+    let vip = mute.vip();
     match kernel.link(interface).await {
         Ok(Some(l)) if !l.carrier => return Outcome::Failed(format!("{interface} has no carrier")),
         Ok(Some(l)) if l.ifindex.0 == index => {}
@@ -201,7 +66,7 @@ pub async fn claim(kernel: &dyn Kernel, (interface, index): (&str, u32), mute: &
         Ok(there) => there,
         Err(e) => return Outcome::Failed(e),
     };
-    match mute.speak().await {
+    match mute.obeyed(peer, tx).await {
         Ok(()) => Outcome::Done(format!(
             "{vip} {there} {interface}, and is not mute any more"
         )),
@@ -235,9 +100,13 @@ pub async fn ensure(
 }
 
 /// Mutes the VIP, proves it, and closes what is left of its connections on this side.
-pub async fn drop_and_prove(kernel: &dyn Kernel, mute: &Mute) -> Outcome {
-    let vip = mute.vip;
-    if let Err(e) = mute.silence().await {
+pub(super) async fn drop_and_prove(
+    kernel: &dyn Kernel,
+    mute: &Arc<MuteKeeper>,
+    (peer, tx): (usize, &Tx),
+) -> Outcome {
+    let vip = mute.vip();
+    if let Err(e) = mute.obeyed(peer, tx).await {
         return Outcome::Failed(e);
     }
     match kernel.reset_connections(vip.addr).await {
@@ -298,10 +167,23 @@ impl Hands {
         let (kernel, index) = (shared.host.kernel.clone(), interface.index);
         let name = interface.name.clone();
         parked.mute.want(false);
+        let (me, tx) = (self.me, shared.tx.clone());
         let (slow, step, attempt) = (&shared.slow, run.step, run.attempt);
         self.tasks.spawn(slow, step, attempt, async move {
             durable(ticket).await;
-            claim(&*kernel, (&name, index), &parked.mute).await
+            claim(&*kernel, (&name, index), &parked.mute, (me, &tx)).await
+        });
+    }
+
+    /// Mutes the parked address.
+    pub(super) fn drop_parked(&mut self, run: &Run, shared: &Shared) {
+        let Some(parked) = &self.parked else { return };
+        parked.mute.want(true);
+        let (mute, kernel) = (parked.mute.clone(), shared.host.kernel.clone());
+        let (me, tx) = (self.me, shared.tx.clone());
+        let (slow, step, attempt) = (&shared.slow, run.step, run.attempt);
+        self.tasks.spawn(slow, step, attempt, async move {
+            drop_and_prove(&*kernel, &mute, (me, &tx)).await
         });
     }
 

@@ -2,7 +2,8 @@
 //! another one.
 //!
 //! A fence is read back by its ports, and whoever moves a cable leaves those as they are. Heartbeats that come by the
-//! interface of the address come past it. A peer without heartbeats is seen when it answers for the address (`conflicts`).
+//! interface of the address come past it. A peer without heartbeats is seen when it answers for the address (`conflicts`);
+//! a silent one by the tables of the switch (`takeover::past_fence`), whose alarm has the same key and a life of its own.
 
 use std::time::Duration;
 
@@ -24,6 +25,13 @@ pub struct PastFence {
     last: BootTime,
 }
 
+impl PastFence {
+    /// True if it is told.
+    pub fn is_told(&self) -> bool {
+        self.last.since(self.first) >= GOES_ON
+    }
+}
+
 impl Loop {
     /// A heartbeat of this peer came by the interface of its address.
     pub(super) fn heard_on_the_data_path(&mut self, peer: usize) {
@@ -31,7 +39,7 @@ impl Loop {
         let Some(p) = self.peers.get_mut(peer) else {
             return;
         };
-        if p.machine.fence_words() != Some("proven") {
+        if !p.machine.fence_stands() {
             return;
         }
         let first = p.past_fence.map_or(now, |before| before.first);
@@ -58,7 +66,7 @@ impl Loop {
     pub(super) fn look_past_fence(&mut self, peer: usize) {
         let now = rt::boot();
         let p = &mut self.peers[peer];
-        let proven = p.machine.fence_words() == Some("proven");
+        let proven = p.machine.fence_stands();
         if p.past_fence
             .is_some_and(|past| !proven || now.since(past.last) > OVER)
         {

@@ -17,7 +17,7 @@ use super::hub::{Input, Tx};
 use super::interfaces::{Interface, Reader};
 use super::journal::Ticket;
 use super::keeper::Keeper;
-use super::parked::{self, Leg, Parked, step_leg};
+use super::parked::{Leg, Parked, step_leg};
 use super::questions::Questions;
 use super::tasks::Tasks;
 use super::watch::Watch;
@@ -184,6 +184,7 @@ impl Hands {
             Action::ProbeService => self.probe_service(interface, shared),
             Action::PollPort => self.poll_port(shared),
             Action::LookForPeer { mac, by_traffic } => self.look_for_peer(mac, by_traffic, shared),
+            Action::LookPastFence { mac } => self.look_past_fence(mac, shared),
             Action::AskWitnesses => self.ask_witnesses(now, interface),
             Action::Run(run) => self.run(now, run, ticket.cloned(), interfaces, shared),
             Action::Cancel { step, attempt } => self.tasks.stop(step, attempt),
@@ -328,13 +329,8 @@ impl Hands {
             Step::Drop => {
                 self.announcer = None;
                 self.watch = None;
-                if let Some(parked) = &self.parked {
-                    parked.mute.want(true);
-                    let (mute, kernel) = (parked.mute.clone(), shared.host.kernel.clone());
-                    self.tasks.spawn(slow, step, attempt, async move {
-                        parked::drop_and_prove(&*kernel, &mute).await
-                    });
-                    return;
+                if self.parked.is_some() {
+                    return self.drop_parked(&run, shared);
                 }
                 let Some((keeper, number)) = self.order_removal(interface) else {
                     return;

@@ -32,6 +32,14 @@ impl Hands {
             let _ = tx.send(Input::Event(me, Event::PeerLookedFor { sights, wall_s }));
         });
     }
+
+    pub(super) fn look_past_fence(&self, mac: PeerMacs, shared: &Shared) {
+        let (fencing, me, tx) = (self.fencing.clone(), self.me, shared.tx.clone());
+        shared.slow.spawn(async move {
+            let (seen, ageing) = fencing.look_past(&mac.all()).await;
+            let _ = tx.send(Input::Event(me, Event::LookedPastFence { seen, ageing }));
+        });
+    }
 }
 
 impl Hands {

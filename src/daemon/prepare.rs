@@ -113,6 +113,7 @@ pub fn prepare(
         boot_counter,
         limits,
         disk: from.disk.clone(),
+        gates_left: false,
     })
 }
 

@@ -166,6 +166,7 @@ impl Recorder {
                 | Action::ProbeService
                 | Action::PollPort
                 | Action::LookForPeer { .. }
+                | Action::LookPastFence { .. }
                 | Action::AskWitnesses
                 | Action::Cancel { .. }
                 | Action::Renew { .. }

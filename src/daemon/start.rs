@@ -13,8 +13,9 @@ use super::hub::{Input, Tx};
 use super::interfaces::Interface;
 use super::journal::{GapsSeen, Journal, Record};
 use super::keeper::{Keeper, Place, Routes};
+use super::mute_keeper::MuteKeeper;
 use super::opening::{open_beats, open_interface, open_leg};
-use super::parked::{Mute, Parked};
+use super::parked::Parked;
 use super::perform::{Hands, Shared};
 use super::record::{self, Kept, Seen};
 use super::recorder::Recorder;
@@ -61,6 +62,8 @@ pub struct Parts {
     pub limits: Vec<String>,
     /// Where steps keep how it was before.
     pub disk: Arc<dyn Disk>,
+    /// An earlier run may have left gates, which could not be looked for in time.
+    pub gates_left: bool,
 }
 
 /// Why the daemon cannot start.
@@ -132,6 +135,7 @@ pub async fn build(parts: Parts, host: Host, tx: Tx, slow: Lane) -> Result<Loop,
         boot_counter,
         limits,
         disk,
+        gates_left,
     } = parts;
     // Subscribed before anything is read: what changes from here on is told.
     let follower = Follower::subscribe(host.kernel.clone());
@@ -204,6 +208,9 @@ pub async fn build(parts: Parts, host: Host, tx: Tx, slow: Lane) -> Result<Loop,
             (&host, tx.clone()),
         );
         (hands.listening, hands.serving, hands.announcing_on) = (at, serving, serving);
+        if gates_left {
+            hands.gate.may_be_left();
+        }
         if peer.port_takeover.is_none() {
             let place = Place::of(&interfaces[serving]);
             let keeper = Keeper::new(host.kernel.clone(), peer.vip, place, routes.clone());
@@ -351,7 +358,7 @@ fn parked(
         production: takeover.production,
         parking: takeover.parking,
         mac,
-        mute: Arc::new(Mute::new(&peer.name, peer.vip, host.programs.clone())),
+        mute: Arc::new(MuteKeeper::new(&peer.name, peer.vip, host.programs.clone())),
     })
 }
 
@@ -367,12 +374,7 @@ async fn may_have_spoken(
     };
     let done = kept.is_some_and(|(k, same_boot)| *same_boot && !matches!(k.phase, Phase::Standby));
     let said = |e: String| adapter(peer)(e.into());
-    if done && parked.mute.spoke().await.map_err(said)? {
-        parked.mute.want(false);
-        return Ok(Some(true));
-    }
-    parked.mute.silence().await.map_err(said)?;
-    Ok(Some(false))
+    Ok(Some(parked.mute.begin(done).await.map_err(said)?))
 }
 
 /// True if the VIP is on our interface, and ours.

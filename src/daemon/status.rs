@@ -14,6 +14,7 @@ use crate::report::{self, fence_of_flow, is_release};
 use crate::rt;
 use crate::takeover::Machine;
 use crate::takeover::flow::{Flow, Progress};
+use crate::takeover::past_fence::PAST_IT;
 use crate::takeover::state::State;
 use crate::takeover::step::Step;
 use crate::takeover::verdict::Verified;
@@ -71,12 +72,14 @@ pub fn status(l: &Loop) -> Value {
             // that is read each second it is down.
             // Right before the claim the step itself says so.
             let step = matches!(m.state(), State::Taking(_)).then(|| fence_of_flow(m));
-            let shut = m.fence_words().or(step).is_some_and(|w| ["proven", "shut, unconfirmed"].contains(&w));
+            let shut = m.fence_words().or(step).is_some_and(|w| ["proven", "shut, unconfirmed", PAST_IT].contains(&w));
             // What is read is the port that the fence names: where the peer hangs on another, it is not the peer's.
             let placement = placing::told(m);
             let elsewhere = placement.iter().any(|l| l["state"] == "misplaced");
             let read = e.port_up.filter(|(_, at)| now.since(*at) < STALE && !elsewhere);
             let port_up = if shut { Some(false) } else { read.map(|(up, _)| up) };
+            let past = p.past_fence.is_some_and(|past| past.is_told());
+            let fence = m.fence_words().map(|w| if past && w == "proven" { PAST_IT } else { w });
             // An owner reads the fence instead of polling the port.
             let stale = m.fence_words() == Some("stale");
             let fence_unread = || stale.then(|| "the fence of the peer is not read: its switch does not answer".to_owned());
@@ -93,7 +96,7 @@ pub fn status(l: &Loop) -> Value {
                 "epoch": m.epoch(),
                 "owner": m.ownership().is_some(),
                 "grounds": m.ownership().map(|o| o.grounds),
-                "fence": m.fence_words().or_else(|| stands.then(|| fence_of_flow(m)).filter(|w| !["lifted", "none"].contains(w))),
+                "fence": fence.or_else(|| stands.then(|| fence_of_flow(m)).filter(|w| !["lifted", "none"].contains(w))),
                 "fence_read_ms_ago": m.ownership().and(m.looks().fence_read()).map(ago),
                 "conflict": conflicts::shown(m, now),
                 "placement": placement,

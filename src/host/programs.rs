@@ -3,19 +3,20 @@
 use std::time::Duration;
 
 use super::Reply;
-use crate::net::gate::GateError;
+use crate::net::nft::NftError;
 use crate::service::{Ended, ServiceError};
 
 /// The programs of a machine.
 pub trait Programs: Send + Sync {
-    /// Runs `nft` with these arguments and this input; what it wrote. `doing` is for the error. It keeps a deadline of its
-    /// own, of some seconds.
+    /// Runs `nft` with these arguments and this input; what it wrote. `doing` is for the error. After `within`, or if
+    /// the future is dropped, it is killed.
     fn nft<'a>(
         &'a self,
         arguments: &'a [&'a str],
         input: &'a str,
+        within: Duration,
         doing: &'a str,
-    ) -> Reply<'a, String, GateError>;
+    ) -> Reply<'a, String, NftError>;
 
     /// Runs a program and waits for its end; at the deadline, or if the future is dropped, it is killed with all that it
     /// started.

@@ -15,6 +15,7 @@ pub mod link;
 pub mod mute;
 pub mod neighbour;
 pub mod netlink;
+pub mod nft;
 pub mod route;
 pub mod sent_syns;
 pub mod sockets;

@@ -5,8 +5,10 @@
 //! never call it on the fast path.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
-use super::gate::{GateError, table_of};
+use super::gate::table_of;
+use super::nft::{self, NftError};
 use crate::host::Programs;
 
 /// Not a prefix of the gate's tables, nor the other way round: cleaning one never opens the other.
@@ -46,47 +48,59 @@ pub fn rules(peer: &str, vip: Ipv4Addr) -> String {
     muting(&table_of(TABLE_PREFIX, peer), vip)
 }
 
-/// Nothing with `vip` as sender leaves this machine from now on. Again is fine.
+/// Nothing with `vip` as sender leaves this machine from now on; each `nft` of it is given `within`. Again is fine.
 ///
 /// # Errors
-/// [`GateError`]; it is then as it was before.
-pub async fn mute(programs: &dyn Programs, peer: &str, vip: Ipv4Addr) -> Result<(), GateError> {
+/// [`NftError`]; it is then as it was before.
+pub async fn mute(
+    programs: &dyn Programs,
+    peer: &str,
+    vip: Ipv4Addr,
+    within: Duration,
+) -> Result<(), NftError> {
     let (table, doing) = (table_of(TABLE_PREFIX, peer), format!("mute {vip}"));
     programs
-        .nft(&["-f", "-"], &muting(&table, vip), &doing)
+        .nft(&["-f", "-"], &muting(&table, vip), within, &doing)
         .await?;
-    prove(programs, &table, true, doing).await
+    prove(programs, &table, true, within, doing).await
 }
 
-/// Takes the mute of `peer` away. None is fine.
+/// Takes the mute of `peer` away; each `nft` of it is given `within`. None is fine.
 ///
 /// # Errors
-/// [`GateError`]; the address may still be mute.
-pub async fn unmute(programs: &dyn Programs, peer: &str) -> Result<(), GateError> {
+/// [`NftError`]; the address may still be mute.
+pub async fn unmute(programs: &dyn Programs, peer: &str, within: Duration) -> Result<(), NftError> {
     let table = table_of(TABLE_PREFIX, peer);
     let doing = format!("take the mute of {peer} away");
     programs
-        .nft(&["-f", "-"], &speaking(&table), &doing)
+        .nft(&["-f", "-"], &speaking(&table), within, &doing)
         .await?;
-    prove(programs, &table, false, doing).await
+    prove(programs, &table, false, within, doing).await
 }
 
 /// True if both tables of `peer` are there.
 ///
 /// # Errors
-/// [`GateError`].
-pub async fn is_mute(programs: &dyn Programs, peer: &str) -> Result<bool, GateError> {
-    Ok(count(programs, &table_of(TABLE_PREFIX, peer)).await? == 2)
+/// [`NftError`].
+pub async fn is_mute(
+    programs: &dyn Programs,
+    peer: &str,
+    within: Duration,
+) -> Result<bool, NftError> {
+    Ok(count(programs, &table_of(TABLE_PREFIX, peer), within).await? == 2)
 }
 
-async fn count(programs: &dyn Programs, table: &str) -> Result<usize, GateError> {
-    let tables = programs
-        .nft(&["list", "tables"], "", "list the tables of nftables")
-        .await?;
-    let ours = |family: &str| {
-        let line = format!("table {family} {table}");
-        tables.lines().any(|l| l.trim() == line)
-    };
+/// The names of our mutes among these tables (family and name of each), of which either family is enough.
+pub fn ours(tables: &[String]) -> std::collections::BTreeSet<String> {
+    let names = tables.iter().filter_map(|t| t.split_once(' '));
+    let ours = names
+        .filter(|(family, name)| ["arp", "ip"].contains(family) && name.starts_with(TABLE_PREFIX));
+    ours.map(|(_, name)| name.to_owned()).collect()
+}
+
+async fn count(programs: &dyn Programs, table: &str, within: Duration) -> Result<usize, NftError> {
+    let tables = nft::tables(programs, None, within).await?;
+    let ours = |family: &str| tables.contains(&format!("{family} {table}"));
     Ok(["arp", "ip"].into_iter().filter(|f| ours(f)).count())
 }
 
@@ -94,13 +108,14 @@ async fn prove(
     programs: &dyn Programs,
     table: &str,
     mute: bool,
+    within: Duration,
     doing: String,
-) -> Result<(), GateError> {
-    let there = count(programs, table).await?;
+) -> Result<(), NftError> {
+    let there = count(programs, table, within).await?;
     if there == if mute { 2 } else { 0 } {
         return Ok(());
     }
-    Err(GateError::Unproven {
+    Err(NftError::Unproven {
         doing,
         table: table.to_owned(),
         state: if mute { "not there" } else { "still there" },

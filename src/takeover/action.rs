@@ -36,6 +36,12 @@ pub enum Action {
         #[serde(default)]
         by_traffic: bool,
     },
+    /// Look whether the switches of the fence that stands have the peer on a port that is not fenced; answered by
+    /// `LookedPastFence`. One at a time.
+    LookPastFence {
+        /// Its MAC addresses.
+        mac: PeerMacs,
+    },
     /// Ask a rotating sample of witnesses by unicast ARP from our own address; `Event::Asked` says which were asked.
     AskWitnesses,
     /// Start a step's task. Exactly one `StepEnded` answers it.

@@ -6,6 +6,7 @@ use super::Machine;
 use super::action::{Action, Level};
 use super::event::FenceRead;
 use super::flow::Progress;
+use super::past_fence::PAST_IT;
 use super::state::{Grounds, Ownership, State, Why};
 use super::step::Step;
 use super::timeline::Mark;
@@ -75,6 +76,7 @@ impl Machine {
         match self.own.as_ref()?.grounds {
             Grounds::Fenced | Grounds::Unfenced if self.fence_lost => Some("lost"),
             Grounds::Fenced if self.looks.stale() => Some("stale"),
+            Grounds::Fenced if self.is_past_the_fence() => Some(PAST_IT),
             Grounds::Fenced if !self.fence_confirmed() => Some("shut, unconfirmed"),
             Grounds::Fenced => Some("proven"),
             Grounds::Unfenced => Some("unclear"),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::left::PortLeft;
 use super::new_mac::NewMac;
-use super::placement::{Place, Sight};
+use super::placement::{Place, Seen, Sight};
 use super::site::Begun;
 use super::state::{Grounds, Phase};
 use super::step::Step;
@@ -126,6 +126,13 @@ pub enum Event {
         sights: Vec<Sight>,
         /// Seconds since 1970.
         wall_s: u64,
+    },
+    /// Where the switches have the peer whose fence stands, as asked by `Action::LookPastFence`.
+    LookedPastFence {
+        /// What was seen: of all levels in place, the first that has it elsewhere.
+        seen: Seen,
+        /// How long the switch keeps an entry of its forwarding table, where it tells.
+        ageing: Option<Duration>,
     },
     /// A person says that a level's ports are the peer's.
     FenceConfirmed {

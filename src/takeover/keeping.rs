@@ -15,6 +15,7 @@ use super::action::{Action, Level};
 use super::beside::Foreign;
 use super::event::FenceRead;
 use super::flow::Progress;
+use super::past_fence::Past;
 use super::state::{Grounds, State};
 use super::step::Step;
 use crate::types::{BootTime, MacAddr};
@@ -51,7 +52,7 @@ pub struct Looks {
     serving_next: BootTime,
     refenced: BootTime,
     /// When the fence was last proven while the address was ours already.
-    proven: BootTime,
+    pub(super) proven: BootTime,
     /// Looks at the fence since the last answer.
     unread: u32,
     /// When it was last read.
@@ -60,6 +61,9 @@ pub struct Looks {
     gave_way: Vec<BootTime>,
     /// No further takeover by itself until a person says so.
     flapping: bool,
+    /// Where the fenced peer hangs.
+    #[serde(default)]
+    pub(super) past: Past,
 }
 
 impl Looks {
@@ -120,6 +124,7 @@ impl Machine {
             self.tell_conflict();
         }
         self.judge_peer(now);
+        self.look_past_fence(now);
     }
 
     /// The fence is looked at now.
@@ -230,7 +235,7 @@ impl Machine {
     }
 
     /// The fence that is to be: proven, and believed.
-    fn fence_holds(&self) -> bool {
+    pub(super) fn fence_holds(&self) -> bool {
         let open = matches!(&self.state, State::Taking(t)
             if !matches!(t.flow.get(Step::Fence), Progress::Done { .. } | Progress::Skipped));
         !self.fence_lost && !open
@@ -344,6 +349,7 @@ impl Machine {
     pub(super) fn stop_looking(&mut self) {
         self.settle(CONFLICT, "the address was given up");
         self.settle(STALE, "the address was given up");
+        self.nothing_past("the address was given up");
         self.looks = Looks {
             gave_way: std::mem::take(&mut self.looks.gave_way),
             flapping: self.looks.flapping,

@@ -27,6 +27,7 @@ mod outcome;
 mod ownerless;
 mod pairing;
 mod parking;
+pub mod past_fence;
 pub mod placement;
 mod placing;
 pub mod policy;
@@ -274,6 +275,7 @@ impl Machine {
             Event::Cameras { expected, back } => self.cameras_seen(now, expected, back),
             Event::Order(order) => self.order(now, order),
             Event::PeerLookedFor { sights, wall_s } => self.places_seen(now, sights, wall_s),
+            Event::LookedPastFence { seen, ageing } => self.looked_past_fence(now, seen, ageing),
             Event::FenceConfirmed { level, by, wall_s } => self.confirmed_by(&level, &by, wall_s),
         }
         self.run_timers(now);

@@ -13,7 +13,7 @@ use crate::types::BootTime;
 
 /// Nobody has answered for the VIP for this long: a person is told.
 const TELL_AFTER: Duration = Duration::from_secs(8);
-/// A claim that has failed so often is told, and what it may have left is taken away before the next try.
+/// A claim that has failed so often is told, and what it may have left on our interface is taken away before the next try.
 const TELL_TRIES: u32 = 3;
 /// A claim by consent that has failed so often is left to the peer, which gave the VIP up for us.
 const CONSENT_TRIES: u32 = 6;
@@ -125,7 +125,10 @@ impl Machine {
         if tries < TELL_TRIES {
             return;
         }
-        self.out.push(Action::DropAddress);
+        // A parked address stays, and its port with it; that the mute goes may take longer than one try.
+        if !self.policy.rewire {
+            self.out.push(Action::DropAddress);
+        }
         if by_consent && !ours && tries >= CONSENT_TRIES {
             let text = format!(
                 "the VIP cannot be put on our interface ({why}): the peer may have it back"

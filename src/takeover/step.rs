@@ -327,6 +327,8 @@ pub fn timeout(step: Step, policy: &Policy) -> Duration {
         Step::Service | Step::Open => policy.service_timeout,
         Step::Yield => Duration::from_millis(500),
         Step::Fence | Step::Silence => policy.fence_timeout,
+        // A mute goes in as soon as `nft` does it; until then this machine serves.
+        Step::Drop if policy.rewire => policy.release_timeout,
         Step::Claim | Step::Announce | Step::Drop => Duration::from_secs(2),
         Step::Rewire | Step::Park => policy.rewire_timeout,
         Step::Forward => policy.forward_within,

@@ -5,6 +5,7 @@ mod addresses;
 mod cameras;
 mod elsewhere;
 mod gates;
+mod killed;
 #[expect(dead_code, reason = "shared with net_lab, which needs all of it")]
 #[path = "../net_lab/lab.rs"]
 mod lab;

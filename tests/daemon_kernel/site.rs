@@ -123,6 +123,10 @@ impl Site {
             .open(log)
             .unwrap();
         let mut command = self.command(&["run"]);
+        if let Some(folder) = &self.path {
+            let before = std::env::var("PATH").unwrap();
+            command.env("PATH", format!("{}:{before}", folder.display()));
+        }
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -163,6 +167,13 @@ impl Site {
         }
     }
 
+    /// How many children of the daemon run this command now.
+    pub fn children(&self, command: &str) -> usize {
+        let pid = self.daemon.as_ref().map(Child::id).unwrap();
+        let ps = self.standby(&format!("ps --no-headers -o args --ppid {pid} || :"));
+        ps.lines().filter(|line| line.trim() == command).count()
+    }
+
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
     }
@@ -173,6 +184,18 @@ impl Site {
         let out = self.lab.standby.run(|| command.output().unwrap());
         let answer = serde_json::from_slice(&out.stdout).unwrap_or(Value::Null);
         (out.status.code(), answer)
+    }
+
+    /// Exit code, and what is printed for a person.
+    pub fn say(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::null());
+        let out = self.lab.standby.run(|| command.output().unwrap());
+        let said = [out.stdout, out.stderr].concat();
+        (
+            out.status.code(),
+            String::from_utf8_lossy(&said).into_owned(),
+        )
     }
 
     /// What `status` says of the peer; null while nobody answers.

@@ -3,6 +3,7 @@ import random
 import threading
 import time
 
+import chaos_faults
 import ns
 import topology
 import trial
@@ -114,6 +115,34 @@ def port_takeover_never_forwards(site, _quick):
     fine(site.takeover(cut=cut))
     handed_back(site)
     return said[:160]
+
+
+# -- a slow nft ------------------------------------------------------------------------
+
+
+@scenario("option-a", owners="P*SP*")
+def port_takeover_slow_nft(site, _quick):
+    """Every `nft` takes 3 s, longer than it is given at first: the mute comes off all the same, and on again."""
+    site.lab("agent", "stop", "standby")
+    undo = chaos_faults.slow_nft(site)
+    try:
+        site.start("standby")
+        site.healthy(60)
+        cut = site.cut()
+        got = site.ends_verified(cut, 90)
+        expect(vlans(site) == TAKEN, f"after the takeover the ports are in VLANs {vlans(site)}")
+        at, words = outcome(site, cut, "claim")
+        mute = [a for a in site.status()["alarms"] if a["key"] == "mute"]
+        expect(not mute, f"the mute is off, and its alarm stands: {mute}")
+        site.plug()
+        site.all_publishing(60, "standby")
+        fine(site.release())
+        expect(vlans(site) == READY, f"after the release the ports are in VLANs {vlans(site)}")
+        site.all_publishing(60, "primary")
+    finally:
+        undo()
+    expect(got["fence"] == "proven", f"the fence is {got['fence']}")
+    return f"the claim ended {at:.0f} ms after the cut ({words[:80]})"
 
 
 # -- settings of both legs -----------------------------------------------------------

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use standin::daemon::keeper::{Keeper, Place, Want};
-use standin::daemon::parked::Mute;
+use standin::daemon::mute_keeper::MuteKeeper;
 use standin::daemon::start;
 use standin::host::real::{RealKernel, RealPrograms};
 use standin::net::netlink::Netlink;
 use standin::net::route::{self, Connected};
-use standin::net::{address, gate, mute};
+use standin::net::{address, gate, mute, nft};
 
 use crate::lab::*;
 
@@ -179,12 +179,16 @@ fn a_mute_that_is_flushed_comes_back_and_one_that_is_not_wanted_goes() {
     }
     lab.standby.block_on(|| async {
         let (tx, mut rx) = start::channel();
-        let mut looked = async |wanted: &Arc<Mute>| {
+        let mut looked = async |wanted: &Arc<MuteKeeper>| {
             wanted.look_after(0, &tx);
             rx.recv().await
         };
-        let wanted = Arc::new(Mute::new("p", VIP, Arc::new(RealPrograms)));
-        let is_mute = async || mute::is_mute(&RealPrograms, "p").await.unwrap();
+        let wanted = Arc::new(MuteKeeper::new("p", VIP, Arc::new(RealPrograms)));
+        let is_mute = async || {
+            mute::is_mute(&RealPrograms, "p", nft::DEADLINE)
+                .await
+                .unwrap()
+        };
         looked(&wanted).await;
         assert!(is_mute().await, "never ordered otherwise");
         for half in [

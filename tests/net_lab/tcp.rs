@@ -12,6 +12,7 @@ use standin::host::real::{RealKernel, RealPrograms};
 use standin::net::address;
 use standin::net::gate;
 use standin::net::netlink::Netlink;
+use standin::net::nft;
 use standin::net::sockets::{self, TcpState};
 use standin::takeover::event::Outcome;
 
@@ -78,8 +79,12 @@ fn the_gate_drops_instead_of_refusing_and_goes_without_a_trace() {
     let rules = lab.standby.sh("nft list table ip standin_site_2d1");
     assert!(rules.contains("counter packets 1 "), "{rules}");
     lab.standby.block_on(|| async {
-        gate::open(&RealPrograms, "site-1").await.unwrap();
-        gate::open(&RealPrograms, "site-1").await.unwrap();
+        gate::open(&RealPrograms, "site-1", nft::DEADLINE)
+            .await
+            .unwrap();
+        gate::open(&RealPrograms, "site-1", nft::DEADLINE)
+            .await
+            .unwrap();
         assert_eq!(gate::closed(&RealPrograms).await.unwrap(), [""; 0]);
     });
     assert!(refused(1935));

@@ -37,6 +37,7 @@ impl Judge {
         let plug = world.machines[1 - i].plug;
         let open = world.switch.port(plug).admin == 1;
         let reached = open && world.machines[1 - i].cable && world.machines[1 - i].power;
+        let dumb = world.machines[1 - i].frozen;
         let owner = said["owner"] == true;
         let standby = said["state"] == "standby" && !owner;
         let forgotten = !open
@@ -63,9 +64,15 @@ impl Judge {
             (Rule::Belief, rests && owner != has, KNOWN, "its address"),
             (
                 Rule::Belief,
-                said["fence"] == "proven" && reached && !alarmed(said),
+                said["fence"] == "proven" && reached && !alarmed(said) && !dumb,
                 fence,
                 "its fence",
+            ),
+            (
+                Rule::Belief,
+                said["fence"] == "proven" && reached && dumb && !silent,
+                PAST_TOLD,
+                "its fence, past which a machine hangs that says nothing",
             ),
             (
                 Rule::Belief,

@@ -9,10 +9,10 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use standin::host::{Datagrams, Host, Kernel, KernelEvents, Programs, Reply, SwitchIo};
 use standin::net::address::{AddressLife, AddressState};
-use standin::net::gate::GateError;
 use standin::net::legs::Fault;
 use standin::net::link::LinkState;
 use standin::net::netlink::NetlinkError;
+use standin::net::nft::NftError;
 use standin::net::route::Connected;
 use standin::net::sockets::{Connection, SocketsError, TcpState};
 use standin::net::watch::NetEvent;
@@ -200,9 +200,6 @@ impl KernelEvents for Events {
     }
 }
 
-/// An `nft` that takes longer is killed, microseconds.
-const NFT_KILLED: u64 = 2_000_000;
-
 /// Until when an element with this timeout is in its set.
 fn lasts(line: &str) -> u64 {
     let seconds = line
@@ -221,19 +218,21 @@ impl Programs for At {
         &'a self,
         arguments: &'a [&'a str],
         input: &'a str,
+        within: Duration,
         doing: &'a str,
-    ) -> Reply<'a, String, GateError> {
+    ) -> Reply<'a, String, NftError> {
         Box::pin(async move {
             let (slow, none) = {
                 let m = &self.world.lock().unwrap().machines[self.me];
                 (m.nft_slow, m.no_nft)
             };
             if none {
-                return Err(GateError::NoNft(doing.to_owned()));
+                return Err(NftError::NoNft(doing.to_owned()));
             }
-            if slow >= NFT_KILLED {
-                rt::sleep(Duration::from_micros(NFT_KILLED)).await;
-                return Err(GateError::Timeout(doing.to_owned()));
+            if Duration::from_micros(slow) >= within {
+                rt::sleep(within).await;
+                let doing = doing.to_owned();
+                return Err(NftError::Timeout { doing, within });
             }
             rt::sleep(Duration::from_micros(takes(4000, 4000) + slow)).await;
             let mut world = self.world.lock().unwrap();
@@ -266,7 +265,7 @@ impl Programs for At {
                     {
                         let said = format!("no such table: {line}");
                         let doing = doing.to_owned();
-                        return Err(GateError::Refused { doing, said });
+                        return Err(NftError::Refused { doing, said });
                     }
                     ["flush", "set", family, name, _] => {
                         tables.insert(format!("{family} {name}"), 0);

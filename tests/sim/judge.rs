@@ -30,7 +30,7 @@ pub struct Of {
     /// It gets no processor, or its disk hangs, until then.
     pub stalled_until: u64,
     /// What it believes is not so, since when: link, address, fence, that it is read, what it waits for, what is left.
-    pub wrong: [Option<u64>; 8],
+    pub wrong: [Option<u64>; 9],
     /// A hold was told to be durable; and one was ended, as far as anybody asked.
     pub held: Option<u64>,
     freed: u64,

@@ -293,6 +293,29 @@ fn a_file_that_is_read_again_is_in_force_or_told() {
     }
 }
 
+/// The same, and the machine says nothing there: the switch's tables have it, which are looked at once a minute. What a
+/// heartbeat tells of a pair is another matter, and neither ends the other.
+#[test]
+fn a_fenced_machine_that_is_plugged_in_elsewhere_and_is_silent_is_told() {
+    let sites: [SiteOf; 2] = [Site::agentless, Site::pair];
+    for of in sites {
+        let mut site = of(5);
+        let acts = [
+            Act::at(5_000_000, What::Cable(0, false)),
+            Act::at(12_000_000, What::Hides(0, true)),
+            Act::at(120_000_000, What::Cable(0, false)),
+        ];
+        let broken = site.run(&acts, 220_000_000);
+        let told_of = |l: &&String| l.contains("past-the-fence");
+        let first = site.log.iter().position(|l| told_of(&l));
+        let plain = |l: &String| l.contains("past-the-fence") && l.contains("\"fence\":\"proven\"");
+        let last = site.log.iter().rfind(|l| l.contains(" s b \"")).unwrap();
+        let fine = broken.is_empty() && first.is_some() && !told_of(&last);
+        assert!(fine, "{}", told(5, &site, &broken));
+        assert!(!site.log.iter().any(plain), "plain `proven` beside it");
+    }
+}
+
 /// A person plugs the fenced machine into a port that no fence names. Nothing of ours may shut that one; it is told, within
 /// seconds, whether the machine answers for the address (agentless) or gave it up (a pair).
 #[test]

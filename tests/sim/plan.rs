@@ -24,6 +24,8 @@ pub enum What {
     Cable(usize, bool),
     /// Its cable is plugged into another port: ge1, ge2 or ge3.
     Plug(usize, usize),
+    /// It is plugged into ge3 and says nothing there, with its link up; or is back in its port and goes on.
+    Hides(usize, bool),
     /// Its interface is made anew by somebody; its own address comes back with the next `Own`.
     Remake(usize),
     /// Its interface is renamed, or has its name again.
@@ -240,7 +242,7 @@ pub fn of_a_pair(seed: u64) -> Vec<Act> {
 
 /// How many kinds there are, those that come more often counted more often.
 /// No multiple of three, as one of three seeds of `fresh_seeds` has a pair.
-pub const KINDS: u64 = 47;
+pub const KINDS: u64 = 49;
 
 /// The first of a seed goes round, so that a few seeds have them all.
 fn kind(seed: u64, n: u64, die: &impl Fn(u64) -> u64) -> u64 {
@@ -319,6 +321,7 @@ fn one_of(kind: u64, i: usize, pair: bool, die: &impl Fn(u64) -> u64) -> (What, 
         43 => (Freeze(i, true), Freeze(i, false)),
         44 => (Apart(true), Apart(false)),
         45 => (SwitchOff(true), SwitchOff(false)),
+        46 | 47 => (Hides(i, true), Hides(i, false)),
         _ => (TakeOff(i, die(2) == 0), Rest),
     }
 }

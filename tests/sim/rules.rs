@@ -118,6 +118,8 @@ pub const KNOWN: u64 = 2 * SECOND + LOOK;
 /// A fence that is not so is told: where the switch answers, where it does not.
 pub const FENCE_TOLD: u64 = 5 * SECOND + LOOK;
 pub const FENCE_TOLD_SILENT: u64 = 30 * SECOND + LOOK;
+/// The switch's tables are looked at once a minute, and twice.
+pub const PAST_TOLD: u64 = 80 * SECOND + LOOK;
 /// What failed is tried again, at most five seconds apart.
 pub const TRIED_AGAIN: u64 = 10 * SECOND;
 /// Nothing is left behind.

@@ -11,6 +11,7 @@ use standin::daemon::prepare::{self, Sources, Unprepared};
 use standin::daemon::start;
 use standin::host::Kernel;
 use standin::net::gate;
+use standin::net::nft::NftError;
 use standin::rt::sim::{Node, Place, Thread};
 use standin::rt::{self, Lane};
 
@@ -203,7 +204,7 @@ pub fn begin(at: &At, all: &Path) -> Daemon {
     let (slow, ended) = (Lane::simulated(slow(at.me)), over.clone());
     let runs = async move {
         // What cannot be cleaned is told in the log, no more.
-        let _ = gate::clean_all(&*host.programs).await;
+        let left = gate::clean_all(&*host.programs).await;
         let around = around();
         let loaded = prepare::read(&file, &around, &sources)
             .and_then(|(config, _)| config.load_secrets().map(|s| (config, s)));
@@ -212,10 +213,11 @@ pub fn begin(at: &At, all: &Path) -> Daemon {
             false => Over::ForGood(e.to_string()),
         })?;
         let parts = prepare::prepare(config, secrets, Vec::new(), &sources);
-        let parts = parts.map_err(|e| match e {
+        let mut parts = parts.map_err(|e| match e {
             Unprepared::MayPass(why) => Over::Again(why),
             Unprepared::Refused(why) => Over::ForGood(why),
         })?;
+        parts.gates_left = matches!(left, Err(NftError::Timeout { .. }));
         let daemon = start::build(parts, host, into, slow).await;
         let daemon = daemon.map_err(|e| Over::Again(e.to_string()))?;
         daemon.run(inputs).await;

@@ -31,6 +31,11 @@ impl World {
                     *other = was;
                 }
             }
+            What::Hides(i, on) => {
+                self.suffer(What::Freeze(i, on));
+                self.suffer(What::Plug(i, if on { 3 } else { i + 1 }));
+                return self.suffer(What::Cable(i, true));
+            }
             What::Remake(i) => self.machines[i].remake(),
             What::Rename(i, back) => {
                 let m = &mut self.machines[i];

@@ -35,6 +35,7 @@ macro_rules! stories {
 stories! {
     a_claim_hangs_and_is_tried_again,
     a_failed_release_meets_a_peer_that_serves_by_now,
+    a_fenced_machine_is_seen_elsewhere_once,
     a_hold_after_a_release_was_ordered,
     a_link_that_flaps_is_not_a_wrong_port,
     a_look_around_a_death_says_nothing_of_the_place,
@@ -57,6 +58,7 @@ stories! {
     a_release_under_hold_may_take_back,
     a_restart_knows_who_was_on_the_port,
     a_restarted_daemon_forgets_who_held,
+    a_silent_fenced_machine_is_plugged_in_elsewhere,
     a_step_of_the_site_delays_the_claim_and_the_port_is_opened,
     a_step_of_the_site_fails_and_the_takeover_goes_on,
     a_step_of_the_site_hangs_and_halts_what_comes_after_it,
@@ -97,6 +99,7 @@ stories! {
     port_takeover_and_the_daemon_is_killed_while_spanning_tree_is_waited_for,
     port_takeover_our_port_never_forwards,
     port_takeover_the_fence_cannot_be_proven,
+    port_takeover_the_mute_stays_off_between_two_claims,
     port_takeover_the_switch_falls_silent_before_our_port_is_moved,
     port_takeover_waits_for_spanning_tree,
     steps_of_the_site_are_done_in_order_and_taken_back_in_reverse,
@@ -175,4 +178,5 @@ stories! {
     user_space_hangs_and_the_kernel_answers,
     user_space_of_a_pair_hangs_and_the_kernel_answers,
     we_are_cut_off_while_the_fence_is_unproven,
+    what_is_left_over_in_the_table_is_not_past_the_fence,
 }

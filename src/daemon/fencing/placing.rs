@@ -78,6 +78,29 @@ impl Fencing {
         out
     }
 
+    /// Where the peer is, seen from the levels that stand: on their ports, elsewhere on one of their switches, or nowhere;
+    /// and how long a switch keeps what it has learned. Single rows of the forwarding tables; a fence goes first.
+    pub(in crate::daemon) async fn look_past(&self, macs: &[MacAddr]) -> (Seen, Option<Duration>) {
+        let mut ageing = None;
+        let all = !self.marks.any();
+        let standing = self.levels.iter().enumerate();
+        let standing = standing.filter(|(i, _)| all || self.marks.is_set(*i));
+        for part in standing.flat_map(|(_, level)| level.parts()) {
+            if self.is_urgent() {
+                let why = "a fence is under way".to_owned();
+                return (Seen::Unread { why }, None);
+            }
+            ageing = ageing.max(part.switch.ageing().await);
+            let seen = match part.switch.elsewhere(&part.ports, macs).await {
+                Ok(None) => continue,
+                Ok(Some((at, why))) => Seen::Elsewhere { at, why },
+                Err(e) => Seen::Unread { why: e.to_string() },
+            };
+            return (seen, ageing.map(|s| Duration::from_secs(s.into())));
+        }
+        (Seen::Nowhere, None)
+    }
+
     /// A fence was ordered, and looks have to stop.
     pub(in crate::daemon) fn is_urgent(&self) -> bool {
         self.urgent.load(Ordering::SeqCst) > 0

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::host::{Programs, Reply};
-use crate::net::gate::{self, GateError};
+use crate::net::nft::{self, NftError};
 use crate::service::{Ended, ServiceError, output};
 
 /// The programs that are installed here.
@@ -15,9 +15,10 @@ impl Programs for RealPrograms {
         &'a self,
         arguments: &'a [&'a str],
         input: &'a str,
+        within: Duration,
         doing: &'a str,
-    ) -> Reply<'a, String, GateError> {
-        Box::pin(gate::nft(arguments, input, doing))
+    ) -> Reply<'a, String, NftError> {
+        Box::pin(nft::run(arguments, input, within, doing))
     }
 
     fn run<'a>(

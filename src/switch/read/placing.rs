@@ -102,16 +102,34 @@ impl Switch {
         })
     }
 
-    async fn judge_place(
+    /// Where a machine is learned that is neither on these ports nor on an uplink: where, and what was seen; whether it
+    /// answers does not matter. `None`: on no such port.
+    ///
+    /// # Errors
+    /// The switch does not answer, has no such port, or tells no MAC addresses.
+    pub async fn elsewhere(
+        &self,
+        ports: &[&str],
+        macs: &[MacAddr],
+    ) -> Result<Option<(String, String)>, SwitchError> {
+        let reading = self.read(ports, macs, None).await?;
+        match reading.unread {
+            Some(why) => Err(why.into()),
+            None => Ok(self.learned(ports, macs, &reading, true).await.err()),
+        }
+    }
+
+    /// With which MAC address it is learned on these ports, and the aggregate that the table names for them; or, as an
+    /// error, where else it is learned, and what was seen.
+    async fn learned(
         &self,
         ports: &[&str],
         macs: &[MacAddr],
         reading: &Reading,
         leg: bool,
-    ) -> Result<Placing, SwitchError> {
+    ) -> Result<Option<(MacAddr, Option<String>)>, (String, String)> {
         let name = &self.target().name;
         let all = ports.join(", ");
-        let linked = reading.ports.iter().any(|p| p.oper == Oper::Up);
         let own: Vec<u32> = reading
             .ports
             .iter()
@@ -142,9 +160,26 @@ impl Switch {
                 let at = self.words_of_place(*place);
                 let why =
                     format!("the peer's MAC address {mac} is learned on {at}, not on {name}:{all}");
-                return Ok(Placing::Elsewhere { at, why });
+                return Err((at, why));
             }
         }
+        Ok(here)
+    }
+
+    async fn judge_place(
+        &self,
+        ports: &[&str],
+        macs: &[MacAddr],
+        reading: &Reading,
+        leg: bool,
+    ) -> Result<Placing, SwitchError> {
+        let name = &self.target().name;
+        let all = ports.join(", ");
+        let linked = reading.ports.iter().any(|p| p.oper == Oper::Up);
+        let here = match self.learned(ports, macs, reading, leg).await {
+            Ok(here) => here,
+            Err((at, why)) => return Ok(Placing::Elsewhere { at, why }),
+        };
         if leg && !linked && here.is_none() {
             return Ok(Placing::Nowhere);
         }

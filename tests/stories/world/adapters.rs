@@ -48,6 +48,7 @@ impl World {
                 self.after(delay * MS, What::Poll(i, life));
             }
             Action::LookForPeer { by_traffic, .. } => self.look_for_peer(i, by_traffic),
+            Action::LookPastFence { .. } => self.look_past_fence(i),
             Action::AskWitnesses => self.ask_witnesses(i, 8),
             Action::Run(run) => self.start(i, life, run),
             Action::Cancel { step, attempt } => {
@@ -326,6 +327,7 @@ fn name_of(action: &Action) -> String {
         Action::ProbeService => "probe-service".to_owned(),
         Action::PollPort => "poll-port".to_owned(),
         Action::LookForPeer { .. } => "look-for-peer".to_owned(),
+        Action::LookPastFence { .. } => "look-past-fence".to_owned(),
         Action::AskWitnesses => "ask-witnesses".to_owned(),
         Action::Run(run) => format!("run {}", run.step),
         Action::Cancel { step, .. } => format!("cancel {step}"),

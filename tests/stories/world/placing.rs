@@ -59,6 +59,26 @@ impl World {
         self.to(i, 0, Event::FenceConfirmed { level, by, wall_s });
     }
 
+    /// The table alone: a port without link says nothing of a machine that is fenced.
+    pub(super) fn look_past_fence(&mut self, i: usize) {
+        let seen = match self.place {
+            _ if !self.switch_answers() => Seen::Unread {
+                why: "no answer".to_owned(),
+            },
+            Place::Elsewhere => Seen::Elsewhere {
+                at: "core:ge9".to_owned(),
+                why: "its address is learned on core:ge9".to_owned(),
+            },
+            Place::Here
+            | Place::Nowhere
+            | Place::Untold
+            | Place::Follows
+            | Place::FollowsElsewhere => Seen::Nowhere,
+        };
+        let ageing = Some(std::time::Duration::from_secs(300));
+        self.to(i, 20 * MS, Event::LookedPastFence { seen, ageing });
+    }
+
     pub(super) fn look_for_peer(&mut self, i: usize, by_traffic: bool) {
         let elsewhere = |at: &str| Seen::Elsewhere {
             at: at.to_owned(),
