@@ -281,6 +281,16 @@ mod tests {
         ) -> Reply<'a, Ended, ServiceError> {
             unreachable!("only nft is run")
         }
+
+        fn feed<'a>(
+            &'a self,
+            _: &'a str,
+            _: &'a [String],
+            _: &'a str,
+            _: Duration,
+        ) -> Reply<'a, Ended, ServiceError> {
+            unreachable!("only nft is run")
+        }
     }
 
     const AT: Place = Place {
