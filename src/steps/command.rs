@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, FutureExt};
 use nix::unistd::User;
 
-use super::{Facts, Kind, Kit, PlanLine, SiteStep};
+use super::{Facts, Kind, Kit, Look, PlanLine, SiteStep};
 use crate::config::Section;
 use crate::rt::Instant;
 use crate::takeover::event::Outcome;
@@ -209,7 +209,7 @@ impl SiteStep for Command {
         self.undo.is_some()
     }
 
-    fn check<'a>(&'a self, kit: &'a Kit) -> BoxFuture<'a, Result<String, String>> {
+    fn check<'a>(&'a self, kit: &'a Kit) -> BoxFuture<'a, Result<Look, String>> {
         async move {
             let programs = [Some(&self.run), self.undo.as_ref(), self.probe.as_ref()];
             for program in programs.into_iter().flatten().filter_map(|c| c.first()) {
@@ -225,7 +225,7 @@ impl SiteStep for Command {
                     ));
                 }
             }
-            Ok(format!("{} can be run", self.run.join(" ")))
+            Ok(format!("{} can be run", self.run.join(" ")).into())
         }
         .boxed()
     }

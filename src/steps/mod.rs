@@ -10,6 +10,7 @@
 //!    implements [`SiteStep`]. What it needs of the outside (a protocol, a program) is an adapter of its own that knows
 //!    nothing of steps.
 //! 2. One line in [`KINDS`] here.
+//!    What several kinds have in common has a module of its own, such as `names`.
 //! 3. Its keys in `src/manual/steps.md`, and a test against the real thing.
 //!
 //! The core, the loop, the recorder, the report, `plan`, `status`, `check` and a reload need no change.
@@ -21,6 +22,8 @@ mod command;
 mod dns;
 mod http;
 mod memory;
+mod names;
+mod powerdns;
 mod step;
 mod unit;
 mod wait;
@@ -32,7 +35,8 @@ use crate::config::{Origin, Peer, Problem, Section, StepReader};
 use crate::types::StepName;
 
 pub use memory::Memory;
-pub use step::{Facts, Kit, PlanLine, SiteStep};
+use step::quoted;
+pub use step::{Facts, Kit, Look, PlanLine, SiteStep};
 
 /// A kind of step.
 pub struct Kind {
@@ -43,7 +47,14 @@ pub struct Kind {
 }
 
 /// Every kind that there is.
-pub const KINDS: [Kind; 5] = [command::KIND, dns::KIND, http::KIND, unit::KIND, wait::KIND];
+pub const KINDS: [Kind; 6] = [
+    command::KIND,
+    dns::KIND,
+    http::KIND,
+    powerdns::KIND,
+    unit::KIND,
+    wait::KIND,
+];
 
 /// What examines the steps of a configuration.
 pub const READER: StepReader = StepReader {

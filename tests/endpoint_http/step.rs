@@ -36,7 +36,7 @@ async fn it_is_told_once_and_what_stood_there_is_put_back_also_after_a_restart()
         .check(&kit(&site, false))
         .await
         .unwrap();
-    assert!(seen.contains(OLD), "{seen}");
+    assert!(seen.said.contains(OLD), "{seen:?}");
     assert!(server.told().is_empty(), "a look has told something");
     done(site.step(&keys(&server)).apply(&kit(&site, false)).await);
     assert_eq!(server.holds(), NEW);

@@ -9,9 +9,9 @@ use futures_util::future::{BoxFuture, FutureExt};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use access::{Access, quoted};
+use access::Access;
 
-use super::{Facts, Kind, Kit, PlanLine, SiteStep};
+use super::{Facts, Kind, Kit, Look, PlanLine, SiteStep, quoted};
 use crate::endpoint::http::{Action, Done, Limits, Request, holds, perform, read_value};
 use crate::takeover::event::Outcome;
 
@@ -206,7 +206,7 @@ impl SiteStep for Http {
         self.undo.is_some()
     }
 
-    fn check<'a>(&'a self, kit: &'a Kit) -> BoxFuture<'a, Result<String, String>> {
+    fn check<'a>(&'a self, kit: &'a Kit) -> BoxFuture<'a, Result<Look, String>> {
         async move {
             let client = self.access.client()?;
             let facts = as_value(&kit.facts);
@@ -215,7 +215,8 @@ impl SiteStep for Http {
                 let title = self.told.request.title();
                 return Ok(format!(
                     "{title} can be made; whether it is taken is not known: there is no `read-url`"
-                ));
+                )
+                .into());
             };
             let within = Http::limits(kit).within;
             let found = read_value(&client, read_back, &facts, within).await;
@@ -225,7 +226,7 @@ impl SiteStep for Http {
                 Some(value) => client.without_secrets(&value.to_string()),
             };
             let asked = read_back.request().title();
-            Ok(format!("{asked} has {now} at {}", read_back.pointer()))
+            Ok(format!("{asked} has {now} at {}", read_back.pointer()).into())
         }
         .boxed()
     }
