@@ -10,7 +10,7 @@
 //!    implements [`SiteStep`]. What it needs of the outside (a protocol, a program) is an adapter of its own that knows
 //!    nothing of steps.
 //! 2. One line in [`KINDS`] here.
-//!    What several kinds have in common has a module of its own, such as `names`.
+//!    What several kinds have in common has a module of its own, such as `names` or `launch`.
 //! 3. Its keys in `src/manual/steps.md`, and a test against the real thing.
 //!
 //! The core, the loop, the recorder, the report, `plan`, `status`, `check` and a reload need no change.
@@ -19,8 +19,10 @@
 //! lost. So `apply` looks first whether it is as wanted already, and so does `undo`.
 
 mod command;
+mod compose;
 mod dns;
 mod http;
+mod launch;
 mod memory;
 mod names;
 mod powerdns;
@@ -47,8 +49,9 @@ pub struct Kind {
 }
 
 /// Every kind that there is.
-pub const KINDS: [Kind; 6] = [
+pub const KINDS: [Kind; 7] = [
     command::KIND,
+    compose::KIND,
     dns::KIND,
     http::KIND,
     powerdns::KIND,

@@ -3,7 +3,7 @@
 use standin::config::SAMPLE;
 
 use super::steps::step;
-use super::{around, one};
+use super::{Site, around, one};
 
 #[test]
 fn each_fault_of_a_kind_is_said_at_its_key() {
@@ -13,6 +13,8 @@ fn each_fault_of_a_kind_is_said_at_its_key() {
     let powerdns = "kind = \"powerdns\"\nname = \"a\"\nzone = \"example.com\"\nrecords = [\"a.example.com A 5 10.0.0.5\"]\n";
     let api = format!("{powerdns}api = \"http://192.0.2.1:8081\"\n");
     let http = "kind = \"http\"\nname = \"a\"\n";
+    let compose = "kind = \"compose\"\nname = \"a\"\n";
+    let at = format!("{compose}directory = \"/srv\"\n");
     let command = "kind = \"command\"\nname = \"a\"\n";
     for (keys, key, what, help) in [
         (
@@ -164,6 +166,60 @@ fn each_fault_of_a_kind_is_said_at_its_key() {
             "maybe",
             "",
         ),
+        (
+            compose.to_owned(),
+            "directory",
+            "`directory` is missing",
+            "/srv/cctv",
+        ),
+        (
+            format!("{compose}directory = \"srv\""),
+            "directory",
+            "not a full path",
+            "",
+        ),
+        (
+            format!("{at}program = [\"docker\", \"compose\"]"),
+            "program[0]",
+            "not a full path",
+            "docker",
+        ),
+        (
+            format!("{at}project = \"CCTV\""),
+            "project",
+            "`CCTV` is no name of a project",
+            "lower-case",
+        ),
+        (
+            format!("{at}services = [\"a b\"]"),
+            "services",
+            "`a b` is no name of a service",
+            "compose file",
+        ),
+        (
+            format!("{at}services = [\"--all\"]"),
+            "services",
+            "`--all` is no name of a service",
+            "compose file",
+        ),
+        (
+            format!("{at}services = [\"web\"]\noneshot = [\"job\"]"),
+            "oneshot",
+            "`job` is not one of `services`",
+            "leave `services` out",
+        ),
+        (
+            format!("{at}undo = \"dwon\""),
+            "undo",
+            "unknown value `dwon`",
+            "`down`",
+        ),
+        (
+            format!("{at}services = [\"web\"]\nundo = \"down\""),
+            "undo",
+            "takes the whole project down",
+            "\"stop\"",
+        ),
         (command.to_owned(), "run", "`run` is missing", "docker"),
         (format!("{command}run = []"), "run", "no program", "docker"),
         (
@@ -199,5 +255,37 @@ fn each_fault_of_a_kind_is_said_at_its_key() {
             help,
         );
         assert!(problem.line > SAMPLE.lines().count(), "{problem}");
+    }
+}
+
+/// What cannot be known afterwards, or makes a failover slow, is accepted and said.
+#[test]
+fn what_makes_a_step_less_sure_is_warned_of() {
+    let http = "kind = \"http\"\nname = \"a\"\nurl = \"http://192.0.2.1/a\"\n";
+    let zone = "name = \"a\"\nzone = \"example.com\"\nservers = [\"192.0.2.1\"]\nrecords = [\"a.example.com A 300 10.0.0.5\"]\n";
+    let slow = "may be kept by clients for 300 s";
+    for (keys, key, what) in [
+        (
+            format!("{http}undo-body = \"{{}}\""),
+            "undo-body",
+            "what takes it back is not read back",
+        ),
+        (
+            format!("{http}undo-method = \"DELETE\""),
+            "undo-method",
+            "what takes it back is not read back",
+        ),
+        (format!("kind = \"dns\"\n{zone}"), "records", slow),
+        (
+            format!("kind = \"powerdns\"\n{zone}api = \"http://192.0.2.1\"\napi-key-file = \"k\""),
+            "records",
+            slow,
+        ),
+    ] {
+        let read = Site::new().load(&step(&keys), &around());
+        let (_, warnings) = read.expect("it is accepted");
+        let told: Vec<_> = warnings.iter().filter(|w| w.what.contains(what)).collect();
+        assert_eq!(told.len(), 1, "{keys}: {warnings:?}");
+        assert_eq!(told[0].key, format!("peer.cctv.step[0].{key}"));
     }
 }

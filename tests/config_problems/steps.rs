@@ -33,7 +33,8 @@ fn what_the_sample_says_in_comments_is_accepted_once_it_is_none() {
         names,
         [
             "unit:recorder",
-            "command:compose",
+            "command:recorder",
+            "compose:cctv",
             "dns:names",
             "powerdns:names",
             "http:twin",
@@ -44,7 +45,7 @@ fn what_the_sample_says_in_comments_is_accepted_once_it_is_none() {
         standin::steps::of_peer(peer, &config.origin)
             .expect("they are built")
             .len(),
-        6
+        7
     );
     assert!(
         peer.site
@@ -78,7 +79,7 @@ fn each_fault_is_said_at_its_key() {
             "name = \"a\"\nfor = \"1s\"".to_owned(),
             "kind",
             "`kind` is missing",
-            "`command`, `dns`, `http`, `powerdns`, `unit`, `wait`",
+            "`command`, `compose`, `dns`, `http`, `powerdns`, `unit`, `wait`",
         ),
         (
             wait.replace("wait", "wiat"),
