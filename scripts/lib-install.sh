@@ -19,6 +19,7 @@ packages_for() {
         lab) echo openvswitch-switch openssh-server frr snmpd snmp nginx-light libnginx-mod-rtmp ffmpeg nftables \
                 bind9 bind9-dnsutils pdns-server pdns-backend-sqlite3 sqlite3 openssl \
                 prometheus-alertmanager rsyslog python3-aiosmtpd \
+                docker.io docker-compose busybox-static \
                 tcpdump iproute2 ethtool iputils-arping iputils-ping procps python3 util-linux ;;
         bench) echo keepalived fence-agents time ;;   # only to be measured against, and with
         venv | venv-bench) echo python3-venv ;;

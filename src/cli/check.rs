@@ -59,6 +59,10 @@ pub fn run(path: &Path, offline: bool, as_json: bool) -> ExitCode {
         }
         for peer in config.peers.values() {
             for (what, said) in site::check(&config, peer).await {
+                let said = said.map(|look| {
+                    (look.warnings.into_iter()).for_each(|text| lines.warn(&what, text));
+                    look.said
+                });
                 lines.add(&what, said);
             }
         }

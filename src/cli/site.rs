@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::config::{Config, Peer};
 use crate::daemon::site::facts;
 use crate::host::real::{RealDisk, RealPrograms};
-use crate::steps::{self, Kit, Memory, Steps};
+use crate::steps::{self, Kit, Look, Memory, Steps};
 use crate::takeover::recipe::UndoAt;
 use crate::takeover::step::Step;
 use crate::types::{Epoch, StepName};
@@ -45,7 +45,7 @@ pub(super) fn plan_line(config: &Config, peer: &Peer, epoch: Epoch, name: StepNa
 }
 
 /// Whether each could be done now; nothing is changed.
-pub(super) async fn check(config: &Config, peer: &Peer) -> Vec<(String, Result<String, String>)> {
+pub(super) async fn check(config: &Config, peer: &Peer) -> Vec<(String, Result<Look, String>)> {
     let steps = of(config, peer);
     let looks = steps.iter().map(async |(name, step)| {
         let disk = Arc::new(RealDisk);

@@ -101,16 +101,94 @@ struct Content {
     disabled: bool,
 }
 
+/// Where the API has a zone.
+///
+/// # Errors
+/// The zone has no name, in words.
+pub fn zone_url(api: &Url, server_id: &str, zone: &str) -> Result<Url, String> {
+    let zone = absolute(zone)?;
+    let base = api.path.trim_end_matches('/');
+    let path = format!("{base}/api/v1/servers/{server_id}/zones/{zone}");
+    Ok(Url {
+        path,
+        ..api.clone()
+    })
+}
+
+/// What a PATCH says that brings these changes; `stands` is what stands at each name.
+pub fn body(changes: &[NameChange], stands: &[Vec<RecordSet>]) -> String {
+    let mut sets = Vec::new();
+    for (change, stands) in changes.iter().zip(stands) {
+        let goes = |s: &&RecordSet| change.to.iter().all(|t| t.kind() != s.kind());
+        sets.extend(
+            stands
+                .iter()
+                .filter(goes)
+                .map(|set| json!({"name": set.name(), "type": set.kind(), "changetype": "DELETE"})),
+        );
+    }
+    for set in changes.iter().flat_map(|c| &c.to) {
+        let records = set.values().iter();
+        let records: Vec<_> = records
+            .map(|v| json!({"content": v, "disabled": false}))
+            .collect();
+        sets.push(json!({
+            "name": set.name(), "type": set.kind(), "ttl": set.ttl(), "changetype": "REPLACE", "records": records
+        }));
+    }
+    json!({ "rrsets": sets }).to_string()
+}
+
+/// Those of a name, of these types.
+fn chosen(sets: &[RrSet], name: &str, kinds: &[Kind]) -> Result<Vec<RecordSet>, Fault> {
+    let mut found = Vec::new();
+    for set in sets.iter().filter(|s| s.name.eq_ignore_ascii_case(name)) {
+        let Some(kind) = kinds.iter().find(|k| k.to_string() == set.kind) else {
+            continue;
+        };
+        // They would be gone afterwards, and cannot be seen over DNS.
+        if set.records.iter().any(|r| r.disabled) {
+            return Err(Fault::Unfit(format!(
+                "{name} {kind} has disabled records, which would be lost: remove them first"
+            )));
+        }
+        let values: Vec<String> = set.records.iter().map(|r| r.content.clone()).collect();
+        let set = RecordSet::new(name, *kind, set.ttl, &values);
+        found.push(set.map_err(Fault::NoJson)?);
+    }
+    found.sort_by_key(RecordSet::kind);
+    Ok(found)
+}
+
 impl PowerDns {
     fn url(&self, query: &str) -> Result<Url, String> {
-        let zone = absolute(&self.zone)?;
-        let base = self.api.path.trim_end_matches('/');
-        let mut url = self.api.clone();
-        url.path = format!(
-            "{base}/api/v1/servers/{}/zones/{zone}{query}",
-            self.server_id
-        );
+        let mut url = zone_url(&self.api, &self.server_id, &self.zone)?;
+        url.path += query;
         Ok(url)
+    }
+
+    /// The zone as its servers are asked over DNS.
+    pub fn zone(&self) -> Zone {
+        Zone {
+            name: self.zone.clone(),
+            key: None,
+            servers: vec![],
+            readers: self.readers.clone(),
+            try_within: self.limits.try_within,
+            pause: self.limits.pause,
+        }
+    }
+
+    async fn sets(&self, query: &str, until: Instant) -> Result<Vec<RrSet>, Fault> {
+        let request = Rendered {
+            method: Method::GET,
+            url: self.url(query).map_err(Fault::Unfit)?,
+            headers: vec![],
+            body: None,
+        };
+        let answer = send(&self.client, &request, &Statuses::default(), until).await?;
+        let answer = serde_json::from_slice::<ZoneAnswer>(&answer.body);
+        Ok(answer.map_err(|e| Fault::NoJson(e.to_string()))?.rrsets)
     }
 
     async fn read_once(
@@ -119,40 +197,9 @@ impl PowerDns {
         kinds: &[Kind],
         until: Instant,
     ) -> Result<Vec<RecordSet>, Fault> {
-        let request = Rendered {
-            method: Method::GET,
-            url: self
-                .url(&format!("?rrset_name={name}"))
-                .map_err(Fault::Unfit)?,
-            headers: vec![],
-            body: None,
-        };
-        let answer = send(&self.client, &request, &Statuses::default(), until).await?;
-        let answer: ZoneAnswer =
-            serde_json::from_slice(&answer.body).map_err(|e| Fault::NoJson(e.to_string()))?;
-        let mut found = Vec::new();
-        for set in answer
-            .rrsets
-            .iter()
-            .filter(|s| s.name.eq_ignore_ascii_case(name))
-        {
-            let Some(kind) = kinds.iter().find(|k| k.to_string() == set.kind) else {
-                continue;
-            };
-            // They would be gone afterwards, and cannot be seen over DNS.
-            if set.records.iter().any(|r| r.disabled) {
-                return Err(Fault::Unfit(format!(
-                    "{name} {kind} has disabled records, which would be lost: remove them first"
-                )));
-            }
-            let values: Vec<String> = set.records.iter().map(|r| r.content.clone()).collect();
-            let set = RecordSet::new(name, *kind, set.ttl, &values);
-            found.push(set.map_err(Fault::NoJson)?);
-        }
-        found.sort_by_key(RecordSet::kind);
-        Ok(found)
+        let sets = self.sets(&format!("?rrset_name={name}"), until).await?;
+        chosen(&sets, name, kinds)
     }
-
     async fn read_all(
         &self,
         changes: &[NameChange],
@@ -168,37 +215,57 @@ impl PowerDns {
         Ok(all)
     }
 
-    async fn patch(
-        &self,
-        changes: &[NameChange],
-        stands: &[Vec<RecordSet>],
-        until: Instant,
-    ) -> Result<(), Fault> {
-        let mut sets = Vec::new();
-        for (change, stands) in changes.iter().zip(stands) {
-            let goes = |s: &&RecordSet| change.to.iter().all(|t| t.kind() != s.kind());
-            sets.extend(stands.iter().filter(goes).map(
-                |set| json!({"name": set.name(), "type": set.kind(), "changetype": "DELETE"}),
-            ));
-        }
-        for set in changes.iter().flat_map(|c| &c.to) {
-            let records = set.values().iter();
-            let records: Vec<_> = records
-                .map(|v| json!({"content": v, "disabled": false}))
-                .collect();
-            sets.push(json!({
-                "name": set.name(), "type": set.kind(), "ttl": set.ttl(), "changetype": "REPLACE", "records": records
-            }));
-        }
+    async fn patch(&self, body: String, until: Instant) -> Result<(), Fault> {
         let request = Rendered {
             method: Method::PATCH,
             url: self.url("").map_err(Fault::Unfit)?,
             headers: vec![(CONTENT_TYPE, HeaderValue::from_static("application/json"))],
-            body: Some(json!({ "rrsets": sets }).to_string()),
+            body: Some(body),
         };
         send(&self.client, &request, &Statuses::default(), until).await?;
         Ok(())
     }
+}
+
+/// Whether a change would be taken: its zone is read, and what cannot stand there is deleted, which nobody's change
+/// can get in the way of. Where the zone counts changes (`SOA-EDIT-API`), its serial may go up by it.
+///
+/// # Errors
+/// Why it would not be.
+pub async fn rehearse(
+    server: &PowerDns,
+    changes: &[NameChange],
+    within: Duration,
+) -> Result<(), PowerDnsError> {
+    let until = Instant::now() + within;
+    let tried = async {
+        // One name by itself is told without its disabled records before PowerDNS 4.9, so the whole zone is asked for.
+        match server.sets("", until).await {
+            Err(Fault::TooLong(_)) => drop(server.read_all(changes, until).await?),
+            sets => {
+                let sets = sets?;
+                let mut each = changes.iter();
+                each.try_for_each(|c| chosen(&sets, &c.name, &kinds_of(c)).map(drop))?;
+            }
+        }
+        let first = changes.first().map_or(server.zone.as_str(), |c| &c.name);
+        let nothing = json!({"rrsets": [
+            {"name": format!("_standin-check.{first}"), "type": "TXT", "changetype": "DELETE"}
+        ]});
+        server.patch(nothing.to_string(), until).await
+    };
+    tried
+        .await
+        .map_err(|fault| failed("try a change".to_owned(), fault))
+}
+
+fn failed(request: String, fault: Fault) -> PowerDnsError {
+    PowerDnsError::Http(Box::new(HttpError {
+        request,
+        fault,
+        tries: 1,
+        is_unclear: false,
+    }))
 }
 
 /// What stands at a name, of these types, by the API.
@@ -212,14 +279,7 @@ pub async fn read(
     within: Duration,
 ) -> Result<Vec<RecordSet>, PowerDnsError> {
     let found = server.read_once(name, kinds, Instant::now() + within).await;
-    found.map_err(|fault| {
-        PowerDnsError::Http(Box::new(HttpError {
-            request: format!("read {name}"),
-            fault,
-            tries: 1,
-            is_unclear: false,
-        }))
-    })
+    found.map_err(|fault| failed(format!("read {name}"), fault))
 }
 
 /// Changes the names, and waits until API and servers show it.
@@ -312,7 +372,7 @@ pub async fn change(server: &PowerDns, changes: &[NameChange]) -> Result<Changed
         if !matches!(last, Some(Ok(()))) {
             sent += 1;
             let until = (Instant::now() + limits.try_within).min(deadline);
-            let told = server.patch(changes, &stands, until).await;
+            let told = server.patch(body(changes, &stands), until).await;
             is_unclear = told.as_ref().is_err_and(Fault::may_be_done) || told.is_ok();
             last = Some(told);
         }
@@ -326,15 +386,7 @@ async fn shown_by_dns(
     begun: Instant,
     deadline: Instant,
 ) -> Result<Changed, PowerDnsError> {
-    let zone = Zone {
-        name: server.zone.clone(),
-        key: None,
-        servers: vec![],
-        readers: server.readers.clone(),
-        try_within: server.limits.try_within,
-        pause: server.limits.pause,
-    };
-    let report = dns::change(&zone, changes, deadline - Instant::now()).await;
+    let report = dns::change(&server.zone(), changes, deadline - Instant::now()).await;
     let errors: Vec<DnsError> = report.errors().cloned().collect();
     if !errors.is_empty() {
         return Err(PowerDnsError::Dns(errors));

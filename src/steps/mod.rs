@@ -10,6 +10,7 @@
 //!    implements [`SiteStep`]. What it needs of the outside (a protocol, a program) is an adapter of its own that knows
 //!    nothing of steps.
 //! 2. One line in [`KINDS`] here.
+//!    What several kinds have in common has a module of its own, such as `names` or `launch`.
 //! 3. Its keys in `src/manual/steps.md`, and a test against the real thing.
 //!
 //! The core, the loop, the recorder, the report, `plan`, `status`, `check` and a reload need no change.
@@ -18,9 +19,13 @@
 //! lost. So `apply` looks first whether it is as wanted already, and so does `undo`.
 
 mod command;
+mod compose;
 mod dns;
 mod http;
+mod launch;
 mod memory;
+mod names;
+mod powerdns;
 mod step;
 mod unit;
 mod wait;
@@ -32,7 +37,7 @@ use crate::config::{Origin, Peer, Problem, Section, StepReader};
 use crate::types::StepName;
 
 pub use memory::Memory;
-pub use step::{Facts, Kit, PlanLine, SiteStep};
+pub use step::{Facts, Kit, Look, PlanLine, SiteStep};
 
 /// A kind of step.
 pub struct Kind {
@@ -43,7 +48,15 @@ pub struct Kind {
 }
 
 /// Every kind that there is.
-pub const KINDS: [Kind; 5] = [command::KIND, dns::KIND, http::KIND, unit::KIND, wait::KIND];
+pub const KINDS: [Kind; 7] = [
+    command::KIND,
+    compose::KIND,
+    dns::KIND,
+    http::KIND,
+    powerdns::KIND,
+    unit::KIND,
+    wait::KIND,
+];
 
 /// What examines the steps of a configuration.
 pub const READER: StepReader = StepReader {

@@ -53,6 +53,22 @@ pub struct PlanLine {
     pub undo: Option<String>,
 }
 
+/// What a look at a step has seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// That it could be done, and what stands there now.
+    pub said: String,
+    /// What will make it slower, or less sure, than a takeover should be.
+    pub warnings: Vec<String>,
+}
+
+impl From<String> for Look {
+    fn from(said: String) -> Look {
+        let warnings = Vec::new();
+        Look { said, warnings }
+    }
+}
+
 /// A step that a site adds to a takeover.
 ///
 /// Whatever is asked has its time in [`Kit::within`]; a future that is dropped has been told to stop and must leave
@@ -65,7 +81,7 @@ pub trait SiteStep: Send + Sync {
     fn undoes(&self) -> bool;
 
     /// Whether it could be done now, without changing anything: what was seen, or what is in the way.
-    fn check<'a>(&'a self, kit: &'a Kit) -> BoxFuture<'a, Result<String, String>>;
+    fn check<'a>(&'a self, kit: &'a Kit) -> BoxFuture<'a, Result<Look, String>>;
 
     /// Does it and reads it back; nothing is done where it is as wanted already.
     fn apply<'a>(&'a self, kit: &'a Kit) -> BoxFuture<'a, Outcome>;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::{BoxFuture, FutureExt};
 use serde::{Deserialize, Serialize};
 
-use super::{Facts, Kind, Kit, PlanLine, SiteStep};
+use super::{Facts, Kind, Kit, Look, PlanLine, SiteStep};
 use crate::config::Section;
 use crate::service::systemd;
 use crate::takeover::event::Outcome;
@@ -48,11 +48,11 @@ impl SiteStep for Unit {
         self.stop
     }
 
-    fn check<'a>(&'a self, kit: &'a Kit) -> BoxFuture<'a, Result<String, String>> {
+    fn check<'a>(&'a self, kit: &'a Kit) -> BoxFuture<'a, Result<Look, String>> {
         async move {
             let read = systemd::read_unit(&*kit.programs, &self.unit, kit.within).await;
             let read = read.map_err(|e| e.to_string())?;
-            Ok(format!("{} is {}", self.unit, read.shown))
+            Ok(format!("{} is {}", self.unit, read.shown).into())
         }
         .boxed()
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
 
-use super::{Facts, Kind, Kit, PlanLine, SiteStep};
+use super::{Facts, Kind, Kit, Look, PlanLine, SiteStep};
 use crate::config::{Section, text};
 use crate::rt;
 use crate::takeover::event::Outcome;
@@ -57,8 +57,8 @@ impl SiteStep for Wait {
         self.undo.is_some()
     }
 
-    fn check<'a>(&'a self, _: &'a Kit) -> BoxFuture<'a, Result<String, String>> {
-        std::future::ready(Ok(format!("waits {}", text::show(self.time)))).boxed()
+    fn check<'a>(&'a self, _: &'a Kit) -> BoxFuture<'a, Result<Look, String>> {
+        std::future::ready(Ok(format!("waits {}", text::show(self.time)).into())).boxed()
     }
 
     fn apply<'a>(&'a self, _: &'a Kit) -> BoxFuture<'a, Outcome> {

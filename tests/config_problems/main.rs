@@ -2,6 +2,7 @@
 
 mod fence;
 mod peer;
+mod step_kinds;
 mod steps;
 mod switch;
 

@@ -50,10 +50,16 @@ async fn the_step_changes_names_and_gives_them_back_also_after_a_restart() {
     let (Some(server), site) = (usual(), Site::new()) else {
         return;
     };
-    let seen = site.step(server.at).check(&site.kit(false)).await.unwrap();
+    let look = site.step(server.at).check(&site.kit(false)).await.unwrap();
     assert!(
-        seen.contains("10.0.0.11") && seen.contains("nothing stands at new"),
-        "{seen}"
+        look.said.contains("10.0.0.11") && look.said.contains("nothing stands at new"),
+        "{look:?}"
+    );
+    // What stands is judged, each name by itself: 300 s and 120 s are too long.
+    assert_eq!(look.warnings.len(), 2, "{look:?}");
+    assert!(
+        look.warnings[0].contains("live.example.test. A stands with a TTL of 300 s"),
+        "{look:?}"
     );
     assert_eq!(server.dig("live", "A"), ["300 A 10.0.0.11"]);
     done(site.step(server.at).apply(&site.kit(false)).await);

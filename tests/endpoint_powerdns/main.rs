@@ -6,6 +6,9 @@
 mod endpoint_support;
 #[path = "../endpoint_support/names.rs"]
 mod names;
+mod step;
+#[path = "../steps_support/mod.rs"]
+mod steps_support;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -58,9 +61,11 @@ async fn pdns() -> Option<Pdns> {
         ("live.example.test", "A", 300, "10.0.0.11"),
         ("old.example.test", "CNAME", 120, "elsewhere.example.test"),
         ("note.example.test", "TXT", 45, "\"one\" \"two\""),
+        ("off.example.test", "A", 45, "10.0.0.12"),
     ] {
         sql.push_str(&record(name, kind, ttl, content));
     }
+    sql.push_str("UPDATE records SET disabled = 1 WHERE name = 'off.example.test';\n");
     sql.push_str(&format!(
         "INSERT INTO tsigkeys(name,algorithm,secret) VALUES('standin','hmac-sha256','{SECRET}');\n\
          INSERT INTO domainmetadata(domain_id,kind,content) VALUES(1,'TSIG-ALLOW-DNSUPDATE','standin');\n"
@@ -136,6 +141,25 @@ impl Pdns {
                 pause: Duration::from_millis(30),
             },
         }
+    }
+
+    /// The whole zone, as the API has it, without its serial number.
+    async fn zone(&self) -> Vec<String> {
+        let mut api = TcpStream::connect(self.api).await.unwrap();
+        let ask = format!(
+            "GET /api/v1/servers/localhost/zones/{ZONE}. HTTP/1.0\r\nX-API-Key: {KEY}\r\n\r\n"
+        );
+        api.write_all(ask.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        api.read_to_string(&mut answer).await.unwrap();
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        let zone: serde_json::Value = serde_json::from_str(body).unwrap();
+        let sets = zone["rrsets"].as_array().unwrap().iter();
+        let sets = sets.filter(|s| s["type"] != "SOA").map(ToString::to_string);
+        let mut sets: Vec<String> = sets.collect();
+        sets.sort();
+        assert!(sets.len() >= 5, "{sets:?}");
+        sets
     }
 
     fn usual(&self) -> PowerDns {
@@ -253,24 +277,47 @@ async fn each_refusal_has_words_of_its_own() {
     assert!(error.to_string().contains(&dead.to_string()), "{error}");
 }
 
+/// Hands requests on; `instead` says what is answered to the nth PATCH, which then goes no further.
+async fn between(
+    to: SocketAddr,
+    instead: impl Fn(u32) -> Option<&'static str> + Send + Sync + 'static,
+) -> SocketAddr {
+    serve(to, move |patches| (instead(patches), true)).await
+}
+
 /// Hands requests on; the first so many answers to a PATCH are lost.
 async fn lossy(to: SocketAddr, lost: u32) -> SocketAddr {
+    serve(to, move |patches| (None, patches > lost)).await
+}
+
+/// `say` tells of the nth PATCH, from 1 on, what is answered without asking, and whether an answer is handed on.
+async fn serve(
+    to: SocketAddr,
+    say: impl Fn(u32) -> (Option<&'static str>, bool) + Send + Sync + 'static,
+) -> SocketAddr {
     let at = place();
     let listener = TcpListener::bind(at).await.unwrap();
     tokio::spawn(async move {
         let patches = AtomicU32::new(0);
         while let Ok((mut here, _)) = listener.accept().await {
-            let mut there = TcpStream::connect(to).await.unwrap();
             let mut buffer = vec![0; 65_536];
             let length = here.read(&mut buffer).await.unwrap();
+            let is_patch = buffer.starts_with(b"PATCH");
+            let (instead, hands_on) = match is_patch {
+                true => say(patches.fetch_add(1, Ordering::SeqCst) + 1),
+                false => (None, true),
+            };
+            if let Some(answer) = instead {
+                let _ = here.write_all(answer.as_bytes()).await;
+                continue;
+            }
+            let mut there = TcpStream::connect(to).await.unwrap();
             there.write_all(&buffer[..length]).await.unwrap();
             let mut answer = Vec::new();
             let _ = there.read_to_end(&mut answer).await;
-            let is_patch = buffer.starts_with(b"PATCH");
-            if is_patch && patches.fetch_add(1, Ordering::SeqCst) < lost {
-                continue;
+            if hands_on {
+                let _ = here.write_all(&answer).await;
             }
-            let _ = here.write_all(&answer).await;
         }
     });
     at

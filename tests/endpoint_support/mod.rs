@@ -1,5 +1,7 @@
 //! Servers of a test's own on loopback: where they listen, whether they are installed, that they end with the test.
 
+#![allow(dead_code, reason = "each test takes what it needs")]
+
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
 use std::process::Child;

@@ -5,10 +5,10 @@ mod read;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::{Facts, Kind, Kit, PlanLine, SiteStep};
+use super::{Facts, Kind, Kit, Look, PlanLine, SiteStep};
 use crate::access::{Access, quoted};
 use crate::endpoint::http::{Action, Done, Limits, Request, holds, perform, read_value};
 use crate::takeover::event::Outcome;
@@ -31,11 +31,28 @@ struct Http {
     access: Access,
 }
 
-/// What is kept until it is taken back.
-#[derive(Serialize, Deserialize)]
-struct Before {
-    /// What stood there before it was told; nothing is `null`.
-    before: Value,
+/// What is kept.
+#[derive(Default, Serialize, Deserialize)]
+struct Kept {
+    /// What stood there before it was told, until it is taken back; nothing is `null`.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    before: Option<Value>,
+    /// How often it was taken back: what is told again after that is another change, also in one epoch.
+    #[serde(default)]
+    round: u64,
+}
+
+/// `null` is a value.
+fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(from).map(Some)
+}
+
+fn kept(kit: &Kit) -> Kept {
+    kit.memory.recall().unwrap_or_default()
 }
 
 impl Http {
@@ -64,7 +81,8 @@ impl Http {
             within,
             ..Http::limits(kit)
         };
-        match perform(&client, action, facts, &idempotency_key(&kit.facts), limits).await {
+        let key = idempotency_key(&kit.facts, kept(kit).round);
+        match perform(&client, action, facts, &key, limits).await {
             Ok(done) => Outcome::Done(words(&action.request, &done)),
             Err(e) => Outcome::Failed(e.to_string()),
         }
@@ -98,7 +116,8 @@ impl Http {
         let Some(read_back) = self.told.read_back.as_ref().filter(|_| self.restores) else {
             return Ok(());
         };
-        if kit.memory.recall::<Before>().is_some() {
+        let kept = kept(kit);
+        if kept.before.is_some() {
             return Ok(());
         }
         let client = self.access.client()?;
@@ -106,8 +125,8 @@ impl Http {
         let found = found.map_err(|e| {
             format!("what stood there before cannot be read, and nothing was told: {e}")
         })?;
-        let before = found.unwrap_or_default();
-        kit.memory.keep(&Before { before }).map_err(|why| {
+        let before = Some(found.unwrap_or_default());
+        kit.memory.keep(&Kept { before, ..kept }).map_err(|why| {
             format!("what stood there before cannot be kept, and nothing was told: {why}")
         })
     }
@@ -125,12 +144,15 @@ fn as_value(facts: &Facts) -> Value {
     serde_json::to_value(facts).unwrap_or_default()
 }
 
-/// The same for all tries of one change, so that a server that knows it does it once.
-fn idempotency_key(facts: &Facts) -> String {
+/// The same for all tries of one change, so that a server that knows it does it once; another one once it was taken back.
+fn idempotency_key(facts: &Facts, round: u64) -> String {
     let way = if facts.undo { "undo" } else { "do" };
     format!(
-        "standin-{}-{}-{}-{way}",
-        facts.peer, facts.epoch, facts.step
+        "standin-{}-{}-{}-{way}-{}",
+        facts.peer,
+        facts.epoch,
+        facts.step,
+        round + 1
     )
 }
 
@@ -204,7 +226,7 @@ impl SiteStep for Http {
         self.undo.is_some()
     }
 
-    fn check<'a>(&'a self, kit: &'a Kit) -> BoxFuture<'a, Result<String, String>> {
+    fn check<'a>(&'a self, kit: &'a Kit) -> BoxFuture<'a, Result<Look, String>> {
         async move {
             let client = self.access.client()?;
             let facts = as_value(&kit.facts);
@@ -213,7 +235,8 @@ impl SiteStep for Http {
                 let title = self.told.request.title();
                 return Ok(format!(
                     "{title} can be made; whether it is taken is not known: there is no `read-url`"
-                ));
+                )
+                .into());
             };
             let within = Http::limits(kit).within;
             let found = read_value(&client, read_back, &facts, within).await;
@@ -223,7 +246,7 @@ impl SiteStep for Http {
                 Some(value) => client.without_secrets(&value.to_string()),
             };
             let asked = read_back.request().title();
-            Ok(format!("{asked} has {now} at {}", read_back.pointer()))
+            Ok(format!("{asked} has {now} at {}", read_back.pointer()).into())
         }
         .boxed()
     }
@@ -251,8 +274,8 @@ impl SiteStep for Http {
             };
             let mut facts = as_value(&kit.facts);
             if self.restores {
-                match kit.memory.recall::<Before>() {
-                    Some(Before { before }) => facts = with_before(&facts, before),
+                match kept(kit).before {
+                    Some(before) => facts = with_before(&facts, before),
                     None => return self.without_before(kit).await,
                 }
             }
@@ -260,7 +283,17 @@ impl SiteStep for Http {
                 .bring_about(undo, &facts, kit, Http::limits(kit).within)
                 .await;
             if let Outcome::Done(_) = outcome {
-                kit.memory.forget();
+                let next = Kept {
+                    before: None,
+                    round: kept(kit).round + 1,
+                };
+                if let Err(why) = kit.memory.keep(&next) {
+                    kit.memory.forget();
+                    tracing::warn!(
+                        "step {}: {why}; told again in this epoch it has the same Idempotency-Key",
+                        kit.facts.step
+                    );
+                }
             }
             outcome
         }

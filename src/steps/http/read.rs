@@ -106,6 +106,19 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<Arc<dyn SiteStep>> {
             help,
         );
     }
+    if undoes && undo_value.is_none() && !section.is_refused() {
+        let key = match (&undo_body, &undo_url) {
+            (Some(_), _) => "undo-body",
+            (None, Some(_)) => "undo-url",
+            (None, None) => "undo-method",
+        };
+        let help = "give `undo-read-value`: what has to stand at `read-pointer` then";
+        section.warn(
+            key,
+            "what takes it back is not read back: whether it helped is not known",
+            help,
+        );
+    }
     if section.is_refused() {
         return None;
     }

@@ -1,32 +1,43 @@
-//! What a step `dns` has in the configuration.
+//! What every step that changes names has in the configuration.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::Dns;
+use super::{LONG_TTL, Names, Way};
 use crate::config::Section;
 use crate::endpoint::dns::{self, RecordSet, absolute};
 use crate::steps::SiteStep;
 
 /// Where the address of a server names no port.
 const PORT: u16 = 53;
-/// A client may keep what it was told for so long: more is said.
-const LONG_TTL: u32 = 60;
 
-pub(super) fn read(section: &mut Section<'_, '_>) -> Option<Arc<dyn SiteStep>> {
+/// What was read of it.
+pub(in crate::steps) struct Read {
+    zone: Option<String>,
+    records: Vec<RecordSet>,
+    restores: bool,
+}
+
+impl Read {
+    /// The step, changed in this way.
+    pub(in crate::steps) fn by(self, way: impl Way + 'static) -> Option<Arc<dyn SiteStep>> {
+        Some(Arc::new(Names {
+            zone: self.zone?,
+            records: self.records,
+            restores: self.restores,
+            way: Box::new(way),
+        }))
+    }
+}
+
+/// `zone`, `records` and `restore`.
+pub(in crate::steps) fn read(section: &mut Section<'_, '_>) -> Read {
     let zone = section.required_text("zone", "such as zone = \"example.com\"");
     let named = zone.as_deref().map(absolute);
     let named = named.and_then(|n| {
         n.map_err(|why| section.refuse("zone", why, "such as \"example.com\""))
             .ok()
     });
-    let servers = servers(section, "servers");
-    if servers.is_empty() && !section.has("servers") {
-        let help = "the zone's servers that take updates, such as [\"192.168.1.2\"]";
-        section.refuse("servers", "`servers` is missing", help);
-    }
-    let readers = self::servers(section, "readers");
-    let key_file = section.path("key-file");
     let restores = section.flag("restore", true);
     let mut records: Vec<RecordSet> = Vec::new();
     for text in section.texts("records").unwrap_or_default() {
@@ -58,23 +69,20 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<Arc<dyn SiteStep>> {
             "5 to 60 s; the TTL of what stands there now counts at a takeover",
         );
     }
-    if section.is_refused() {
-        return None;
-    }
-    Some(Arc::new(Dns {
-        zone: named?,
-        servers,
-        readers,
-        key_file,
+    Read {
+        zone,
         records,
         restores,
-    }))
+    }
 }
 
 const FORM: &str = "NAME TYPE TTL VALUE, such as \"live.example.com A 5 192.168.1.102\"";
 
 /// Servers by their addresses; a port where it is not 53.
-fn servers(section: &mut Section<'_, '_>, key: &'static str) -> Vec<SocketAddr> {
+pub(in crate::steps) fn servers(
+    section: &mut Section<'_, '_>,
+    key: &'static str,
+) -> Vec<SocketAddr> {
     let mut all = Vec::new();
     for text in section.texts(key).unwrap_or_default() {
         let alone = || text.parse().ok().map(|ip| SocketAddr::new(ip, PORT));

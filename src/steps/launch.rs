@@ -1,0 +1,138 @@
+//! Programs of the site, as steps run them: by whom, in which folder, with which environment, and what they said.
+
+use std::time::Duration;
+
+use super::{Facts, Kit};
+use crate::config::Section;
+use crate::service::command;
+
+/// How programs of a step are run.
+pub(super) struct Launch {
+    user: Option<String>,
+    /// Where they run.
+    pub directory: Option<String>,
+    environment: Vec<String>,
+}
+
+/// A program that ended.
+pub(super) struct Run {
+    /// It ended with success, or how it ended.
+    pub ended: Result<(), String>,
+    /// All that it printed, as far as it is kept.
+    pub output: String,
+}
+
+impl Launch {
+    /// `user`, `directory` and `environment`.
+    pub fn read(section: &mut Section<'_, '_>) -> Launch {
+        let user = section.user_name("user");
+        let directory = section.text("directory");
+        if let Some(folder) = directory.as_ref().filter(|d| !d.starts_with('/')) {
+            section.refuse(
+                "directory",
+                format!("`{folder}` is not a full path"),
+                "such as \"/srv/cctv\"",
+            );
+        }
+        let environment = section.texts("environment").unwrap_or_default();
+        for entry in &environment {
+            let named = entry.split_once('=').is_some_and(|(name, _)| {
+                !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            });
+            if !named {
+                section.refuse(
+                    "environment",
+                    format!("`{entry}` is no NAME=VALUE"),
+                    "such as \"COMPOSE_PROJECT_NAME=cctv\"",
+                );
+            }
+        }
+        Launch {
+            user,
+            directory,
+            environment,
+        }
+    }
+
+    /// The program with the user, folder and environment that it gets, as one list of arguments.
+    fn line(&self, program: &[String], facts: &Facts) -> Result<Vec<String>, String> {
+        let mut line: Vec<String> = Vec::new();
+        if let Some(user) = &self.user {
+            line.extend(command::as_user(user)?);
+        }
+        line.push("/usr/bin/env".to_owned());
+        line.extend(self.directory.iter().map(|d| format!("--chdir={d}")));
+        line.extend([
+            format!("STANDIN_PEER={}", facts.peer),
+            format!("STANDIN_VIP={}", facts.vip),
+            format!("STANDIN_NODE={}", facts.node),
+            format!("STANDIN_EPOCH={}", facts.epoch),
+            format!("STANDIN_STEP={}", facts.step),
+            format!("STANDIN_UNDO={}", u8::from(facts.undo)),
+        ]);
+        line.extend(self.environment.iter().cloned());
+        line.extend(program.iter().cloned());
+        Ok(line)
+    }
+
+    /// Runs it to its end. A program that is not there ends with 127, for `env` says so.
+    pub async fn run(
+        &self,
+        command: &[String],
+        kit: &Kit,
+        within: Duration,
+    ) -> Result<Run, String> {
+        let line = self.line(command, &kit.facts)?;
+        let (program, arguments) = line.split_first().ok_or("there is no command")?;
+        let ended = kit.programs.run(program, arguments, within).await;
+        // `env` is how it is started; what is told is told of the program itself.
+        let name = command.first().map_or("", String::as_str);
+        let ended = ended.map_err(|e| e.to_string().replacen(program.as_str(), name, 1))?;
+        Ok(Run {
+            ended: match ended.status.success() {
+                true => Ok(()),
+                false => Err(ended.status.to_string()),
+            },
+            output: ended.output,
+        })
+    }
+
+    /// The last lines of what it printed, or why it is not done.
+    pub async fn said(
+        &self,
+        command: &[String],
+        kit: &Kit,
+        within: Duration,
+    ) -> Result<String, String> {
+        let run = self.run(command, kit, within).await?;
+        let said = one_line(&run.output);
+        let name = command.first().map_or("", String::as_str);
+        match run.ended {
+            Ok(()) => Ok(said),
+            Err(how) => Err(format!("{name} failed ({how}){}", after_colon(&said))),
+        }
+    }
+
+    /// By whom, for a message.
+    pub fn by(&self) -> String {
+        let user = self.user.as_ref().map(|u| format!(" by {u}"));
+        user.unwrap_or_default()
+    }
+}
+
+/// The last lines of what a program printed.
+pub(super) fn one_line(output: &str) -> String {
+    let lines: Vec<&str> = output
+        .lines()
+        .map(str::trim)
+        .filter(|l| !l.is_empty())
+        .collect();
+    lines[lines.len().saturating_sub(3)..].join(" | ")
+}
+
+pub(super) fn after_colon(said: &str) -> String {
+    match said {
+        "" => String::new(),
+        said => format!(": {said}"),
+    }
+}
