@@ -35,6 +35,7 @@ async fn rsyslogd_reads_both_carriers_and_every_field() {
     program::listens(at, site.0.path()).await;
     let mut long = fence_stale();
     long.text = format!("{} \"quoted\" ]\nnext line", "x".repeat(1500));
+    let mut lines: Vec<String> = Vec::new();
     for carrier in ["udp", "tcp"] {
         let sink = site.sink(&format!(
             "kind = \"syslog\"\nserver = \"127.0.0.1\"\nport = {}\ntransport = \"{carrier}\"\nfacility = \"local3\"",
@@ -42,19 +43,18 @@ async fn rsyslogd_reads_both_carriers_and_every_field() {
         ));
         for bulletin in [fence_stale(), fence_read_again(), long.clone()] {
             send(&sink, &bulletin, 5000).await.unwrap();
+            // It has several threads: what is sent before the one before is written may overtake it.
+            let begun = Instant::now();
+            let had = lines.len();
+            while lines.len() == had {
+                let text = fs::read_to_string(&out).unwrap_or_default();
+                lines = text.lines().map(str::to_owned).collect();
+                let log = fs::read_to_string(site.path("log")).unwrap();
+                assert!(begun.elapsed() < Duration::from_secs(20), "{text} {log}");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
         }
     }
-    let begun = Instant::now();
-    let lines = loop {
-        let text = fs::read_to_string(&out).unwrap_or_default();
-        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-        if lines.len() >= 6 {
-            break lines;
-        }
-        let log = fs::read_to_string(site.path("log")).unwrap();
-        assert!(begun.elapsed() < Duration::from_secs(20), "{text} {log}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    };
     assert_eq!(lines.len(), 6, "{lines:?}");
     let plain = |line: &String| {
         let mut cells: Vec<String> = line.splitn(7, '|').map(str::to_owned).collect();
