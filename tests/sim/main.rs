@@ -35,7 +35,7 @@ mod world;
 
 use disk::Fault;
 use plan::{Act, Edit, KINDS, Order, What, of_a_pair, of_a_standby};
-use rules::{Broken, Ledger, Rule};
+use rules::{Broken, DARK, Ledger, Rule};
 use site::Site;
 use world::Lie;
 
@@ -51,11 +51,18 @@ fn seeds(many: u64) -> Vec<u64> {
     }
 }
 
+/// When a run may be judged at its end: after `least`, and when a daemon that the last act has ended was there again for as
+/// long as it may take to tell.
+fn end_of(acts: &[Act], least: u64) -> u64 {
+    let last = acts.iter().map(|a| a.at).max().unwrap_or_default();
+    least.max(last + 2_000_000 + DARK)
+}
+
 /// Runs a seed's plan on an agentless standby, and gives what happened: the trace, and what was broken.
 fn agentless(seed: u64) -> (u64, Vec<Broken>, Site) {
     let mut site = Site::agentless(seed);
     let acts = of_a_standby(seed);
-    let broken = site.run(&acts, 40_000_000);
+    let broken = site.run(&acts, end_of(&acts, 40_000_000));
     (site.sim.trace(), broken, site)
 }
 
@@ -71,7 +78,7 @@ fn told(seed: u64, site: &Site, broken: &[Broken]) -> String {
 fn pair(seed: u64) -> (u64, Vec<Broken>, Site) {
     let mut site = Site::pair(seed);
     let acts = of_a_pair(seed);
-    let broken = site.run(&acts, 60_000_000);
+    let broken = site.run(&acts, end_of(&acts, 60_000_000));
     (site.sim.trace(), broken, site)
 }
 
