@@ -237,8 +237,9 @@ impl Loop {
             if hands.listening == i {
                 let mut policy = p.machine.policy().clone();
                 policy.own_mac = mac;
-                p.machine.set_policy(policy);
+                p.set_policy(policy);
             }
+            let hands = &mut p.hands;
             if hands.serving != i {
                 continue;
             }

@@ -203,6 +203,17 @@ impl Recorder {
         ticket
     }
 
+    /// Something was replaced in `machine` that no event did, such as its policy: what is recorded goes on from here.
+    pub fn replaced(&mut self, now: BootTime, machine: &Machine) {
+        if self
+            .recording
+            .is_some_and(|since| now.since(since) <= RECORDED)
+        {
+            self.recording = Some(now);
+            self.put(now, SNAPSHOT, machine.clone());
+        }
+    }
+
     fn put(
         &mut self,
         now: BootTime,

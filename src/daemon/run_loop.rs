@@ -84,6 +84,9 @@ pub struct Loop {
     pub shared: Shared,
     /// What `status` says beside the peers.
     pub about: status::About,
+    /// The first event of each peer. What a person ordered while the switches were still being read waits in the channel, and
+    /// comes after it: a start puts back what the journal knows, and would forget the order.
+    pub starts: Vec<Event>,
     /// The journal, for what is about no single peer.
     pub journal: Journal,
     /// Of its gaps those after which the heartbeats that were heard are journaled again.
@@ -115,6 +118,9 @@ pub struct Loop {
 impl Loop {
     /// Runs until it is told to stop.
     pub async fn run(mut self, mut inputs: UnboundedReceiver<Input>) {
+        for (peer, start) in std::mem::take(&mut self.starts).into_iter().enumerate() {
+            self.event(peer, start);
+        }
         let mut chores = rt::boot() + CHORES;
         let mut count = 0u64;
         loop {

@@ -100,7 +100,13 @@ impl PeerRun {
         } else {
             self.hands.steps = steps;
         }
+        self.set_policy(policy);
+    }
+
+    /// Another policy; a recording of what happens goes on with it.
+    pub(super) fn set_policy(&mut self, policy: Policy) {
         self.machine.set_policy(policy);
+        self.recorder.replaced(rt::boot(), &self.machine);
     }
 
     /// Nothing of the old steps stands any more: the file's are taken up.
@@ -114,7 +120,7 @@ impl PeerRun {
                 site,
                 ..self.machine.policy().clone()
             };
-            self.machine.set_policy(policy);
+            self.set_policy(policy);
         }
     }
 }

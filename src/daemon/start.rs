@@ -141,7 +141,7 @@ pub async fn build(parts: Parts, host: Host, tx: Tx, slow: Lane) -> Result<Loop,
     let follower = Follower::subscribe(host.kernel.clone());
     let now = rt::boot();
     let mut interfaces: Vec<Interface> = Vec::new();
-    let mut peers = Vec::new();
+    let (mut peers, mut starts) = (Vec::new(), Vec::new());
     let boot_id = host.kernel.boot_id();
     let routes = Arc::new(Routes::default());
     let mut begun = Vec::new();
@@ -249,7 +249,7 @@ pub async fn build(parts: Parts, host: Host, tx: Tx, slow: Lane) -> Result<Loop,
             recorder.resume(kept);
         }
         let recovered = record::recovered(kept, found, rt::boot());
-        let _ = tx.send(Input::Event(me, Event::Start(recovered)));
+        starts.push(Event::Start(recovered));
         let mut alarms = Alarms::default();
         if let Some(text) = edited
             && let Some(alert) = alarms.tell(now, "edited", Level::Critical, text)
@@ -318,6 +318,7 @@ pub async fn build(parts: Parts, host: Host, tx: Tx, slow: Lane) -> Result<Loop,
     let place = (disk.clone(), config.node.state_dir.clone());
     Ok(Loop {
         sinks: Sinks::start(&config, host.programs.clone(), place, &slow),
+        starts,
         journal,
         gaps: GapsSeen::default(),
         peers,

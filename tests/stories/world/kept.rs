@@ -83,7 +83,8 @@ fn names<T: DeserializeOwned>() -> BTreeSet<String> {
 }
 
 /// Stories in which every state is entered and every kind of event is told.
-const STORIES: [&str; 10] = [
+const STORIES: [&str; 11] = [
+    "a_fenced_machine_is_seen_elsewhere_once",
     "a_link_that_flaps_is_not_a_wrong_port",
     "a_network_manager_prunes_the_address",
     "a_notification_is_forged",
