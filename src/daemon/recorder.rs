@@ -120,10 +120,7 @@ impl Recorder {
             self.recording = Some(now);
             self.put(now, SNAPSHOT, prior.clone());
         }
-        if self
-            .recording
-            .is_some_and(|since| now.since(since) <= RECORDED)
-        {
+        if self.is_recorded(now) {
             self.put(
                 now,
                 EVENT,
@@ -203,12 +200,14 @@ impl Recorder {
         ticket
     }
 
+    fn is_recorded(&self, now: BootTime) -> bool {
+        self.recording
+            .is_some_and(|since| now.since(since) <= RECORDED)
+    }
+
     /// Something was replaced in `machine` that no event did, such as its policy: what is recorded goes on from here.
     pub fn replaced(&mut self, now: BootTime, machine: &Machine) {
-        if self
-            .recording
-            .is_some_and(|since| now.since(since) <= RECORDED)
-        {
+        if self.is_recorded(now) {
             self.recording = Some(now);
             self.put(now, SNAPSHOT, machine.clone());
         }
