@@ -4,7 +4,10 @@
 # lab runs its own copies inside namespaces, and nothing may touch the
 # machine's own network.
 #
-#   scripts/lib-install.sh [lab|build|bench|venv|venv-bench|vm|all]      (default: all, which is lab and build)
+#   scripts/lib-install.sh [lab|build|demo|servers|bench|venv|venv-bench|vm|all]      (default: all)
+#
+# demo is lab and build; servers are those that tests start by themselves (DNS, mail, alerts, docker); all is demo and servers.
+# What a package would start at the next boot is disabled, unless it was enabled before.
 #
 # venv makes .venv in the checkout, with programs from PyPI that tests run against; venv-bench adds to it what
 # benchmarks are measured against. vm makes .vm, with a Debian kernel that has what this machine's may lack, for a test
@@ -17,15 +20,15 @@ packages_for() {
     case "$1" in
         build) echo build-essential pkg-config ca-certificates ;;
         lab) echo openvswitch-switch openssh-server frr snmpd snmp nginx-light libnginx-mod-rtmp ffmpeg nftables \
-                bind9 bind9-dnsutils pdns-server pdns-backend-sqlite3 sqlite3 openssl \
-                prometheus-alertmanager rsyslog python3-aiosmtpd \
-                docker.io docker-compose busybox-static \
                 tcpdump iproute2 ethtool iputils-arping iputils-ping procps python3 util-linux ;;
+        servers) echo bind9 bind9-dnsutils pdns-server pdns-backend-sqlite3 sqlite3 openssl \
+                prometheus-alertmanager rsyslog python3-aiosmtpd docker.io docker-compose busybox-static ;;
         bench) echo keepalived fence-agents time ;;   # only to be measured against, and with
         venv | venv-bench) echo python3-venv ;;
         vm) echo qemu-system-x86 cpio kmod iproute2 openssh-server ;;
-        all) echo "$(packages_for build) $(packages_for lab)" ;;
-        *) echo "packages_for: no group '$1' (build, lab, bench, venv, venv-bench, vm, all)" >&2; return 2 ;;
+        demo) echo "$(packages_for build) $(packages_for lab)" ;;
+        all) echo "$(packages_for demo) $(packages_for servers)" ;;
+        *) echo "packages_for: no group '$1' (build, lab, demo, servers, bench, venv, venv-bench, vm, all)" >&2; return 2 ;;
     esac
 }
 
@@ -36,6 +39,12 @@ missing_packages() {
         if [ "$p" = nginx-light ] && [ -x /usr/sbin/nginx ]; then continue; fi
         [ "$(dpkg-query -W -f='${db:Status-Abbrev}' "$p" 2>/dev/null)" = "ii " ] || echo "$p"
     done
+}
+
+# Units that the next boot starts; nothing where there is no systemd.
+enabled_units() {
+    command -v systemctl > /dev/null || return 0
+    systemctl --root=/ list-unit-files --state=enabled --no-legend 2> /dev/null | awk '{ print $1 }' | sort
 }
 
 # Runs in a subshell so that its trap cannot disturb the caller's.
@@ -67,6 +76,7 @@ install_packages() (
     mv -f "$policy.new" "$policy"
 
     export DEBIAN_FRONTEND=noninteractive
+    before=$(enabled_units)
     echo "lib-install: installing $missing" >&2
     apt() { apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@" >&2; }
     # shellcheck disable=SC2086
@@ -84,6 +94,10 @@ install_packages() (
             exit 1
         }
     fi
+    # A docker that comes up at the next boot changes the machine's own network.
+    new=$(comm -13 <(echo "$before") <(enabled_units) | tr '\n' ' ')
+    # shellcheck disable=SC2086
+    [ -z "${new// /}" ] || systemctl --root=/ --quiet disable $new >&2
     left=$(missing_packages "$@" | tr '\n' ' ')
     [ -z "${left// /}" ] || { echo "lib-install: still missing: $left" >&2; exit 1; }
 )

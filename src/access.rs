@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::config::{SecretForm, Section, secret_file};
 use crate::endpoint::http::{Auth, Client, ClientIdentity, Settings, Trust};
+use crate::types::quoted;
 
 /// How the server is reached and what it is shown. Secrets are named by their files, and read when they are needed.
 pub struct Access {
@@ -179,9 +180,4 @@ impl Access {
         }
         all
     }
-}
-
-/// As a shell takes it for one word.
-pub fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
 }

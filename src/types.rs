@@ -10,10 +10,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 mod peer_macs;
 mod port_name;
+mod shell;
 mod step_name;
 
 pub use peer_macs::PeerMacs;
 pub use port_name::PortName;
+pub use shell::{quoted, shell_line};
 pub use step_name::StepName;
 
 /// A point in time: microseconds of `CLOCK_BOOTTIME` (counts suspend, never steps).

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::launch::{self, Launch};
+use super::launch;
 use super::{Facts, Kind, Kit, Look, PlanLine, SiteStep};
 use crate::config::Section;
 use crate::rt::Instant;
@@ -24,7 +24,7 @@ struct Command {
     undo: Option<Vec<String>>,
     /// Succeeds where it is as wanted.
     probe: Option<Vec<String>>,
-    launch: Launch,
+    launch: launch::Launch,
 }
 
 fn read(section: &mut Section<'_, '_>) -> Option<Arc<dyn SiteStep>> {
@@ -34,7 +34,7 @@ fn read(section: &mut Section<'_, '_>) -> Option<Arc<dyn SiteStep>> {
     }
     let undo = section.command("undo");
     let probe = section.command("probe");
-    let launch = Launch::read(section);
+    let launch = launch::Launch::read(section);
     Some(Arc::new(Command {
         run: run?,
         undo,
@@ -88,7 +88,7 @@ impl Command {
 }
 
 impl SiteStep for Command {
-    fn plan(&self, _: &Facts) -> PlanLine {
+    fn plan(&self, facts: &Facts) -> PlanLine {
         PlanLine {
             what: match &self.probe {
                 Some(probe) => format!(
@@ -98,7 +98,7 @@ impl SiteStep for Command {
                 ),
                 None => format!("run {}", self.run.join(" ")),
             },
-            command: Some(self.run.join(" ")),
+            command: Some(self.launch.typed(&self.run, facts)),
             undo: self.undo.as_ref().map(|u| format!("run {}", u.join(" "))),
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Facts, Kit};
 use crate::config::Section;
 use crate::service::command;
+use crate::types::shell_line;
 
 /// How programs of a step are run.
 pub(super) struct Launch {
@@ -60,7 +61,12 @@ impl Launch {
         if let Some(user) = &self.user {
             line.extend(command::as_user(user)?);
         }
-        line.push("/usr/bin/env".to_owned());
+        line.extend(self.in_environment(program, facts));
+        Ok(line)
+    }
+
+    fn in_environment(&self, program: &[String], facts: &Facts) -> Vec<String> {
+        let mut line = vec!["/usr/bin/env".to_owned()];
         line.extend(self.directory.iter().map(|d| format!("--chdir={d}")));
         line.extend([
             format!("STANDIN_PEER={}", facts.peer),
@@ -72,7 +78,17 @@ impl Launch {
         ]);
         line.extend(self.environment.iter().cloned());
         line.extend(program.iter().cloned());
-        Ok(line)
+        line
+    }
+
+    /// The same as root types it.
+    pub fn typed(&self, program: &[String], facts: &Facts) -> String {
+        let mut line: Vec<String> = Vec::new();
+        if let Some(user) = &self.user {
+            line.extend(["runuser", "-u", user, "--"].map(str::to_owned));
+        }
+        line.extend(self.in_environment(program, facts));
+        shell_line(&line)
     }
 
     /// Runs it to its end. A program that is not there ends with 127, for `env` says so.
@@ -134,5 +150,54 @@ pub(super) fn after_colon(said: &str) -> String {
     match said {
         "" => String::new(),
         said => format!(": {said}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn what_is_typed_by_hand_is_what_is_run() {
+        let launch = Launch {
+            user: None,
+            directory: Some("/usr/share".to_owned()),
+            environment: vec!["A=b c".to_owned()],
+        };
+        let facts = Facts {
+            peer: "cctv".to_owned(),
+            vip: "192.0.2.1".to_owned(),
+            node: "b".to_owned(),
+            epoch: 7,
+            step: "command:x".to_owned(),
+            undo: false,
+            time: String::new(),
+        };
+        let program = [
+            "/bin/sh",
+            "-c",
+            "echo \"$PWD $A $STANDIN_PEER $STANDIN_VIP $STANDIN_EPOCH\"",
+        ];
+        let line = launch.typed(&program.map(str::to_owned), &facts);
+        let said = Command::new("/bin/sh")
+            .args(["-c", &line])
+            .output()
+            .unwrap();
+        assert_eq!(
+            String::from_utf8_lossy(&said.stdout).trim(),
+            "/usr/share b c cctv 192.0.2.1 7",
+            "{line}"
+        );
+        let of = Launch {
+            user: Some("cctv".to_owned()),
+            ..launch
+        };
+        let line = of.typed(&program.map(str::to_owned), &facts);
+        assert!(
+            line.starts_with("runuser -u cctv -- /usr/bin/env --chdir=/usr/share "),
+            "{line}"
+        );
     }
 }

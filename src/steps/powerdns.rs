@@ -9,12 +9,12 @@ use futures_util::future::FutureExt;
 
 use super::names;
 use super::{Kind, SiteStep};
-use crate::access::quoted;
 use crate::config::{SecretForm, Section, secret_file};
 use crate::endpoint::dns::{self, NameChange, RecordSet};
 use crate::endpoint::http::{Auth, Client, Limits, Settings, Trust, Url};
 use crate::endpoint::powerdns::{PowerDns, body, change, read as ask, rehearse, zone_url};
 use crate::rt::Instant;
+use crate::types::quoted;
 
 pub(super) const KIND: Kind = Kind {
     name: "powerdns",

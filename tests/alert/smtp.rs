@@ -21,9 +21,9 @@ fn python() -> Option<[PathBuf; 2]> {
     }
     assert!(
         std::env::var_os("REQUIRE_LAB").is_none(),
-        "not installed: python3-aiosmtpd (scripts/lib-install.sh lab)"
+        "not installed: python3-aiosmtpd (scripts/lib-install.sh servers)"
     );
-    println!("SKIPPED: python3-aiosmtpd is not installed (scripts/lib-install.sh lab)");
+    println!("SKIPPED: python3-aiosmtpd is not installed (scripts/lib-install.sh servers)");
     None
 }
 

@@ -1,9 +1,7 @@
 //! What can be wrong with the keys of each kind of step.
 
-use standin::config::SAMPLE;
-
-use super::steps::step;
-use super::{Site, around, one};
+use super::steps::{each_is_refused, step};
+use super::{Site, around};
 
 #[test]
 fn each_fault_of_a_kind_is_said_at_its_key() {
@@ -16,7 +14,7 @@ fn each_fault_of_a_kind_is_said_at_its_key() {
     let compose = "kind = \"compose\"\nname = \"a\"\n";
     let at = format!("{compose}directory = \"/srv\"\n");
     let command = "kind = \"command\"\nname = \"a\"\n";
-    for (keys, key, what, help) in [
+    each_is_refused(&[
         (
             unit.to_owned(),
             "unit",
@@ -246,16 +244,7 @@ fn each_fault_of_a_kind_is_said_at_its_key() {
             "no NAME=VALUE",
             "",
         ),
-    ] {
-        let problem = one(
-            &step(&keys),
-            &around(),
-            &format!("peer.cctv.step[0].{key}"),
-            what,
-            help,
-        );
-        assert!(problem.line > SAMPLE.lines().count(), "{problem}");
-    }
+    ]);
 }
 
 /// What cannot be known afterwards, or makes a failover slow, is accepted and said.

@@ -71,10 +71,22 @@ fn what_the_claim_waits_for_is_taken_back_last() {
     );
 }
 
+/// Keys of a step, the key that is refused, what is said of it, and the help.
+pub(super) type Fault = (String, &'static str, &'static str, &'static str);
+
+/// Each is refused, once, at its key and where it stands.
+pub(super) fn each_is_refused(faults: &[Fault]) {
+    for (keys, key, what, help) in faults {
+        let key = format!("peer.cctv.step[0].{key}");
+        let problem = one(&step(keys), &around(), &key, what, help);
+        assert!(problem.line > SAMPLE.lines().count(), "{problem}");
+    }
+}
+
 #[test]
 fn each_fault_is_said_at_its_key() {
     let wait = "kind = \"wait\"\nname = \"a\"\nfor = \"1s\"\n";
-    for (keys, key, what, help) in [
+    each_is_refused(&[
         (
             "name = \"a\"\nfor = \"1s\"".to_owned(),
             "kind",
@@ -189,16 +201,7 @@ fn each_fault_is_said_at_its_key() {
             "waits for itself",
             "",
         ),
-    ] {
-        let problem = one(
-            &step(&keys),
-            &around(),
-            &format!("peer.cctv.step[0].{key}"),
-            what,
-            help,
-        );
-        assert!(problem.line > SAMPLE.lines().count(), "{problem}");
-    }
+    ]);
 }
 
 #[test]

@@ -35,9 +35,9 @@ pub fn programs<const N: usize>(names: [&str; N], package: &str) -> Option<[Path
     let needed = std::env::var_os("REQUIRE_LAB").is_some_and(|v| v == "1");
     assert!(
         !needed,
-        "not installed: {package} (scripts/lib-install.sh lab)"
+        "not installed: {package} (scripts/lib-install.sh servers)"
     );
-    println!("SKIPPED: {package} is not installed (scripts/lib-install.sh lab)");
+    println!("SKIPPED: {package} is not installed (scripts/lib-install.sh servers)");
     None
 }
 

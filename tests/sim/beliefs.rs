@@ -54,22 +54,14 @@ impl Judge {
             .is_some_and(|at| now - at > FENCE_TOLD_SILENT);
         // An address that could not be put there is tried again, and soon is.
         let keys = said["alarms"].as_array();
-        let stands = |key| keys.is_some_and(|all| all.iter().any(|a| a["key"] == key));
-        let waits = stands("not-claimed");
-        // An owner whose kernel refuses its address stays the owner, and says that the address is not there.
-        let refused = owner && !has && stands("address");
+        let waits = keys.is_some_and(|all| all.iter().any(|a| a["key"] == "not-claimed"));
         let takes = carrier && !m.no_address && m.name == "eth0" && m.has(m.own);
         let steps = said["steps"].as_array().map_or(0, Vec::len);
         let undone = said["steps"].as_array().into_iter().flatten();
         let undone = undone.filter(|s| s["state"] != "done").count();
         let all = [
             (Rule::Belief, said["carrier"] != carrier, KNOWN, "its link"),
-            (
-                Rule::Belief,
-                rests && owner != has && !refused,
-                KNOWN,
-                "its address",
-            ),
+            (Rule::Belief, rests && owner != has, KNOWN, "its address"),
             (
                 Rule::Belief,
                 said["fence"] == "proven" && reached && !alarmed(said) && !dumb,

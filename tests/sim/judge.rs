@@ -133,10 +133,6 @@ impl Judge {
             let of = &mut self.of[i];
             of.owns = owns;
             of.heard_since = heard[i].then(|| of.heard_since.unwrap_or(now));
-            // What the kernel refuses cannot be given a longer life before the daemon ends.
-            if world.machines[i].no_address {
-                of.back_by = None;
-            }
             if let (Some(_), false) = (of.back_by, heard[i]) {
                 of.back_by = None;
                 let what = format!("machine {i} is not heard while its daemon is away");

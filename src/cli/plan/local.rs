@@ -9,6 +9,7 @@ use crate::takeover::policy::Policy;
 use crate::takeover::silence::SILENT_PROBES;
 use crate::takeover::step::Step;
 use crate::takeover::verdict::Cause;
+use crate::types::shell_line;
 use crate::verify::Inventory;
 
 /// A step in its place.
@@ -163,7 +164,7 @@ fn service(peer: &Peer) -> (String, Option<String>) {
     let command = if !service.unit.is_empty() {
         format!("systemctl start {}", service.unit)
     } else if !service.command.is_empty() {
-        service.command.join(" ")
+        shell_line(&service.command)
     } else {
         "nothing: it runs already".to_owned()
     };

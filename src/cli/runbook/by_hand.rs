@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::super::plan::by_hand::PortByHand;
 use super::document::Block;
 use crate::config::{Config, Peer, SnmpAuth};
+use crate::types::quoted;
 
 /// Steps that a person does; the rest is standin's own watching.
 fn is_done_by_hand(step: &str) -> bool {
@@ -142,7 +143,12 @@ fn secrets_of(config: &Config, switch: &str, lines: &[Value]) -> Vec<String> {
         .into_iter()
         .filter(|(name, _)| uses(&format!("${name}")));
     known
-        .filter_map(|(name, file)| Some(format!("{name}=$(cat '{}')", file?.display())))
+        .filter_map(|(name, file)| {
+            Some(format!(
+                "{name}=$(cat {})",
+                quoted(&file?.display().to_string())
+            ))
+        })
         .collect()
 }
 

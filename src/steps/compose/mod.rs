@@ -16,6 +16,7 @@ use super::{Facts, Kind, Kit, Look, PlanLine, SiteStep};
 use crate::endpoint::compose::{Container, Is, judge, runs};
 use crate::rt::{self, Instant};
 use crate::takeover::event::Outcome;
+use crate::types::shell_line;
 
 pub(super) const KIND: Kind = Kind {
     name: "compose",
@@ -179,7 +180,11 @@ impl SiteStep for Compose {
         let program = self.program.clone().unwrap_or(usual);
         let at = self.launch.directory.clone().unwrap_or_default();
         let by_hand = |told: &[&str], only: &[String]| {
-            format!("cd {at} && {}", self.line(&program, told, only).join(" "))
+            format!(
+                "cd {} && {}",
+                shell_line(&[&at]),
+                shell_line(&self.line(&program, told, only))
+            )
         };
         let whom = match self.services.is_empty() {
             true => "every service".to_owned(),

@@ -9,9 +9,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::{Facts, Kind, Kit, Look, PlanLine, SiteStep};
-use crate::access::{Access, quoted};
+use crate::access::Access;
 use crate::endpoint::http::{Action, Done, Limits, Request, holds, perform, read_value};
 use crate::takeover::event::Outcome;
+use crate::types::quoted;
 
 pub(super) const KIND: Kind = Kind {
     name: "http",

@@ -6,6 +6,7 @@ use super::target::Credentials;
 use crate::switch::model::value::{Oid, Value};
 use crate::switch::profile::Kind;
 use crate::switch::render::SetVar;
+use crate::types::quoted;
 
 /// A value as it stands in a plan.
 pub(in crate::switch) fn text(value: &Value) -> String {
@@ -76,8 +77,4 @@ fn login(credentials: &Credentials) -> String {
             login
         }
     }
-}
-
-fn quoted(s: &str) -> String {
-    format!("'{}'", s.replace('\'', r"'\''"))
 }
