@@ -26,6 +26,10 @@ const LONGEST: Duration = Duration::from_secs(60);
 const AT_ONCE: usize = 4;
 /// So many of them with a longer deadline than [`DEADLINE`].
 const PATIENT: usize = 2;
+const _: () = assert!(
+    PATIENT < AT_ONCE,
+    "what is urgent would wait behind what may take long"
+);
 /// Stack of the thread of an `nft`, in bytes.
 const STACK: usize = 1 << 18;
 

@@ -300,3 +300,28 @@ async fn find_interfaces(switch: &Switch, before: &mut Before) -> Result<(), Swi
 fn random_row() -> u32 {
     (rt::random() % 2_000_000_000) as u32 + 1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// hh3cifVLANType has 3 for a hybrid port; a show has what the switch calls it.
+    #[test]
+    fn what_is_neither_is_no_access_port() {
+        let told = [1, 2, 3].map(PortMode::of_number);
+        let hybrid = PortMode::Other("mode 3".to_owned());
+        assert_eq!(told, [PortMode::Trunk, PortMode::Access, hybrid]);
+        for word in ["hybrid", "private-vlan host", "routed", "dot1q-tunnel"] {
+            let told = PortMode::of_word(word);
+            assert_eq!(told, Some(PortMode::Other(word.to_owned())));
+        }
+        for (word, told) in [
+            ("Access", Some(PortMode::Access)),
+            (" trunk ", Some(PortMode::Trunk)),
+            ("unknown", None),
+            ("", None),
+        ] {
+            assert_eq!(PortMode::of_word(word), told, "{word:?}");
+        }
+    }
+}
