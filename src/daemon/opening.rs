@@ -14,7 +14,6 @@ use crate::host::{EchoEnd, Host};
 use crate::net::address;
 use crate::rt;
 use crate::takeover::event::Event;
-use crate::types::IfIndex;
 
 pub(super) async fn open_interface(
     host: &Host,
@@ -42,9 +41,13 @@ pub(super) async fn open_leg(
         peer: peer.name.clone(),
         interface: name.to_owned(),
     })?;
-    // The parked interface needs none: it only ever speaks for the VIP.
+    // The parked interface needs none: it only ever speaks for the VIP. The other may be without one for a while: an owner
+    // whose daemon starts meanwhile must not lose the VIP.
     let own = match name == peer.interface {
-        true => Some(own_address(host, peer, state.ifindex).await?),
+        true => {
+            let all = host.kernel.addresses().await;
+            address::own_in(&all.map_err(|e| err(Box::new(e)))?, state.ifindex, peer.vip)
+        }
         false => None,
     };
     let socket = host.wire.arp(name).map_err(|e| err(Box::new(e)))?;
@@ -57,16 +60,6 @@ pub(super) async fn open_leg(
         peer.announce.arp_per_second,
     ));
     Ok(interfaces.len() - 1)
-}
-
-async fn own_address(host: &Host, peer: &Peer, ifindex: IfIndex) -> Result<Ipv4Addr, StartError> {
-    let all = host.kernel.addresses().await;
-    let all = all.map_err(|e| adapter(peer)(Box::new(e)))?;
-    address::own_in(&all, ifindex, peer.vip).ok_or_else(|| StartError::NoAddress {
-        peer: peer.name.clone(),
-        interface: peer.interface.clone(),
-        network: peer.vip.to_string(),
-    })
 }
 
 /// Opens ICMP echo to the VIP out of the interface that is called `interface` now, and reads the answers into the loop.

@@ -156,6 +156,15 @@ pub async fn build(parts: Parts, host: Host, tx: Tx, slow: Lane) -> Result<Loop,
             None => at,
         };
         let kept = record::last(&records, &peer.name, &boot_id);
+        // Who has nothing to lose learns at once that the interface is the wrong one, or not ready yet.
+        let in_place = kept.as_ref().is_some_and(|(kept, _)| kept.in_place());
+        if interfaces[at].own.is_none() && !in_place {
+            return Err(StartError::NoAddress {
+                peer: peer.name.clone(),
+                interface: peer.interface.clone(),
+                network: peer.vip.to_string(),
+            });
+        }
         let mut fencing = Fencing::new(
             &config.node.name,
             &peer.fence,

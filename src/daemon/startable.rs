@@ -1,6 +1,7 @@
 //! What keeps the daemon from starting here, found by doing what a start does: `standin check` asks it.
 
 use super::opening::{open_interface, open_leg};
+use super::start::StartError;
 use crate::config::Peer;
 use crate::host::real;
 
@@ -14,6 +15,14 @@ pub async fn open_legs(peer: &Peer) -> Result<String, String> {
     let mut interfaces = Vec::new();
     let opened = open_interface(&host, peer, &mut interfaces).await;
     opened.map_err(|e| e.to_string())?;
+    if interfaces.iter().all(|i| i.own.is_none()) {
+        return Err(StartError::NoAddress {
+            peer: peer.name.clone(),
+            interface: peer.interface.clone(),
+            network: peer.vip.to_string(),
+        }
+        .to_string());
+    }
     if let Some(t) = &peer.port_takeover {
         let opened = open_leg(&host, peer, &t.interface, &mut interfaces).await;
         opened.map_err(|e| e.to_string())?;

@@ -32,7 +32,9 @@ impl Judge {
         let (carrier, has) = (m.carrier, m.has(VIP.addr));
         let ours = m.addresses.iter().any(|h| h.ours && h.until > now);
         // An owner whose cameras are back needs none either.
-        let gate = !m.tables.is_empty();
+        // An empty table cannot be taken off without `nft`; what it closes opens by its own timeout.
+        let closed = m.tables.values().any(|until| *until > now);
+        let gate = closed || !m.tables.is_empty() && !m.no_nft;
         let over = said["state"] == "active" && gate;
         let plug = world.machines[1 - i].plug;
         let open = world.switch.port(plug).admin == 1;
@@ -54,14 +56,17 @@ impl Judge {
             .is_some_and(|at| now - at > FENCE_TOLD_SILENT);
         // An address that could not be put there is tried again, and soon is.
         let keys = said["alarms"].as_array();
-        let waits = keys.is_some_and(|all| all.iter().any(|a| a["key"] == "not-claimed"));
+        let stands = |key| keys.is_some_and(|all| all.iter().any(|a| a["key"] == key));
+        let waits = stands("not-claimed");
+        // An owner says that the address is on its interface, unless it says that the kernel refuses it.
+        let says = owner && !stands("address");
         let takes = carrier && !m.no_address && m.name == "eth0" && m.has(m.own);
         let steps = said["steps"].as_array().map_or(0, Vec::len);
         let undone = said["steps"].as_array().into_iter().flatten();
         let undone = undone.filter(|s| s["state"] != "done").count();
         let all = [
             (Rule::Belief, said["carrier"] != carrier, KNOWN, "its link"),
-            (Rule::Belief, rests && owner != has, KNOWN, "its address"),
+            (Rule::Belief, rests && says != has, KNOWN, "its address"),
             (
                 Rule::Belief,
                 said["fence"] == "proven" && reached && !alarmed(said) && !dumb,

@@ -18,6 +18,9 @@ pub struct Of {
     /// It has the address; since when.
     pub owns: bool,
     pub claimed: u64,
+    /// When it lost the address last, and when its daemon last lived.
+    lost: u64,
+    lived: u64,
     /// It has the address and is heard without a break since then.
     pub heard_since: Option<u64>,
     pub caches_checked: bool,
@@ -70,6 +73,8 @@ pub struct Judge {
     pub polls: u64,
     /// The switch's agent has answered nobody since then.
     pub silent_since: Option<u64>,
+    /// Heartbeats are fresh for so long, microseconds.
+    pub fresh: u64,
     /// A death is noticed so much later than with the defaults, microseconds.
     pub slower: u64,
     written: usize,
@@ -96,6 +101,9 @@ impl Judge {
             }
             _ => {}
         }
+        // Nobody says what was fenced where the journal is lost and the switch cannot be read.
+        let unread = world.silent || world.dark || world.slow > 0 || !world.cuts.is_empty();
+        let apart = [0, 1].map(|i: usize| self.of[1 - i].answers && !world.both_ways(i, 1 - i));
         let ends = matches!(what, What::Kill(_) | What::Term(_) | What::JournalLost(_));
         for i in 0..2 {
             let (heard, of) = (world.heard(i, VIP.addr), &mut self.of[i]);
@@ -103,11 +111,14 @@ impl Judge {
             let fenced = world.switch.port(world.machines[1 - i].plug).admin == 2;
             let this = match what {
                 What::Kill(k) | What::Term(k) => k == i,
-                What::JournalLost(k) => k == i && fenced,
+                What::JournalLost(k) => k == i && fenced && !unread,
                 _ => false,
             };
             let well = of.answers && of.active && of.stalled_until < now;
-            if this && well && heard && world.machines[i].disk.fault == Default::default() {
+            // No daemon can give an address a longer life that the kernel refuses; and one that is cut off from a peer
+            // which lives is fenced by it, as it should be.
+            let kept = !world.machines[i].no_address && !apart[i];
+            if this && well && kept && heard && world.machines[i].disk.fault == Default::default() {
                 of.back_by = Some(now + BACK);
             } else if !ends && what != What::Rest {
                 of.back_by = None;
@@ -122,12 +133,22 @@ impl Judge {
         let mut claim = false;
         for i in 0..2 {
             let owns = world.machines[i].has(VIP.addr);
+            if self.of[i].owns && !owns {
+                self.of[i].lost = now;
+            }
+            if lives[i] {
+                self.of[i].lived = now;
+            }
             if owns && !self.of[i].owns {
-                self.of[i].claimed = now;
+                // What somebody took off and its keeper put back is the same claim: no camera had to come back for it.
+                let again = self.owner == Some(i) && now - self.of[i].lost < KNOWN;
+                if !again {
+                    self.of[i].claimed = now;
+                }
                 self.of[i].caches_checked = false;
                 if lives[i] {
                     claim = true;
-                    self.grounds(world, i, lives[1 - i], now);
+                    self.grounds(world, i, now);
                 }
             }
             let of = &mut self.of[i];
@@ -158,12 +179,14 @@ impl Judge {
         };
     }
 
-    /// R2: its peer's port is down; or the peer lives and has it not, so that it may have given it away.
-    fn grounds(&mut self, world: &mut World, owner: usize, peer_lives: bool, now: u64) {
+    /// R2: its peer's port is down; or the peer lives and has it not, so that it may have given it away. Its word is good for
+    /// as long as its heartbeats are fresh.
+    fn grounds(&mut self, world: &mut World, owner: usize, now: u64) {
         let peer = 1 - owner;
         let plug = world.machines[peer].plug;
         let down = world.switch.port(plug).admin == 2 && !world.lies;
-        let given = peer_lives && !world.machines[peer].has(VIP.addr);
+        let word = now - self.of[peer].lived < self.fresh;
+        let given = word && !world.machines[peer].has(VIP.addr);
         // A machine without a link that was plugged into another port is nowhere in the switch's tables: nobody can know.
         let m = &world.machines[peer];
         let hidden = !(m.power && m.cable) && plug != PORTS[peer];
@@ -310,7 +333,10 @@ impl Judge {
             let rests = rests.iter().any(|s| state.starts_with(s));
             self.of[i].in_place = said["owner"] == true || !rests;
             self.of[i].may_write_other |= self.of[i].names_other && rests;
-            if !said.is_null() {
+            if said.is_null() {
+                // Another process says something else: it has its own time.
+                self.of[i].wrong = Default::default();
+            } else {
                 self.verdict(world, i, said, now);
                 self.beliefs(world, i, said, now);
                 self.kept(world, i, said, now);
@@ -340,6 +366,11 @@ impl Judge {
         if on && self.of[i].freed <= asked {
             self.of[i].held = Some(now);
         }
+    }
+
+    /// A takeover was ordered, and is begun: the later word of a person outranks the hold.
+    pub fn begins(&mut self, i: usize) {
+        self.of[i].held = None;
     }
 
     /// True if a machine could not answer what was asked at `at`.

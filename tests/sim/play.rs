@@ -27,6 +27,7 @@ impl Site {
         moments.sort_by_key(|m| m.0);
         let judge = RefCell::new(Judge::default());
         judge.borrow_mut().slower = self.slower;
+        judge.borrow_mut().fresh = self.fresh;
         for (i, variant) in self.variants.iter().enumerate() {
             judge.borrow_mut().edited(i, variant.port.is_some());
         }
@@ -122,6 +123,9 @@ impl Site {
                     judge.ledger.arm(Rule::Orders);
                     if let (Order::Hold(on), Ok(said)) = (asked.order, &said) {
                         judge.hold(asked.of, on && said["durable"] == true, asked.at, now);
+                    }
+                    if let (Order::Takeover, Ok(_)) = (asked.order, &said) {
+                        judge.begins(asked.of);
                     }
                     let words = said.map_or_else(|e| e.1, |v| v.to_string());
                     self.tell(format!("{:?} answered: {words}", asked.order));

@@ -50,6 +50,8 @@ pub struct Site {
     pub usual: Variant,
     /// A death is noticed so much later than with the defaults, microseconds.
     pub slower: u64,
+    /// A heartbeat is fresh for so long, microseconds: three of them, and at least half a second.
+    pub fresh: u64,
     pub asked: Vec<Asked>,
     pub folder: TempDir,
     pub daemons: [Option<Daemon>; 2],
@@ -100,6 +102,7 @@ impl Site {
             site.usual.heartbeat = "interval = \"700ms\"";
             site.usual.detect = "suspect-after = \"1400ms\"";
             site.slower = 1_100_000;
+            site.fresh = 2_100_000;
         }
         site.usual.steps = dice(17, 0, 2) == 0;
         site.variants = [site.usual.clone(), site.usual.clone()];
@@ -153,6 +156,7 @@ impl Site {
             variants: Default::default(),
             usual: Variant::default(),
             slower: 0,
+            fresh: 500_000,
             asked: Vec::new(),
             folder,
             daemons: [None, None],
@@ -308,6 +312,10 @@ impl Site {
             What::Reload(i, edit) => {
                 judge.edited(i, edit == Edit::OtherPort);
                 self.reload(i, edit);
+                // Whoever repairs the file of a service that failed starts it.
+                if edit != Edit::NoSwitch && std::mem::take(&mut self.down[i]) {
+                    self.boot(i);
+                }
             }
             What::Stall(i, us) => self.stall(i, us),
             What::Order(i, order) => self.order(i, order),
