@@ -56,7 +56,7 @@ fn switch() -> Switch {
     })
 }
 
-const NAME: &str = "a_real_agents_port_is_fenced_proven_read_and_lifted";
+const NAME: &str = "switch_snmpd::a_real_agents_port_is_fenced_proven_read_and_lifted";
 const SNMPD: &str = "/usr/sbin/snmpd";
 const AGENT: &str = "127.0.0.1:16161";
 /// Set for the copy of this test that runs in its own namespace.

@@ -200,7 +200,7 @@ fn units_are_started_by_a_real_systemd() {
         .arg(std::env::current_exe().unwrap())
         .args([
             "--exact",
-            "units_are_started_by_a_real_systemd",
+            "service_systemd::units_are_started_by_a_real_systemd",
             "--nocapture",
         ])
         .env(INSIDE, "1")

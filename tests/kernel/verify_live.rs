@@ -20,11 +20,14 @@ fn inside(name: &str) -> bool {
     let run = Command::new("unshare")
         .arg("--net")
         .arg(me)
-        .args(["--exact", name, "--nocapture"])
+        .args(["--exact", &format!("verify_live::{name}"), "--nocapture"])
         .env(INNER, "1")
         .output();
     match run {
-        Ok(out) if out.status.success() => {}
+        Ok(out) if out.status.success() => {
+            let said = String::from_utf8_lossy(&out.stdout);
+            assert!(said.contains("1 passed"), "no test has that name: {said}");
+        }
         Ok(out) => {
             let err = String::from_utf8_lossy(&out.stderr);
             let no_right =

@@ -357,7 +357,7 @@ async fn a_secret_is_shown_to_its_server_and_to_nobody_else() {
 async fn a_proxy_of_the_environment_is_not_asked() {
     let proxy = Server::start(Fault::None).await;
     // The environment is a process's own: the same as above, in another one.
-    let test = "what_is_told_is_read_back_and_what_stood_there_is_handed_on";
+    let test = "endpoint_http::what_is_told_is_read_back_and_what_stood_there_is_handed_on";
     let done = tokio::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test])
         .env("http_proxy", format!("http://{}", proxy.at))
