@@ -18,7 +18,7 @@
 //! - [`cli`]: one file per subcommand.
 //! - [`manual`]: the pages of `standin help TOPIC`.
 //!
-//! `tests/layering.rs` keeps who may know whom. `tests/README.md` says which test says what, and how a story, a fault, a rule
+//! `tests/text/layering.rs` keeps who may know whom. `tests/README.md` says which test says what, and how a story, a fault, a rule
 //! or a lab scenario is added.
 //!
 //! # To add
@@ -31,9 +31,9 @@
 //! - **A vendor of switches**: a file of data; see [`switch`].
 //! - **A configuration key**: `config/standin.toml` (the sample: key, default, unit, bounds), `config/schema*.rs`,
 //!   `config/validate/`, `config/resolved.rs`, `daemon/in_force.rs` (from when on it counts); of a peer's policy also
-//!   `daemon/policy.rs` and `takeover/policy.rs`. `tests/config_sample.rs` compares.
+//!   `daemon/policy.rs` and `takeover/policy.rs`. `tests/text/config_sample.rs` compares.
 //! - **An alarm**: `raise` and `settle` with one key (in the core: `tell` and `settle`), and a row in `manual/operate.md`: what it
-//!   means, what to do. `tests/manual/` finds the key.
+//!   means, what to do. `tests/text/manual/` finds the key.
 //! - **A state, or a step that a person sees waiting**: the same row.
 //! - **A command or an option**: `cli/args.rs` and a file of its name in `cli/`; what it prints with `--json` in `manual/json.md`.
 //! - **An exit code**: `cli/exit.rs` and `manual/exit-codes.md`.

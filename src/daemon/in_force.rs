@@ -1,5 +1,5 @@
 //! Which keys of the configuration a reload puts in force, and when: one table, from which what a reload says is derived.
-//! (`tests/config_sample.rs` walks every key of the schema through it.)
+//! (`tests/text/config_sample.rs` walks every key of the schema through it.)
 
 use std::collections::{BTreeMap, BTreeSet};
 

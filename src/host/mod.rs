@@ -2,7 +2,7 @@
 //!
 //! Whoever runs the daemon hands it a [`Host`]. [`real`] is this machine; a simulation hands in one of its own, on the
 //! same virtual time as [`rt`](crate::rt). Plain data goes in and out; what is below these traits is thin, and tested
-//! against the real kernel (`tests/net_lab`).
+//! against the real kernel (`tests/kernel/net_lab`).
 
 mod disk;
 mod kernel;

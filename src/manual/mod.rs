@@ -1,7 +1,7 @@
 //! The manual, in the program: what a person reads on the machine with `standin help TOPIC`.
 //!
 //! Pages are Markdown, and stay so on GitHub; [`page`] lays them out for a terminal. Each is kept true by
-//! `tests/manual/`. A page's name is none of a command: `standin help COMMAND` prints that command's usage.
+//! `tests/text/manual/`. A page's name is none of a command: `standin help COMMAND` prints that command's usage.
 
 pub mod actions;
 pub mod page;

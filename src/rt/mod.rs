@@ -2,7 +2,7 @@
 //!
 //! Everything else asks here for the time, sleeps here and starts its tasks here. On a thread without a simulation that
 //! is tokio; on a thread that has one ([`sim`]) it is that simulation's virtual time, in microseconds, and its
-//! executor. It is chosen at run time, so that the tests run the objects that ship. `tests/layering.rs` keeps others
+//! executor. It is chosen at run time, so that the tests run the objects that ship. `tests/text/layering.rs` keeps others
 //! from going past it.
 //!
 //! Four clocks: [`Instant`] stands while the machine is suspended, [`boot`] goes on (`CLOCK_BOOTTIME`; decisions

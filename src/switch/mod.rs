@@ -14,7 +14,7 @@
 //!   the way in steps. On a machine that runs standin the file goes into the profile folder of the configuration, and nothing is
 //!   built; to build it in, its name goes into `BUILT_IN` of [`profile`].
 //! - **An operation** (beside `port-off`, `set-access-vlan` ...): `model/op.rs`, then `change/` as the compiler asks (over SNMP,
-//!   over SSH, what proves it), a sample of it in `cli/profile/tried.rs`, and the profiles that can; `tests/switch_change` and `tests/switch_change_ssh` then want its faults.
+//!   over SSH, what proves it), a sample of it in `cli/profile/tried.rs`, and the profiles that can; `tests/switch/switch_change` and `tests/switch/switch_change_ssh` then want its faults.
 //! - **Something to read**: a file in `read/`, with the objects and shows that it asks for in `switch-profiles/README.md`.
 //! - **A line of preflight**: `preflight/`.
 //!

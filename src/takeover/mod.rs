@@ -2,7 +2,7 @@
 //!
 //! No clock, no IO, no randomness. Time comes in as a number, deadlines are fields of the state, and
 //! [`Machine::next_deadline`] says when to call again; an extra call changes nothing. The same events at the same
-//! times give the same actions, which is what `standin replay` and the stories in `tests/scenarios/` rest on.
+//! times give the same actions, which is what `standin replay` and the stories in `tests/core/scenarios/` rest on.
 //!
 //! Read [`state`] for the picture, [`step`] for the order, then one file per state.
 

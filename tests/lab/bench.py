@@ -326,7 +326,7 @@ def main():
     args = arguments()
     trial.interruptible()
     if getattr(args, "seed", 0) is None:
-        args.seed = random.randrange(1 << 16)
+        args.seed = random.randrange(1 << 32)
     random.seed(getattr(args, "seed", 0))
     lines, failures = head(args), []
     begun = time.monotonic()

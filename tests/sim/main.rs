@@ -26,9 +26,10 @@ mod suffer;
     dead_code,
     reason = "one agent for several tests, each of which needs a part of it"
 )]
-#[path = "../switch_agent/mod.rs"]
+#[path = "../support/switch_agent/mod.rs"]
 mod switch_agent;
-#[path = "../verify_support/mod.rs"]
+#[expect(dead_code, reason = "each layer needs a part of it")]
+#[path = "../support/verify_support/mod.rs"]
 mod verify_support;
 mod wire;
 mod world;

@@ -1,0 +1,306 @@
+//! The rooms of src/switch: each knows only those before it, and no two files of it need each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{code, files};
+
+/// From the words up.
+const ROOMS: [&str; 10] = [
+    "model",
+    "profile",
+    "render",
+    "snmp",
+    "ssh",
+    "read",
+    "change",
+    "fence",
+    "preflight",
+    "recording",
+];
+
+/// Files of one room that still need each other; one that does not any more goes out of here.
+const CIRCLES: [&[&str]; 3] = [
+    &["profile", "profile/check"],
+    &[
+        "profile/ssh/compile",
+        "profile/ssh/fill",
+        "profile/ssh/rules",
+    ],
+    &["read/learned", "read/per_vlan", "read/switch"],
+];
+
+/// A module's path below `switch`, such as `["read", "lldp"]`.
+type Module = Vec<String>;
+
+fn module_of(file: &str) -> Module {
+    let below = file.trim_start_matches("src/switch/");
+    let below = below.trim_end_matches(".rs").trim_end_matches("/mod");
+    match below {
+        "mod" => Vec::new(),
+        path => path.split('/').map(str::to_owned).collect(),
+    }
+}
+
+/// The leaves of a `use` tree, without what they are called here.
+fn leaves(tree: &str, before: &str, out: &mut Vec<String>) {
+    let tree = tree.trim();
+    let Some(open) = tree.find('{') else {
+        let path = tree.split(" as ").next().unwrap_or_default().trim();
+        let path = format!("{before}{path}");
+        out.push(path.trim_end_matches("::self").to_owned());
+        return;
+    };
+    let before = format!("{before}{}", &tree[..open]);
+    let (mut depth, mut from) = (0, open + 1);
+    for (i, c) in tree.char_indices().skip(open) {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        if (c == ',' && depth == 1) || depth == 0 {
+            if !tree[from..i].trim().is_empty() {
+                leaves(&tree[from..i], &before, out);
+            }
+            from = i + 1;
+        }
+    }
+}
+
+/// What a file imports, and what it names by its path: as it stands there, whether it is handed on (`pub use`).
+fn named(text: &str) -> Vec<(String, bool)> {
+    let lines: Vec<&str> = code(text).map(|(_, l)| l.trim()).collect();
+    let mut out = Vec::new();
+    for statement in lines.join(" ").split([';', '}']).map(str::trim) {
+        for start in ["crate::switch::", "super::"] {
+            for (at, _) in statement.match_indices(start) {
+                let inner = statement[..at].ends_with(|c: char| c.is_alphanumeric() || c == ':');
+                if !inner && !statement.contains("use ") {
+                    let end = |c: char| !(c.is_alphanumeric() || c == '_' || c == ':');
+                    let path = statement[at..].split(end).next().unwrap_or_default();
+                    out.push((path.trim_end_matches(':').to_owned(), false));
+                }
+            }
+        }
+    }
+    let mut open: Option<(String, bool)> = None;
+    for line in lines {
+        let line = match &mut open {
+            Some((tree, _)) => {
+                tree.push_str(line);
+                line
+            }
+            None => {
+                let Some(at) = line.find("use ").filter(|at| {
+                    line[..*at].is_empty() || (line.starts_with("pub") && !line.contains("fn "))
+                }) else {
+                    continue;
+                };
+                open = Some((line[at + 4..].to_owned(), line.starts_with("pub")));
+                line
+            }
+        };
+        if line.ends_with(';')
+            && let Some((tree, is_handed_on)) = open.take()
+        {
+            let mut all = Vec::new();
+            leaves(tree.trim_end_matches(';'), "", &mut all);
+            out.extend(all.into_iter().map(|path| (path, is_handed_on)));
+        }
+    }
+    out
+}
+
+/// Who imports whom among these files, all of src/switch.
+struct House {
+    text: BTreeMap<Module, String>,
+    /// What a module hands on under a name of its own.
+    handed_on: BTreeMap<Module, Module>,
+}
+
+impl House {
+    fn of(files: &[(String, String)]) -> House {
+        let text = (files.iter()).filter(|(name, _)| !name.ends_with("/tests.rs"));
+        let text = text.map(|(name, text)| (module_of(name), text.clone()));
+        let mut house = House {
+            text: text.collect(),
+            handed_on: BTreeMap::new(),
+        };
+        for (module, text) in &house.text {
+            for (path, is_handed_on) in named(text) {
+                if let Some(whole) = house.whole(module, &path)
+                    && is_handed_on
+                    && let Some(name) = whole.last()
+                {
+                    let mut at = module.clone();
+                    at.push(name.clone());
+                    // A function may have the name of its room.
+                    if !house.text.contains_key(&at) {
+                        house.handed_on.insert(at, whole);
+                    }
+                }
+            }
+        }
+        house
+    }
+
+    /// A path as it stands in a module, from src/switch on; `None` if it leads elsewhere.
+    fn whole(&self, module: &Module, path: &str) -> Option<Module> {
+        let mut words = path.split("::").peekable();
+        let mut at = match *words.peek()? {
+            "crate" => {
+                words.next();
+                (words.next()? == "switch").then(Vec::new)?
+            }
+            "super" => {
+                let mut at = module.clone();
+                while words.next_if_eq(&"super").is_some() {
+                    at.pop()?;
+                }
+                at
+            }
+            child => {
+                let mut at = module.clone();
+                at.push(child.to_owned());
+                self.text.contains_key(&at).then_some(())?;
+                module.clone()
+            }
+        };
+        at.extend(words.map(str::to_owned));
+        Some(at)
+    }
+
+    /// The file that has what `path` names: what is handed on is looked for where it comes from.
+    fn file_with(&self, path: &Module) -> Module {
+        let mut path = path.clone();
+        while let Some(from) = (1..=path.len())
+            .rev()
+            .find_map(|n| Some((n, self.handed_on.get(&path[..n])?)))
+        {
+            let rest = path.split_off(from.0);
+            path = [from.1.as_slice(), &rest].concat();
+        }
+        while !self.text.contains_key(&path) && path.pop().is_some() {}
+        path
+    }
+
+    /// The files that each file imports from, itself not counted.
+    fn imports(&self) -> BTreeMap<&Module, BTreeSet<Module>> {
+        let of = |(module, text): (&Module, &String)| {
+            // What only hands on needs nothing.
+            let used = named(text).into_iter().filter(|(_, handed_on)| !handed_on);
+            let paths = used.filter_map(|(path, _)| self.whole(module, &path));
+            let files = paths.map(|path| self.file_with(&path));
+            files.filter(|f| f != module).collect::<BTreeSet<_>>()
+        };
+        self.text.iter().map(|one| (one.0, of(one))).collect()
+    }
+
+    /// Imports from a room that comes later, or from src/switch/mod.rs, which only hands on.
+    fn upward(&self) -> Vec<String> {
+        let floor = |m: &Module| ROOMS.iter().position(|r| m.first().is_some_and(|f| f == r));
+        let mut found = Vec::new();
+        for (module, imports) in self.imports() {
+            for import in imports {
+                let is_up = match (floor(module), floor(&import)) {
+                    (Some(here), Some(there)) => there > here,
+                    (Some(_), None) => true,
+                    (None, _) => !module.is_empty(),
+                };
+                if is_up {
+                    found.push(format!("{} <- {}", module.join("/"), import.join("/")));
+                }
+            }
+        }
+        found
+    }
+
+    /// Files that can be reached from each other by imports, each such lot once.
+    fn circles(&self) -> Vec<Vec<String>> {
+        let imports = self.imports();
+        let reached = |from: &Module| {
+            let mut all = BTreeSet::new();
+            let mut next: Vec<&Module> = imports.get(from).into_iter().flatten().collect();
+            while let Some(module) = next.pop() {
+                if all.insert(module.clone()) {
+                    next.extend(imports.get(module).into_iter().flatten());
+                }
+            }
+            all
+        };
+        let reach: BTreeMap<&Module, BTreeSet<Module>> =
+            imports.keys().map(|m| (*m, reached(m))).collect();
+        let mut lots = BTreeSet::new();
+        for (module, all) in &reach {
+            let lot = all.iter().filter(|o| reach[o].contains(*module));
+            let lot: Vec<String> = lot.map(|m| m.join("/")).collect();
+            if lot.len() > 1 {
+                lots.insert(lot);
+            }
+        }
+        lots.into_iter().collect()
+    }
+}
+
+#[test]
+fn a_room_of_the_switch_knows_only_those_before_it() {
+    let house = House::of(&files("src/switch"));
+    for module in house.text.keys().filter(|m| !m.is_empty()) {
+        let room = module[0].as_str();
+        assert!(ROOMS.contains(&room), "src/switch/{room} is no room");
+    }
+    assert_eq!(house.upward(), Vec::<String>::new());
+}
+
+#[test]
+fn no_files_of_the_switch_need_each_other_but_those_that_are_told() {
+    let found = House::of(&files("src/switch")).circles();
+    let told: Vec<Vec<String>> = CIRCLES
+        .iter()
+        .map(|lot| lot.iter().map(|f| (*f).to_owned()).collect())
+        .collect();
+    assert_eq!(
+        found, told,
+        "CIRCLES in tests/text/layering/rooms.rs tells which"
+    );
+}
+
+#[test]
+fn what_runs_up_and_what_runs_round_is_found() {
+    let file = |name: &str, text: &str| (format!("src/switch/{name}"), text.to_owned());
+    let plain = [
+        file("mod.rs", "pub use read::switch::Switch;\n"),
+        file("model/mod.rs", "pub mod port;\npub mod tag;\n"),
+        file("model/port.rs", "use super::tag;\n"),
+        file("model/tag.rs", ""),
+        file(
+            "read/mod.rs",
+            "pub mod switch;\npub mod stp;\npub use switch::Switch;\n",
+        ),
+        file(
+            "read/switch.rs",
+            "use crate::switch::model::{\n    port::{self, Oper},\n    tag as t,\n};\n",
+        ),
+        file(
+            "read/stp.rs",
+            "use super::Switch;\nfn f(x: crate::switch::model::port::Oper) {}\n",
+        ),
+    ];
+    let with = |name: &str, text: &str| {
+        let mut all = plain.to_vec();
+        all.retain(|(n, _)| *n != format!("src/switch/{name}"));
+        all.push(file(name, text));
+        House::of(&all)
+    };
+    let fine = House::of(&plain);
+    assert_eq!((fine.upward(), fine.circles()), (vec![], vec![]));
+
+    let up = with("model/tag.rs", "fn f(x: &crate::switch::read::Switch) {}\n");
+    assert_eq!(up.upward(), ["model/tag <- read/switch"]);
+    let past_the_rooms = with("model/tag.rs", "use crate::switch::Switch;\n");
+    assert_eq!(past_the_rooms.upward(), ["model/tag <- read/switch"]);
+    let round = with("read/switch.rs", "use super::{\n    stp::StpState,\n};\n");
+    assert_eq!(round.circles(), [["read/stp", "read/switch"]]);
+    let by_the_room = with("model/tag.rs", "use super::super::model::port::Oper;\n");
+    assert_eq!(by_the_room.circles(), [["model/port", "model/tag"]]);
+}
