@@ -26,8 +26,8 @@ pub use origin::Origin;
 pub(crate) use problem::passes;
 pub use problem::{ConfigErrors, Problem, Severity, Warning};
 pub use resolved::{
-    AlertSink, Config, Fence, Heartbeat, Node, Peer, PortTakeover, Quarantine, Snmp, SnmpAuth, Ssh,
-    Switch, SwitchPorts, Traps, Usm,
+    AlertSink, AsksWhen, Config, Feeds, Fence, Health, Heartbeat, Machine, Node, Peer,
+    PortTakeover, Quarantine, Snmp, SnmpAuth, Ssh, Switch, SwitchPorts, Traps, Usm,
 };
 pub use schema::{
     Address, AliveElsewhere, Announce, AuthProtocol, Conflict, Detect, FenceKind, Kind, Legacy,
@@ -39,7 +39,8 @@ pub use secret::{
 };
 pub use section::{KindTable, Section};
 pub use surroundings::{
-    InterfaceFacts, Persistence, ProfileFacts, SinkReader, StepReader, Surroundings,
+    HealthFacts, HealthReader, InterfaceFacts, Persistence, ProfileFacts, SinkReader, StepReader,
+    Surroundings,
 };
 
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! The configuration as the daemon uses it: plain values, paths absolute, nothing left to look up.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -226,6 +226,8 @@ pub struct Peer {
     pub steps: Vec<KindTable>,
     /// The same to the core.
     pub site: Vec<SiteSpec>,
+    /// Services that are looked at, in the order of the file.
+    pub health: Vec<Health>,
     /// What serves the cameras here.
     pub service: Service,
     /// Pace of ARP.
@@ -236,6 +238,58 @@ pub struct Peer {
     pub verify: Verify,
     /// Deadline of a release.
     pub release: Release,
+}
+
+/// A service that is looked at: `[[peer.NAME.health]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Health {
+    /// Its name, at most 32 letters, digits, `-` and `_`; one of its own among those of the peer.
+    pub name: String,
+    /// Whose service it is.
+    pub on: Machine,
+    /// From the begin of one look to that of the next.
+    pub interval: Duration,
+    /// Time for one look; not longer than the interval.
+    pub timeout: Duration,
+    /// Good looks in a row after which it is up again.
+    pub rise: u32,
+    /// Bad looks in a row after which it is down.
+    pub fall: u32,
+    /// What it means that it is down.
+    pub feeds: Feeds,
+    /// When it is looked at.
+    pub when: AsksWhen,
+    /// The address that is asked, where it is one and known.
+    pub asks: Option<IpAddr>,
+    /// All of it, for its kind.
+    pub table: KindTable,
+}
+
+/// Whose service a check is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Machine {
+    /// This machine.
+    Here,
+    /// The peer.
+    Peer,
+}
+
+/// What it means that a service is down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feeds {
+    /// A person is told.
+    Alert,
+    /// It is as if the peer completed no RTMP handshake: `policy.service-dead` says what is done.
+    Takeover,
+}
+
+/// When a service is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsksWhen {
+    /// Always.
+    Always,
+    /// While the machine that it is on has the address.
+    Owner,
 }
 
 /// Our own port that is moved at a takeover.

@@ -261,6 +261,8 @@ pub struct Peer {
     pub fence: Vec<Fence>,
     /// `[[peer.NAME.step]]`: what the site adds to a takeover. The keys depend on the kind.
     pub step: Vec<toml::Table>,
+    /// `[[peer.NAME.health]]`: services that are looked at. The keys depend on the kind.
+    pub health: Vec<toml::Table>,
     /// `[peer.NAME.service]`
     pub service: Service,
     /// `[peer.NAME.announce]`

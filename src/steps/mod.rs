@@ -19,10 +19,10 @@
 //! lost. So `apply` looks first whether it is as wanted already, and so does `undo`.
 
 mod command;
-mod compose;
+pub(crate) mod compose;
 mod dns;
 mod http;
-mod launch;
+pub(crate) mod launch;
 mod memory;
 mod names;
 mod powerdns;

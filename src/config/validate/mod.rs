@@ -3,6 +3,7 @@
 mod cross;
 mod detect;
 mod fence;
+mod health;
 mod macs;
 mod names;
 mod node;
