@@ -6,6 +6,7 @@ mod auto;
 mod check;
 mod common;
 pub mod exit;
+mod health;
 mod help;
 mod left_behind;
 mod orders;

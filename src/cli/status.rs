@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::alert;
 use super::common::{ask, fail, paths_of, runtime, say, say_json};
 use super::exit::ExitCode;
+use super::health;
 use super::left_behind;
 use super::orders::left_lines;
 
@@ -161,6 +162,9 @@ fn peer_lines(p: &Value) {
             other => other.to_owned(),
         };
         say(&format!("  fence     {fence} ({survives})"));
+    }
+    for line in health::lines(p) {
+        say(&format!("  services  {line}"));
     }
     for line in left_lines(&p["left"]) {
         say(&format!("  left      {line}"));

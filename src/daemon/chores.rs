@@ -51,6 +51,7 @@ impl Loop {
             self.peers[i].take_up_steps();
             self.look_at_gate(i);
             self.look_at_mute(i);
+            self.look_at_health(i);
             let p = &self.peers[i];
             let healthy =
                 matches!(p.machine.state(), State::Standby) && p.machine.evidence().healthy;

@@ -27,6 +27,7 @@ mod first_read;
 mod follow_kernel;
 pub mod forwarding;
 mod gate_keeper;
+pub mod health;
 mod holding;
 pub mod hub;
 pub mod in_force;

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::beats::Beats;
 use super::fencing::Fencing;
+use super::health::Checks;
 use super::holding::HoldAsked;
 use super::hub::Input;
 use super::interfaces::Interface;
@@ -68,6 +69,8 @@ pub struct PeerRun {
     pub look_at_marks: Option<Instant>,
     /// What the daemon itself sees and a person must know; what its core tells is there.
     pub alarms: Alarms,
+    /// Services that are looked at.
+    pub health: Checks,
 }
 
 /// Everything the loop owns.
@@ -187,7 +190,10 @@ impl Loop {
 
     fn take(&mut self, input: Input) {
         match input {
-            Input::Event(peer, event) => self.event(peer, event),
+            Input::Event(peer, event) => {
+                let event = self.with_health(peer, event);
+                self.event(peer, event);
+            }
             Input::Frame(interface, frame) => self.frame(interface, &frame),
             Input::Beat {
                 socket,
@@ -209,6 +215,7 @@ impl Loop {
             }
             Input::Legs(peer, faults) => self.legs_read(peer, faults),
             Input::OwnService(peer, fault) => self.own_service(peer, fault),
+            Input::Health(peer, id, looked, took) => self.health_looked(peer, id, looked, took),
             Input::Fed(peer, fed) => {
                 if let Some(p) = self.peers.get(peer) {
                     p.hands.adopt_fed(&fed);

@@ -9,6 +9,7 @@ use super::beats::{HEARD, Heard};
 use super::fencing::Fencing;
 use super::first_read::{FirstRead, Read};
 use super::follow_kernel::{Follower, follow};
+use super::health::Checks;
 use super::hub::{Input, Tx};
 use super::interfaces::Interface;
 use super::journal::{GapsSeen, Journal, Record};
@@ -273,6 +274,7 @@ pub async fn build(parts: Parts, host: Host, tx: Tx, slow: Lane) -> Result<Loop,
             past_fence: None,
             look_at_marks: None,
             alarms,
+            health: Checks::default(),
         });
     }
     for (i, interface) in interfaces.iter_mut().enumerate() {
@@ -316,7 +318,7 @@ pub async fn build(parts: Parts, host: Host, tx: Tx, slow: Lane) -> Result<Loop,
         })
         .collect();
     let place = (disk.clone(), config.node.state_dir.clone());
-    Ok(Loop {
+    let mut l = Loop {
         sinks: Sinks::start(&config, host.programs.clone(), place, &slow),
         starts,
         journal,
@@ -342,7 +344,9 @@ pub async fn build(parts: Parts, host: Host, tx: Tx, slow: Lane) -> Result<Loop,
         link_changed: BootTime::default(),
         beats_on,
         holds: Vec::new(),
-    })
+    };
+    l.follow_health();
+    Ok(l)
 }
 
 /// Our own port, where it is moved.

@@ -11,6 +11,8 @@ use crate::rt::{self, Instant};
 pub const MOST_WORDS: usize = 300;
 /// A deadline that is noticed this late says that this machine stood still, and nothing of the service.
 const STALL: Duration = Duration::from_millis(500);
+/// What was paused goes on within this.
+const GO_ON: Duration = Duration::from_millis(500);
 
 /// One look, over within `within`.
 pub async fn look(check: Arc<dyn HealthCheck>, kit: &Kit, within: Duration) -> Looked {
@@ -54,11 +56,13 @@ pub async fn follow(
     rt::sleep(first).await;
     loop {
         let begun = Instant::now();
-        if !paused.load(Ordering::Relaxed) {
-            let looked = look(check.clone(), &kit, kit.within).await;
-            if !hear(looked, begun.elapsed()) {
-                return;
-            }
+        if paused.load(Ordering::Relaxed) {
+            rt::sleep(interval.min(GO_ON)).await;
+            continue;
+        }
+        let looked = look(check.clone(), &kit, kit.within).await;
+        if !hear(looked, begun.elapsed()) {
+            return;
         }
         rt::sleep_until(begun + interval).await;
     }
