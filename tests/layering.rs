@@ -1,5 +1,7 @@
 //! Who may know whom, a few habits of the decision core, and how long a file may be, read from the text of the sources.
 
+#[path = "layering/health.rs"]
+mod health;
 #[path = "layering/mutants.rs"]
 mod mutants;
 #[path = "layering/rooms.rs"]

@@ -378,3 +378,96 @@ impl Loop {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn health(on: Machine, when: AsksWhen, asks: Option<&str>) -> Health {
+        Health {
+            name: "a".to_owned(),
+            on,
+            interval: Duration::from_secs(1),
+            timeout: Duration::from_secs(1),
+            rise: 1,
+            fall: 1,
+            feeds: Feeds::Takeover,
+            when,
+            asks: asks.map(|a| a.parse().unwrap()),
+            table: crate::config::KindTable {
+                at: String::new(),
+                kind: "tcp".to_owned(),
+                table: toml::Table::new(),
+            },
+        }
+    }
+
+    #[test]
+    fn who_answers_at_the_address_is_its_owner() {
+        let (vip, other) = ("10.0.0.5", "10.0.0.6");
+        let at = vip.parse().unwrap();
+        let (here, peer) = (Machine::Here, Machine::Peer);
+        let (always, owner) = (AsksWhen::Always, AsksWhen::Owner);
+        for (on, when, asks, as_standby, as_owner) in [
+            (peer, always, Some(other), true, true),
+            (peer, always, None, true, true),
+            // The address: whoever has it.
+            (peer, always, Some(vip), true, false),
+            (here, always, Some(vip), false, true),
+            (peer, owner, Some(other), true, false),
+            (peer, owner, None, true, false),
+            (here, always, Some(other), true, true),
+            (here, owner, Some(other), false, true),
+        ] {
+            let health = health(on, when, asks);
+            let asked = [false, true].map(|o| is_asked(&health, o, at));
+            assert_eq!(asked, [as_standby, as_owner], "{on:?} {when:?} {asks:?}");
+        }
+    }
+
+    fn going(health: Health) -> Going {
+        Going {
+            id: next_id(),
+            what: String::new(),
+            judgement: Judgement::new(health.rise, health.fall),
+            paused: Arc::new(AtomicBool::new(false)),
+            since: BootTime::default(),
+            last: None,
+            task: rt::spawn(async {}),
+            health,
+        }
+    }
+
+    #[tokio::test]
+    async fn only_what_is_down_and_feeds_a_takeover_is_told_to_it() {
+        let vip = "10.0.0.5".parse().unwrap();
+        let feeding = going(health(Machine::Peer, AsksWhen::Owner, None));
+        let told = Health {
+            feeds: Feeds::Alert,
+            ..health(Machine::Peer, AsksWhen::Always, None)
+        };
+        let mut checks = Checks {
+            going: vec![going(told), feeding],
+            gone: Vec::new(),
+        };
+        let look = |checks: &mut Checks, i: usize, looked: Looked| {
+            checks.going[i].judgement.take(&looked);
+            checks.going[i].last = Some((looked, BootTime::default(), Duration::ZERO));
+        };
+        let bad = || Looked::Bad("closed".to_owned());
+        look(&mut checks, 0, bad());
+        assert_eq!(checks.feeding_fault(), None, "a person is told of it");
+        look(&mut checks, 1, Looked::NotAsked("no route".to_owned()));
+        assert_eq!(checks.feeding_fault(), None, "it could not be asked");
+        look(&mut checks, 1, bad());
+        let fault = checks.feeding_fault();
+        assert_eq!(fault.as_deref(), Some("health check a: closed"));
+        // We have the address now: nothing is known of what is looked at only while the peer has it.
+        assert_eq!(checks.ask_while(true, vip), ["a"]);
+        assert_eq!(checks.feeding_fault(), None);
+        assert_eq!(checks.shown(BootTime::default())[1]["state"], "paused");
+        assert!(checks.ask_while(true, vip).is_empty(), "it is said once");
+        assert!(checks.ask_while(false, vip).is_empty());
+        assert_eq!(checks.shown(BootTime::default())[1]["state"], "unknown");
+    }
+}

@@ -1,0 +1,99 @@
+"""Scenarios of the health checks (`[[peer.NAME.health]]`): what they say, and what a takeover makes of them."""
+import os
+import time
+
+import trial
+from scenarios_site import expect, fine, register
+
+SCENARIOS = []
+scenario = register(SCENARIOS)
+
+
+def with_checks(site, feeds):
+    """The daemon with checks of the peer and of this machine: each is well while its file is there. Their folder."""
+    folder = os.path.join(os.path.dirname(site.config()), "health")
+    os.makedirs(folder, exist_ok=True)
+    site.configure()
+    text = ""
+    for name, on in (("twin", "peer"), ("disk", "here")):
+        path = os.path.join(folder, name)
+        with open(path, "w"):
+            pass
+        more = f'feeds = "{feeds}"\n' if on == "peer" else ""
+        text += (f'\n[[peer.{trial.PEER}.health]]\nkind = "command"\nname = "{name}"\non = "{on}"\ninterval = "200ms"\n'
+                 f'timeout = "200ms"\nfall = 2\nrise = 2\nrun = ["/usr/bin/test", "-e", "{path}"]\n{more}')
+    with open(site.config(), "a") as f:
+        f.write(text)
+
+    def as_before():
+        site.configure()
+        site.restart_agent()
+    site.undo.callback(as_before)
+    site.restart_agent()
+    site.healthy()
+    site.until("all checks are up", 10, lambda: states(site) == {"twin": "up", "disk": "up"})
+    return folder
+
+
+def states(site):
+    return {c["name"]: c["state"] for c in site.status()["health"]}
+
+
+def alarms(site):
+    return {a["key"]: a for a in site.status()["alarms"]}
+
+
+@scenario(owners="P*")
+def health_alert(site, _quick):
+    """A service of the peer that is not well is an alarm, and nothing moves; it ends by itself. `check` says the same."""
+    folder = with_checks(site, "alert")
+    since = trial.wall_us()
+    for name, level in (("twin", "critical"), ("disk", "warning")):
+        path = os.path.join(folder, name)
+        os.unlink(path)
+        gone = time.monotonic()
+        key = f"health:{name}"
+        site.until(f"{key} is told", 5, lambda key=key: key in alarms(site))
+        took = time.monotonic() - gone
+        # fall * interval + timeout, and what asking for the status takes.
+        expect(took < 2 * 0.2 + 0.2 + 1, f"{key} was told after {took:.2f} s")
+        expect(alarms(site)[key]["level"] == level, f"{alarms(site)[key]}")
+        code, answer, _ = site.standin("check", timeout=60)
+        lines = {c["check"]: c["state"] for c in (answer or {}).get("checks", [])}
+        found = lines.get(f"health check {name} of {trial.PEER}")
+        expect(found == "failed", f"check says {found} of {name}")
+        with open(path, "w"):
+            pass
+        site.until(f"{key} is over", 5, lambda key=key: key not in alarms(site))
+    site.untaken(1, since)
+    kept = [r for r in site.journal() if r["kind"] == "health" and r["data"]["was"] != "unknown"]
+    told = [(r["data"]["check"], r["data"]["state"]) for r in kept]
+    expect(told[-4:] == [("twin", "down"), ("twin", "up"), ("disk", "down"), ("disk", "up")], f"the journal has {told}")
+
+
+@scenario(owners="P*SP?", sets=('policy.service-dead="takeover"',))
+def health_takeover(site, _quick):
+    """With feeds = takeover a service of a healthy peer that is not well is one that does not serve: fenced, taken over."""
+    folder = with_checks(site, "takeover")
+    boottime = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+    cut = {"t_us": trial.wall_us(), "boottime_us": boottime}
+    os.unlink(os.path.join(folder, "twin"))
+    got = fine(site.takeover(cut=cut))
+    said = [text for _, _, text in site.log(since_us=cut["t_us"]) if "health check twin" in text]
+    expect(said, "nothing says which service it was")
+    return f"first announce {got['ms']['first_announce']:.0f} ms, last SYN {got['ms']['last_syn']:.0f} ms"
+
+
+@scenario(owners="P*", sets=('policy.service-dead="alert"',))
+def health_policy(site, _quick):
+    """The policy of a dead service holds for checks too: with service-dead = alert nothing moves."""
+    folder = with_checks(site, "takeover")
+    since = trial.wall_us()
+    os.unlink(os.path.join(folder, "twin"))
+    said = site.says("service-dead = alert", since, 10, level="ERROR")
+    expect("health check twin" in said, said)
+    site.untaken(4, since)
+    with open(os.path.join(folder, "twin"), "w"):
+        pass
+    site.until("it is over", 10, lambda: "answers-does-not-serve" not in alarms(site))
+    return said
