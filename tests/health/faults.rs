@@ -289,7 +289,7 @@ async fn what_each_fault_of_a_server_is_called() {
             Is::Bad("its head has no end"),
         ),
     ];
-    let site = Site::new();
+    let site = Site::default();
     println!("| kind, fault | what is said |\n| --- | --- |");
     for (kind, fault, more, does, expected) in cases {
         let server = Server::start(does).await;
@@ -306,7 +306,7 @@ async fn what_each_fault_of_a_server_is_called() {
 /// What keeps us from asking is never the service's fault.
 #[tokio::test]
 async fn our_own_faults_are_no_evidence() {
-    let site = Site::new();
+    let site = Site::default();
     // A broadcast address: the kernel lets nobody connect to it.
     for kind in ["tcp", "http", "rtmp", "rtsp"] {
         let at = "255.255.255.255:9".parse().unwrap();
@@ -366,7 +366,7 @@ async fn our_own_faults_are_no_evidence() {
 
 #[tokio::test]
 async fn what_a_program_says() {
-    let site = Site::new();
+    let site = Site::default();
     for (script, expected) in [
         ("echo fine", Is::Good("ends well in")),
         (

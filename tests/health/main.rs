@@ -25,15 +25,18 @@ use standin::host::real::{RealDisk, RealPrograms, RealWire};
 use standin::steps::{self, Facts, Memory};
 
 /// A folder with a configuration.
+#[derive(Debug)]
 pub struct Site(tempfile::TempDir);
 
-impl Site {
-    pub fn new() -> Site {
+impl Default for Site {
+    fn default() -> Site {
         let site = Site(tempfile::tempdir().unwrap());
         fs::write(site.path("cameras.csv"), "name,address\n").unwrap();
         site
     }
+}
 
+impl Site {
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }

@@ -16,7 +16,7 @@ async fn a_compose_project_is_looked_at_and_left_alone() {
     let sleeps = "command: [sleep, '1000']";
     let ill = "command: [sleep, '1000'], healthcheck: {test: [CMD, 'false'], interval: 200ms, retries: 1}";
     let folder = docker.project("cctv", &[&format!("web: {sleeps}"), &format!("db: {ill}")]);
-    let site = Site::new();
+    let site = Site::default();
     let keys = |more: &str| {
         let environment = docker.environment();
         format!(
@@ -88,7 +88,7 @@ async fn nginx_serves_rtmp_and_a_page_until_it_is_killed() {
         println!("SKIPPED: libnginx-mod-rtmp is not installed");
         return;
     }
-    let site = Site::new();
+    let site = Site::default();
     let dir = site.path("");
     let d = dir.display().to_string().trim_end_matches('/').to_owned();
     let (rtmp, http) = (place(), place());
@@ -176,7 +176,7 @@ async fn a_streaming_server_answers_options() {
         println!("SKIPPED: gir1.2-gst-rtsp-server-1.0 is not installed");
         return;
     }
-    let site = Site::new();
+    let site = Site::default();
     let at = place();
     let child = Command::new(python)
         .args(["-c", RTSP_SERVER, &at.port().to_string()])

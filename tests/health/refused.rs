@@ -6,7 +6,7 @@ use crate::Site;
 
 #[test]
 fn what_cannot_be_is_refused_at_its_key() {
-    let site = Site::new();
+    let site = Site::default();
     for (table, key, words) in [
         (
             "kind = \"tpc\"\nname = \"a\"\non = \"here\"",
@@ -115,7 +115,7 @@ fn what_cannot_be_is_refused_at_its_key() {
 
 #[test]
 fn two_of_one_name_are_refused_and_what_is_usual_is_taken() {
-    let site = Site::new();
+    let site = Site::default();
     let one = "[[peer.cctv.health]]\nkind = \"rtmp\"\nname = \"nginx\"\non = \"peer\"\nat = \"192.168.1.101\"\n";
     let config = site
         .read(one)
@@ -149,7 +149,7 @@ fn two_of_one_name_are_refused_and_what_is_usual_is_taken() {
 /// In a port takeover this machine has the address too, and would ask itself.
 #[test]
 fn the_address_of_a_port_takeover_is_not_asked() {
-    let site = Site::new();
+    let site = Site::default();
     let table = "[peer.cctv.port-takeover]\nswitch = \"core\"\nport = \"p-stby-a\"\ninterface = \"eth2\"\nproduction = 10\nparking = 999\nquarantine = 998\n\
         [[peer.cctv.health]]\nkind = \"rtmp\"\nname = \"nginx\"\non = \"peer\"\nat = \"192.168.1.101\"\n";
     let said = site.read(table).unwrap_err().render(false);

@@ -80,7 +80,7 @@ async fn serve(mut stream: TcpStream, does: Does) -> Option<()> {
             while stream.read(&mut some).await.ok()? > 0 {}
         }
         Does::Answers(words) => {
-            stream.read(&mut some).await.ok()?;
+            asked(&mut stream).await?;
             stream.write_all(&words).await.ok()?;
             while stream.read(&mut some).await.ok()? > 0 {}
         }
@@ -97,16 +97,22 @@ async fn serve(mut stream: TcpStream, does: Does) -> Option<()> {
             }
         }
         Does::Closes(words) => {
-            stream.read(&mut some).await.ok()?;
+            asked(&mut stream).await?;
             stream.write_all(&words).await.ok()?;
         }
         Does::Resets => {
-            stream.read(&mut some).await.ok()?;
+            asked(&mut stream).await?;
             let socket = socket_reset(stream);
             drop(socket);
         }
     }
     Some(())
+}
+
+/// Something of a request has come.
+async fn asked(stream: &mut TcpStream) -> Option<()> {
+    let got = stream.read(&mut [0; 4096]).await.ok()?;
+    (got > 0).then_some(())
 }
 
 /// Closed without lingering it is reset.

@@ -23,7 +23,7 @@ async fn a_server_behind_tls_is_well_only_with_its_name_its_time_and_its_authori
     let Some([nginx, ssl]) = programs(["nginx", "openssl"], "nginx-light, openssl") else {
         return;
     };
-    let site = Site::new();
+    let site = Site::default();
     let dir = site.path("");
     let d = dir.display().to_string().trim_end_matches('/').to_owned();
     let make = |arguments: &str| openssl(&ssl, &dir, arguments);

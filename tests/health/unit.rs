@@ -55,7 +55,7 @@ impl Programs for Says {
 
 #[tokio::test]
 async fn how_systemd_has_a_unit() {
-    let site = Site::new();
+    let site = Site::default();
     let within = Duration::from_secs(1);
     for (said, code, expected) in [
         (
