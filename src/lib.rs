@@ -10,6 +10,7 @@
 //! - [`alert`]: who is told of alarms, one file per kind of sink (to add one: see there). [`access`]: the keys by which steps and
 //!   sinks reach a server over HTTP.
 //! - [`health`]: whether services are well, here and on the peer, one file per kind of check (to add one: see there).
+//! - [`redirect`]: what points at a machine without an address to move, and where it points. Pure.
 //! - [`daemon`]: the one loop that turns observations into events and actions into calls of adapters, the journal,
 //!   the control socket.
 //! - [`config`]: the TOML file and what can be wrong with it.
@@ -58,6 +59,7 @@ pub mod health;
 pub mod host;
 pub mod manual;
 pub mod net;
+pub mod redirect;
 pub mod report;
 pub mod rt;
 pub mod service;

@@ -6,67 +6,93 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::placement::Said;
-use crate::config::{Config, Health, Peer};
+use super::redirect;
+use crate::config::{Config, Health, Peer, Redirect};
 use crate::daemon::health::{is_asked, kit, name_of};
-use crate::health::{self, Looked};
-use crate::host::Host;
+use crate::daemon::redirects;
+use crate::health::{self, Kit, Looked};
 use crate::host::real::{RealDisk, RealKernel, RealPrograms, RealWire};
+use crate::host::{Disk, Host};
 use crate::net::kernel_view::KernelView;
 use crate::net::netlink::Netlink;
+use crate::types::StepName;
 
-/// Each check, tried once, those of one peer at the same time.
+/// Each check of a peer, tried once, and each redirect.
 pub(super) async fn check(config: &Config) -> Vec<(String, Said)> {
     let mut all = Vec::new();
     for peer in config.peers.values() {
         all.extend(of_peer(config, peer).await);
     }
+    all.extend(redirect::check(config).await);
     all
 }
 
 async fn of_peer(config: &Config, peer: &Peer) -> Vec<(String, Said)> {
-    if peer.health.is_empty() {
-        return Vec::new();
-    }
-    let Ok(netlink) = Netlink::open() else {
+    let Some(host) = host().filter(|_| !peer.health.is_empty()) else {
         return Vec::new();
     };
-    let view = KernelView::read(&netlink).await.ok();
-    let owner = view.is_some_and(|v| v.places_of(peer.vip.addr).any(|a| a.ours));
-    let host = Host {
-        kernel: Arc::new(RealKernel::of(netlink)),
-        wire: Arc::new(RealWire),
-        programs: Arc::new(RealPrograms),
+    let owner = match Netlink::open() {
+        Ok(netlink) => KernelView::read(&netlink).await.ok(),
+        Err(_) => None,
     };
+    let owner = owner.is_some_and(|v| v.places_of(peer.vip.addr).any(|a| a.ours));
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let disk = (disk, config.node.state_dir.clone());
     let looks = peer.health.iter().map(async |health| {
         let what = format!("health check {} of {}", health.name, peer.name);
-        (what, once(config, peer, health, owner, &host).await)
+        if !is_asked(health, owner, IpAddr::V4(peer.vip.addr)) {
+            let text = "not tried: it is looked at while the machine that it is on has the address";
+            return (what, Said::Ok(text.to_owned()));
+        }
+        let kit = |name| kit(&config.node.name, peer, (health, name), &host, &disk);
+        (what, once(config, health, kit).await)
     });
     futures_util::future::join_all(looks).await
 }
 
-async fn once(config: &Config, peer: &Peer, health: &Health, owner: bool, host: &Host) -> Said {
-    if !is_asked(health, owner, IpAddr::V4(peer.vip.addr)) {
-        return Said::Ok(
-            "not tried: it is looked at while the machine that it is on has the address".to_owned(),
-        );
-    }
+/// The checks of a redirect.
+pub(super) async fn of_redirect(config: &Config, redirect: &Redirect) -> Vec<(String, Said)> {
+    let Some(host) = host() else {
+        return Vec::new();
+    };
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let disk = (disk, config.node.state_dir.clone());
+    let looks = redirect.health.iter().map(async |health| {
+        let what = format!("health check {} of {}", health.name, redirect.name);
+        let kit = |name| {
+            redirects::check_kit(
+                &config.node.name,
+                &redirect.name,
+                (health, name),
+                &host,
+                &disk,
+            )
+        };
+        (what, once(config, health, kit).await)
+    });
+    futures_util::future::join_all(looks).await
+}
+
+fn host() -> Option<Host> {
+    Some(Host {
+        kernel: Arc::new(RealKernel::of(Netlink::open().ok()?)),
+        wire: Arc::new(RealWire),
+        programs: Arc::new(RealPrograms),
+    })
+}
+
+async fn once(config: &Config, health: &Health, kit: impl FnOnce(StepName) -> Kit) -> Said {
     let check = health::check_of(health, &config.origin);
     let check = check.map_err(|problems| {
-        problems
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join("; ")
+        let words: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        words.join("; ")
     });
     let (check, name) = match check.and_then(|c| Ok((c, name_of(health)?))) {
         Ok(both) => both,
         Err(why) => return Said::Failed(why),
     };
-    let disk: Arc<dyn crate::host::Disk> = Arc::new(RealDisk);
-    let disk = (disk, config.node.state_dir.clone());
-    let kit = kit(&config.node.name, peer, (health, name), host, &disk);
     let what = check.what();
-    match health::look(check, &kit, health.timeout).await {
+    match health::look(check, &kit(name), health.timeout).await {
         Looked::Good(said) => Said::Ok(format!("{what} {said}")),
         Looked::Bad(why) => Said::Failed(why),
         Looked::NotAsked(why) => Said::Failed(format!("it cannot be looked at from here: {why}")),

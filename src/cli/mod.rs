@@ -15,6 +15,7 @@ mod pager;
 mod placement;
 mod plan;
 mod profile;
+mod redirect;
 mod replay;
 mod report;
 mod run;

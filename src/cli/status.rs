@@ -11,6 +11,7 @@ use super::exit::ExitCode;
 use super::health;
 use super::left_behind;
 use super::orders::left_lines;
+use super::redirect;
 
 /// Prints the status of the daemon.
 pub fn run(config: &Path, only: Option<&str>, as_json: bool) -> ExitCode {
@@ -56,6 +57,7 @@ pub fn run(config: &Path, only: Option<&str>, as_json: bool) -> ExitCode {
         say("");
         peer_lines(peer);
     }
+    redirect::lines(&answer).iter().for_each(|line| say(line));
     if troubled(&answer) {
         say("\nwhat each word means, and what to do: standin help operate");
     }

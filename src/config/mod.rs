@@ -13,6 +13,7 @@ mod resolved;
 pub mod schema;
 mod schema_peer;
 mod schema_ports;
+mod schema_redirect;
 mod schema_ssh;
 mod schema_traps;
 mod secret;
@@ -27,12 +28,13 @@ pub(crate) use problem::passes;
 pub use problem::{ConfigErrors, Problem, Severity, Warning};
 pub use resolved::{
     AlertSink, AsksWhen, Config, Feeds, Fence, Health, Heartbeat, Machine, Node, Peer,
-    PortTakeover, Quarantine, Snmp, SnmpAuth, Ssh, Switch, SwitchPorts, Traps, Usm,
+    PortTakeover, Quarantine, Redirect, RedirectPlace, RedirectStep, Snmp, SnmpAuth, Ssh, Switch,
+    SwitchPorts, Traps, Usm,
 };
 pub use schema::{
     Address, AliveElsewhere, Announce, AuthProtocol, Conflict, Detect, FenceKind, Kind, Legacy,
-    Policy, PrivProtocol, Release, Service, ServiceDead, SnmpVersion, Start, Takeover, Unproven,
-    Verify, Way,
+    PointsBack, Policy, PrivProtocol, Release, Service, ServiceDead, SnmpVersion, Start, Takeover,
+    Unproven, Verify, Way,
 };
 pub use secret::{
     SecretForm, Secrets, SnmpSecret, SshSecret, TrapSecret, community_file, secret_file,

@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::origin::Origin;
 use super::schema::{
-    Address, Announce, AuthProtocol, Detect, Kind, Legacy, Policy, PrivProtocol, Release, Service,
-    Takeover, Verify, Way,
+    Address, Announce, AuthProtocol, Detect, Kind, Legacy, PointsBack, Policy, PrivProtocol,
+    Release, Service, Takeover, Verify, Way,
 };
 use super::section::KindTable;
 use crate::takeover::action::Level;
 use crate::takeover::recipe::SiteSpec;
-use crate::types::{PeerMacs, PortRef, Vip, VlanId};
+use crate::types::{PeerMacs, PortRef, StepName, Vip, VlanId};
 
 /// A configuration that passed every check.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +33,8 @@ pub struct Config {
     pub switches: BTreeMap<String, Switch>,
     /// Peers by name.
     pub peers: BTreeMap<String, Peer>,
+    /// What points at machines that have no address to move, by name.
+    pub redirects: BTreeMap<String, Redirect>,
     /// Where each key stands in the file, for messages.
     pub origin: Arc<Origin>,
 }
@@ -238,6 +240,45 @@ pub struct Peer {
     pub verify: Verify,
     /// Deadline of a release.
     pub release: Release,
+}
+
+/// What points at a machine that has no address to move: `[redirect.NAME]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Redirect {
+    /// NAME of `[redirect.NAME]`; no peer has it.
+    pub name: String,
+    /// Who points back at the first place.
+    pub back: PointsBack,
+    /// The most wanted first; at least two.
+    pub places: Vec<RedirectPlace>,
+    /// The checks that places name.
+    pub health: Vec<Health>,
+}
+
+/// One place of a redirect.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RedirectPlace {
+    /// Its name.
+    pub name: String,
+    /// Which of the redirect's checks have to be up, by their place in the list.
+    pub checks: Vec<usize>,
+    /// How long it has to be well before it is preferred.
+    pub after: Duration,
+    /// What is in force then, in words.
+    pub says: String,
+    /// What points at it, in order.
+    pub steps: Vec<RedirectStep>,
+}
+
+/// One step of a place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RedirectStep {
+    /// `KIND:NAME`.
+    pub name: StepName,
+    /// Time for one try.
+    pub within: Duration,
+    /// All of it, for its kind.
+    pub table: KindTable,
 }
 
 /// A service that is looked at: `[[peer.NAME.health]]`.

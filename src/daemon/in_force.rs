@@ -55,6 +55,7 @@ pub fn when(key: &str) -> Option<When> {
         ["peer", _, "announce", "arp-per-second"] => When::Restart,
         ["peer", _, "announce", "refresh"] => When::NextTakeover,
         ["peer", _, "verify", "cameras" | "within"] => When::NextTakeover,
+        ["redirect", ..] => When::Restart,
         ["peer", _] | ["switch", _] => When::Refused,
         _ => return None,
     })

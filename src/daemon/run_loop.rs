@@ -18,6 +18,7 @@ use super::journal::{GapsSeen, Journal};
 use super::past_fence::PastFence;
 use super::perform::{Hands, Shared};
 use super::recorder::{self, Recorder};
+use super::redirects::Redirects;
 use super::report_writer::ReportWriter;
 use super::sinks::Sinks;
 use super::{status, traps};
@@ -102,6 +103,8 @@ pub struct Loop {
     pub alarms: Alarms,
     /// Those who ordered a hold and wait for what it stopped.
     pub holds: Vec<HoldAsked>,
+    /// What points at machines without an address to move.
+    pub redirects: Redirects,
     /// Who is told of alarms.
     pub sinks: Sinks,
     /// Writes the reports.

@@ -134,6 +134,7 @@ pub fn status(l: &Loop) -> Value {
         "sinks": l.sinks.shown(now),
         "traps": l.traps.as_ref().map(|t| traps(t, now)),
         "peers": peers,
+        "redirects": l.redirects.shown(),
     })
 }
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::range::ms;
 use crate::config::problem::Check;
 use crate::config::resolved::{AsksWhen, Feeds, Health, Machine};
-use crate::config::schema::Peer;
 use crate::config::section::{KindTable, Section};
 use crate::config::suggest::{nearest, quoted_list};
 use crate::config::surroundings::{HealthFacts, HealthReader};
@@ -20,28 +19,36 @@ const MOST: usize = 64;
 const INTERVAL: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Every check of one peer; one that is refused is left out, and was said.
+/// What the checks are about.
+#[derive(Clone, Copy)]
+pub(super) enum About {
+    /// A peer: the address that moves, and whether this machine has it too.
+    Peer(Option<Vip>, bool),
+    /// Whatever a redirect leads to: there is no address that moves.
+    Redirect,
+}
+
+/// Every check of one peer or redirect; one that is refused is left out, and was said.
 pub(super) fn checks(
     at: &str,
-    vip: Option<Vip>,
-    peer: &Peer,
+    tables: &[toml::Table],
+    about: About,
     reader: HealthReader,
     check: &mut Check<'_>,
 ) -> Vec<Health> {
     let mut names = BTreeSet::new();
     let mut all = Vec::new();
-    if peer.health.len() > MOST {
-        let what = format!("{} checks are too many", peer.health.len());
+    if tables.len() > MOST {
+        let what = format!("{} checks are too many", tables.len());
         check.error(
             &format!("{at}.health[{MOST}].kind"),
             what,
             format!("at most {MOST}"),
         );
     }
-    for (i, table) in peer.health.iter().enumerate().take(MOST) {
+    for (i, table) in tables.iter().enumerate().take(MOST) {
         let at = format!("{at}.health[{i}]");
-        let parked = peer.port_takeover.is_some();
-        let Some(health) = one(&at, table, (vip, parked), reader, check) else {
+        let Some(health) = one(&at, table, about, reader, check) else {
             continue;
         };
         if !names.insert(health.name.clone()) {
@@ -56,7 +63,7 @@ pub(super) fn checks(
 fn one(
     at: &str,
     table: &toml::Table,
-    (vip, parked): (Option<Vip>, bool),
+    about: About,
     reader: HealthReader,
     check: &mut Check<'_>,
 ) -> Option<Health> {
@@ -66,9 +73,10 @@ fn one(
     let kind = section.required_text("kind", &kinds);
     let name = section.required_text("name", "a name of its own, such as name = \"recorder\"");
     let whose = [("here", Machine::Here), ("peer", Machine::Peer)];
-    let on = match section.has("on") {
-        true => section.choice("on", &whose),
-        false => {
+    let on = match (about, section.has("on")) {
+        (About::Redirect, _) => Some(Machine::Peer),
+        (About::Peer(..), true) => section.choice("on", &whose),
+        (About::Peer(..), false) => {
             let help = "\"here\": a service of this machine; \"peer\": one of the other";
             section.refuse("on", "`on` is missing", help);
             section.choice("on", &whose)
@@ -78,15 +86,18 @@ fn one(
     let timeout = section.duration("timeout", TIMEOUT.min(interval), (ms(50), ms(300_000)));
     let rise = section.number("rise", 2, (1, 100));
     let fall = section.number("fall", 3, (1, 100));
-    let feeds = section.choice(
-        "feeds",
-        &[("alert", Feeds::Alert), ("takeover", Feeds::Takeover)],
-    );
+    let (mut feeds, mut when) = (None, None);
+    if let About::Peer(..) = about {
+        feeds = section.choice(
+            "feeds",
+            &[("alert", Feeds::Alert), ("takeover", Feeds::Takeover)],
+        );
+        when = section.choice(
+            "when",
+            &[("always", AsksWhen::Always), ("owner", AsksWhen::Owner)],
+        );
+    }
     let feeds = feeds.unwrap_or(Feeds::Alert);
-    let when = section.choice(
-        "when",
-        &[("always", AsksWhen::Always), ("owner", AsksWhen::Owner)],
-    );
     if timeout > interval {
         let help = "not longer than the interval: one look is over before the next";
         section.refuse("timeout", "it is longer than `interval`", help);
@@ -115,7 +126,7 @@ fn one(
         );
     }
     let facts = (reader.read)(&kind, &mut section);
-    if let (Some(facts), Some(on)) = (facts, on) {
+    if let (Some(facts), Some(on), About::Peer(vip, parked)) = (facts, on, about) {
         fits(&mut section, facts, on, (vip, parked));
     }
     if feeds == Feeds::Takeover && on == Some(Machine::Here) {

@@ -53,7 +53,13 @@ pub(super) fn peer(
     detect::detect(&at, peer, vip, file, check);
     service::service(&at, peer, check);
     let added = steps::steps(&at, &peer.step, around.steps, check);
-    let health = health::checks(&at, vip, peer, around.health, check);
+    let health = health::checks(
+        &at,
+        &peer.health,
+        health::About::Peer(vip, peer.port_takeover.is_some()),
+        around.health,
+        check,
+    );
     let fence = fence::levels(&at, peer, file, around, check);
     let moved = peer.port_takeover.as_ref();
     let moved = moved.map(|t| port_takeover::port_takeover(&at, t, peer, file, around, check));
