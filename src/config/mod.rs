@@ -10,6 +10,7 @@ mod pace;
 mod parse;
 mod problem;
 mod resolved;
+mod resolved_health;
 pub mod schema;
 mod schema_peer;
 mod schema_ports;
@@ -27,9 +28,11 @@ pub use origin::Origin;
 pub(crate) use problem::passes;
 pub use problem::{ConfigErrors, Problem, Severity, Warning};
 pub use resolved::{
-    AlertSink, AsksWhen, Config, Feeds, Fence, Health, Heartbeat, Machine, Node, Peer,
-    PortTakeover, Quarantine, Redirect, RedirectPlace, RedirectStep, Snmp, SnmpAuth, Ssh, Switch,
-    SwitchPorts, Traps, Usm,
+    AlertSink, Config, Fence, Heartbeat, Node, Peer, PortTakeover, Quarantine, Snmp, SnmpAuth, Ssh,
+    Switch, SwitchPorts, Traps, Usm,
+};
+pub use resolved_health::{
+    AsksWhen, Feeds, Health, Machine, Redirect, RedirectPlace, RedirectStep,
 };
 pub use schema::{
     Address, AliveElsewhere, Announce, AuthProtocol, Conflict, Detect, FenceKind, Kind, Legacy,

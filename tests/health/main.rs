@@ -7,6 +7,7 @@ mod docker;
 mod endpoint_support;
 mod faults;
 mod real;
+mod redirect;
 mod refused;
 mod servers;
 mod timing;
@@ -45,6 +46,7 @@ impl Site {
     pub fn read(&self, checks: &str) -> Result<Config, ConfigErrors> {
         let around = Surroundings {
             health: health::READER,
+            steps: steps::READER,
             ..Surroundings::default()
         };
         let text = format!("{SAMPLE}\n{checks}");

@@ -97,3 +97,76 @@ def health_policy(site, _quick):
         pass
     site.until("it is over", 10, lambda: "answers-does-not-serve" not in alarms(site))
     return said
+
+
+def points_at(site):
+    return site.standin("status")[1]["redirects"][0]
+
+
+@scenario(owners="P*")
+def redirect_falls_back(site, _quick):
+    """What has no address to move is pointed elsewhere at once, finished after a kill, held and released by a person."""
+    folder = os.path.join(os.path.dirname(site.config()), "redirect")
+    os.makedirs(folder, exist_ok=True)
+    well, at, slow = (os.path.join(folder, name) for name in ("well", "at", "slow"))
+    program = os.path.join(folder, "point.sh")
+    with open(program, "w") as f:
+        f.write(f'#!/bin/sh\nset -eu\n[ -e {slow} ] && sleep 5\necho "$1" > {at}\necho "$1 $STANDIN_EPOCH" >> {at}.all\n')
+    os.chmod(program, 0o755)
+    for name in os.listdir(folder):
+        if name != "point.sh":
+            os.unlink(os.path.join(folder, name))
+    with open(well, "w"):
+        pass
+    site.configure()
+    text = "\n[redirect.twin]\n"
+    for name, checks in (("primary", '"well"'), ("spare", "")):
+        text += (f'[[redirect.twin.place]]\nname = "{name}"\nchecks = [{checks}]\nafter = "1s"\nsays = "Mode of {name}"\n'
+                 f'[[redirect.twin.place.step]]\nkind = "command"\nname = "point"\nrun = ["{program}", "{name}"]\n'
+                 f'probe = ["/bin/grep", "-qx", "{name}", "{at}"]\n')
+    text += ('[[redirect.twin.health]]\nkind = "command"\nname = "well"\ninterval = "200ms"\ntimeout = "200ms"\nfall = 2\n'
+             f'run = ["/usr/bin/test", "-e", "{well}"]\n')
+    with open(site.config(), "a") as f:
+        f.write(text)
+
+    def as_before():
+        site.configure()
+        site.restart_agent()
+    site.undo.callback(as_before)
+    site.restart_agent()
+    site.healthy()
+    site.until("the primary is well", 10, lambda: points_at(site)["places"][0]["state"] == "up")
+    code, answer, _ = site.standin("check", timeout=60)
+    lines = [c for c in (answer or {}).get("checks", []) if "twin" in c["check"]]
+    expect(len(lines) == 4 and not [c for c in lines if c["state"] == "failed"], f"check says {lines}")
+    expect(any("unfenced" in c["text"] for c in lines if c["state"] == "warning"), f"check says {lines}")
+    # Killed in the middle of its step: the next daemon finishes it.
+    with open(slow, "w"):
+        pass
+    os.unlink(well)
+    site.until("it is being pointed", 5, lambda: points_at(site)["state"] == "pointing at spare")
+    site.kill_agent()
+    os.unlink(slow)
+    site.start_agent()
+    site.until("it points at the spare", 20, lambda: points_at(site)["state"] == "spare")
+    shown = points_at(site)
+    expect(shown["verdict"] == "degraded: unfenced" and shown["says"] == "Mode of spare", f"{shown}")
+    with open(at) as f:
+        expect(f.read() == "spare\n", "the step says that it is done, and it is not")
+    site.until("it is told", 5, lambda: "redirect:twin" in {a["key"] for a in site.standin("status")[1]["alarms"]})
+    code, _, err = site.standin("release", "twin")
+    expect(code != 0 and "not seen well" in err, f"released to what is not well: {code} {err}")
+    with open(well, "w"):
+        pass
+    site.until("the primary is well", 10, lambda: points_at(site)["places"][0]["state"] == "up")
+    code, answer, _ = site.standin("hold", "twin")
+    expect(code == 0 and answer["state"] == "held at spare" and answer["durable"], f"hold says {answer}")
+    code, _, err = site.standin("release", "twin")
+    expect(code != 0 and "held" in err, f"released under a hold: {err}")
+    site.standin("hold", "twin", "off")
+    code, answer, err = site.standin("release", "twin", timeout=30)
+    expect(code == 0 and answer["place"] == "primary", f"release says {answer} {err}")
+    with open(at) as f:
+        expect(f.read() == "primary\n", "the release says that it is done, and it is not")
+    site.until("it is over", 5, lambda: "redirect:twin" not in {a["key"] for a in site.standin("status")[1]["alarms"]})
+    expect(site.status()["state"] == "standby", "the peer was touched")

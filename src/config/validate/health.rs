@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::range::ms;
 use crate::config::problem::Check;
-use crate::config::resolved::{AsksWhen, Feeds, Health, Machine};
+use crate::config::resolved_health::{AsksWhen, Feeds, Health, Machine};
 use crate::config::section::{KindTable, Section};
 use crate::config::suggest::{nearest, quoted_list};
 use crate::config::surroundings::{HealthFacts, HealthReader};

@@ -6,7 +6,7 @@ use super::health::{self, About};
 use super::names;
 use super::range::{self, ms};
 use crate::config::problem::Check;
-use crate::config::resolved::{Health, Redirect, RedirectPlace, RedirectStep};
+use crate::config::resolved_health::{Health, Redirect, RedirectPlace, RedirectStep};
 use crate::config::schema::{self, File};
 use crate::config::section::{KindTable, Section};
 use crate::config::suggest::{nearest, quoted_list};

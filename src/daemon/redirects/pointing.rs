@@ -20,11 +20,14 @@ pub(super) fn words(problems: Vec<Problem>) -> String {
     words.join("; ")
 }
 
+/// A step that was built, with its time for one try.
+pub(crate) type Step = (StepName, Duration, Arc<dyn SiteStep>);
+
 /// The steps of one place, built.
 pub(crate) fn steps_of(
     place: &config::RedirectPlace,
     origin: &Origin,
-) -> Result<Vec<(StepName, Duration, Arc<dyn SiteStep>)>, String> {
+) -> Result<Vec<Step>, String> {
     let each = place.steps.iter().map(|s| {
         let step = steps::of_redirect(s, origin).map_err(words)?;
         Ok((s.name, s.within, step))

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
-use super::pointing::{facts, run_steps, step_kit};
+use super::pointing::{Step, facts, run_steps, step_kit};
 use crate::cli::exit::ExitCode;
 use crate::config;
 use crate::daemon::journal::{Entry, Journal, Ticket};
@@ -17,7 +17,7 @@ use crate::host::{Disk, Programs};
 use crate::redirect::{Do, Machine, Order, Seen, Settled};
 use crate::rt;
 use crate::steps::{Kit, SiteStep};
-use crate::types::{BootTime, StepName};
+use crate::types::BootTime;
 
 /// Kind of record in the journal: what a restart must know of a redirect.
 pub const REDIRECT: &str = "redirect";
@@ -44,7 +44,7 @@ pub(super) struct Place {
     pub name: String,
     pub says: String,
     pub checks: Vec<usize>,
-    pub steps: Vec<(StepName, Duration, Arc<dyn SiteStep>)>,
+    pub steps: Vec<Step>,
 }
 
 /// One redirect, in its task.
