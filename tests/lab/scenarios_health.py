@@ -174,3 +174,27 @@ def redirect_falls_back(site, _quick):
         expect(f.read() == "primary\n", "the release says that it is done, and it is not")
     site.until("it is over", 5, lambda: "redirect:twin" not in {a["key"] for a in site.standin("status")[1]["alarms"]})
     expect(site.status()["state"] == "standby", "the peer was touched")
+
+
+@scenario(owners="P*SP?")
+def health_delays_nothing(site, _quick):
+    """A takeover beside twenty checks that hang, five times a second each, is as soon as without them."""
+    site.configure()
+    vip = site.status()["vip"].split("/")[0]
+    with open(site.config(), "a") as f:
+        for i in range(20):
+            # A media server says nothing first: each look hangs until its deadline.
+            f.write(f'\n[[peer.{trial.PEER}.health]]\nkind = "tcp"\nname = "hangs{i}"\non = "peer"\nat = "{vip}:1935"\n'
+                    'greeting = "never said"\ninterval = "200ms"\ntimeout = "200ms"\n')
+
+    def as_before():
+        site.configure()
+        site.restart_agent()
+    site.undo.callback(as_before)
+    site.restart_agent()
+    site.healthy()
+    site.until("all are down", 10, lambda: set(states(site).values()) == {"down"})
+    got = fine(site.takeover())
+    expect(got["ms"]["first_announce"] < 1000, f"{got['ms']}")
+    site.until("nobody asks our own service for the peer's", 5, lambda: set(states(site).values()) == {"paused"})
+    return f"first announce {got['ms']['first_announce']:.0f} ms, last SYN {got['ms']['last_syn']:.0f} ms"

@@ -28,3 +28,31 @@ fn a_health_check_knows_neither_the_daemon_nor_another_check() {
         }
     }
 }
+
+/// What decides where a redirect points is pure, as the core is.
+#[test]
+fn a_redirect_imports_only_std_serde_types_and_how_a_service_is() {
+    for (name, text) in files("src/redirect") {
+        for (n, line) in code(&text) {
+            for path in crate_paths(line) {
+                let fine = ["types", "redirect", "health::Condition"];
+                let fine = fine.iter().any(|m| starts_with_module(path, m));
+                assert!(fine, "{name}:{n}: {line}");
+            }
+            for word in [
+                "Instant",
+                "SystemTime",
+                "tokio",
+                "tracing",
+                "std::fs",
+                "std::net",
+                "rand::",
+            ] {
+                assert!(
+                    !line.contains(word),
+                    "{name}:{n}: {word} is no business of a decision"
+                );
+            }
+        }
+    }
+}
