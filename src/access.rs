@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::config::{SecretForm, Section, secret_file};
-use crate::endpoint::http::{Auth, Client, ClientIdentity, Settings, Trust};
+use crate::endpoint::http::{Auth, Client, ClientIdentity, Settings, Statuses, Trust};
 use crate::types::quoted;
 
 /// How the server is reached and what it is shown. Secrets are named by their files, and read when they are needed.
@@ -109,6 +109,31 @@ pub fn access(section: &mut Section<'_, '_>) -> Option<Access> {
             None => None,
         },
     })
+}
+
+/// `expect-status`: what an answer must be.
+pub fn expected_statuses(section: &mut Section<'_, '_>) -> Statuses {
+    let text = section.text("expect-status");
+    let read = text.map_or_else(|| Ok(Statuses::default()), |t| t.parse::<Statuses>());
+    read.unwrap_or_else(|why| {
+        section.refuse("expect-status", why, "");
+        Statuses::default()
+    })
+}
+
+/// `headers`: `NAME: VALUE` each.
+pub fn headers(section: &mut Section<'_, '_>) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    for header in section.texts("headers").unwrap_or_default() {
+        match header.split_once(':') {
+            Some((name, value)) => all.push((name.trim().to_owned(), value.trim().to_owned())),
+            None => {
+                let what = format!("`{header}` is no header");
+                section.refuse("headers", what, "such as \"X-Site: hall-3\"");
+            }
+        }
+    }
+    all
 }
 
 impl Access {

@@ -9,6 +9,8 @@
 //! - [`steps`]: what a site adds to a takeover, one file per kind (to add one: see there).
 //! - [`alert`]: who is told of alarms, one file per kind of sink (to add one: see there). [`access`]: the keys by which steps and
 //!   sinks reach a server over HTTP.
+//! - [`health`]: whether services are well, here and on the peer, one file per kind of check (to add one: see there).
+//! - [`redirect`]: what points at a machine without an address to move, and where it points. Pure.
 //! - [`daemon`]: the one loop that turns observations into events and actions into calls of adapters, the journal,
 //!   the control socket.
 //! - [`config`]: the TOML file and what can be wrong with it.
@@ -40,7 +42,8 @@
 //! - **A page of the manual**: `manual/NAME.md` and a line in [`manual::TOPICS`].
 //! - **An alert sink**: a file of its name in `alert/sinks/` and a line in [`alert::KINDS`]; its keys in `manual/alerts.md` and the
 //!   sample. Nothing else: see [`alert`].
-//! - **A health check**: there are none yet.
+//! - **A kind of health check**: a file of its name in `health/` and a line in [`health::KINDS`]; its keys in `manual/health.md` and the
+//!   sample. Nothing else: see [`health`].
 
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
@@ -52,9 +55,11 @@ pub mod config;
 pub mod daemon;
 pub mod detect;
 pub mod endpoint;
+pub mod health;
 pub mod host;
 pub mod manual;
 pub mod net;
+pub mod redirect;
 pub mod report;
 pub mod rt;
 pub mod service;

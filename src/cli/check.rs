@@ -9,6 +9,7 @@ use super::alert;
 use super::auto;
 use super::common::{say, say_json, with_config};
 use super::exit::ExitCode;
+use super::health;
 use super::outranked;
 use super::placement::{self, Said};
 use super::site;
@@ -65,6 +66,9 @@ pub fn run(path: &Path, offline: bool, as_json: bool) -> ExitCode {
                 });
                 lines.add(&what, said);
             }
+        }
+        for (what, said) in health::check(&config).await {
+            lines.said(&what, said, "");
         }
         for (what, said) in alert::check(&config).await {
             lines.add(&what, said);

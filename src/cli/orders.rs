@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::common::{ask, fail, say, say_json, socket_of};
 use super::exit::ExitCode;
+use super::redirect;
 use crate::types::MacAddr;
 
 /// The daemon is asked this often while an order is under way.
@@ -144,7 +145,11 @@ pub fn order(
             return ExitCode::Ok;
         }
         Ok(_) if no_wait => return ExitCode::Ok,
-        Ok(_) => {}
+        Ok(_) => {
+            if let Some(code) = redirect::followed(&socket, name, as_json) {
+                return code;
+            }
+        }
         Err(code) => return code,
     }
     let begun = Instant::now();

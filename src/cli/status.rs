@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 use super::alert;
 use super::common::{ask, fail, paths_of, runtime, say, say_json};
 use super::exit::ExitCode;
+use super::health;
 use super::left_behind;
 use super::orders::left_lines;
+use super::redirect;
 
 /// Prints the status of the daemon.
 pub fn run(config: &Path, only: Option<&str>, as_json: bool) -> ExitCode {
@@ -55,6 +57,7 @@ pub fn run(config: &Path, only: Option<&str>, as_json: bool) -> ExitCode {
         say("");
         peer_lines(peer);
     }
+    redirect::lines(&answer).iter().for_each(|line| say(line));
     if troubled(&answer) {
         say("\nwhat each word means, and what to do: standin help operate");
     }
@@ -161,6 +164,9 @@ fn peer_lines(p: &Value) {
             other => other.to_owned(),
         };
         say(&format!("  fence     {fence} ({survives})"));
+    }
+    for line in health::lines(p) {
+        say(&format!("  services  {line}"));
     }
     for line in left_lines(&p["left"]) {
         say(&format!("  left      {line}"));

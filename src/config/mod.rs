@@ -10,9 +10,11 @@ mod pace;
 mod parse;
 mod problem;
 mod resolved;
+mod resolved_health;
 pub mod schema;
 mod schema_peer;
 mod schema_ports;
+mod schema_redirect;
 mod schema_ssh;
 mod schema_traps;
 mod secret;
@@ -29,17 +31,21 @@ pub use resolved::{
     AlertSink, Config, Fence, Heartbeat, Node, Peer, PortTakeover, Quarantine, Snmp, SnmpAuth, Ssh,
     Switch, SwitchPorts, Traps, Usm,
 };
+pub use resolved_health::{
+    AsksWhen, Feeds, Health, Machine, Redirect, RedirectPlace, RedirectStep,
+};
 pub use schema::{
     Address, AliveElsewhere, Announce, AuthProtocol, Conflict, Detect, FenceKind, Kind, Legacy,
-    Policy, PrivProtocol, Release, Service, ServiceDead, SnmpVersion, Start, Takeover, Unproven,
-    Verify, Way,
+    PointsBack, Policy, PrivProtocol, Release, Service, ServiceDead, SnmpVersion, Start, Takeover,
+    Unproven, Verify, Way,
 };
 pub use secret::{
     SecretForm, Secrets, SnmpSecret, SshSecret, TrapSecret, community_file, secret_file,
 };
 pub use section::{KindTable, Section};
 pub use surroundings::{
-    InterfaceFacts, Persistence, ProfileFacts, SinkReader, StepReader, Surroundings,
+    HealthFacts, HealthReader, InterfaceFacts, Persistence, ProfileFacts, SinkReader, StepReader,
+    Surroundings,
 };
 
 use std::path::Path;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::origin::Origin;
+use super::resolved_health::{Health, Redirect};
 use super::schema::{
     Address, Announce, AuthProtocol, Detect, Kind, Legacy, Policy, PrivProtocol, Release, Service,
     Takeover, Verify, Way,
@@ -33,6 +34,8 @@ pub struct Config {
     pub switches: BTreeMap<String, Switch>,
     /// Peers by name.
     pub peers: BTreeMap<String, Peer>,
+    /// What points at machines that have no address to move, by name.
+    pub redirects: BTreeMap<String, Redirect>,
     /// Where each key stands in the file, for messages.
     pub origin: Arc<Origin>,
 }
@@ -226,6 +229,8 @@ pub struct Peer {
     pub steps: Vec<KindTable>,
     /// The same to the core.
     pub site: Vec<SiteSpec>,
+    /// Services that are looked at, in the order of the file.
+    pub health: Vec<Health>,
     /// What serves the cameras here.
     pub service: Service,
     /// Pace of ARP.

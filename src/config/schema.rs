@@ -15,6 +15,7 @@ use crate::types::{MacAddr, Vip};
 
 pub use super::schema_peer::*;
 pub use super::schema_ports::*;
+pub use super::schema_redirect::*;
 pub use super::schema_ssh::*;
 pub use super::schema_traps::*;
 
@@ -34,6 +35,8 @@ pub struct File {
     pub switch: BTreeMap<String, Switch>,
     /// `[peer.NAME]`
     pub peer: BTreeMap<String, Peer>,
+    /// `[redirect.NAME]`
+    pub redirect: BTreeMap<String, Redirect>,
 }
 
 /// `[alert]`: who is told of what a person must know.
@@ -261,6 +264,8 @@ pub struct Peer {
     pub fence: Vec<Fence>,
     /// `[[peer.NAME.step]]`: what the site adds to a takeover. The keys depend on the kind.
     pub step: Vec<toml::Table>,
+    /// `[[peer.NAME.health]]`: services that are looked at. The keys depend on the kind.
+    pub health: Vec<toml::Table>,
     /// `[peer.NAME.service]`
     pub service: Service,
     /// `[peer.NAME.announce]`

@@ -1,6 +1,6 @@
 //! What the checks must know of the machine and of the program, passed in so that they stay testable.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use super::section::Section;
@@ -28,6 +28,35 @@ pub struct Surroundings {
     pub steps: StepReader,
     /// Who knows the kinds of alert sinks.
     pub sinks: SinkReader,
+    /// Who knows the kinds of health checks.
+    pub health: HealthReader,
+}
+
+/// What a check of one service is known to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HealthFacts {
+    /// The address that is asked, where it is one and known.
+    pub asks: Option<IpAddr>,
+    /// It sees nothing but this machine.
+    pub only_here: bool,
+}
+
+/// Reads the keys of a health check that only its kind knows. By default there is no kind, as with [`StepReader`].
+#[derive(Clone, Copy, Debug)]
+pub struct HealthReader {
+    /// The kinds.
+    pub kinds: fn() -> Vec<&'static str>,
+    /// Examines one of a kind that there is; `None` if something was refused.
+    pub read: fn(&str, &mut Section<'_, '_>) -> Option<HealthFacts>,
+}
+
+impl Default for HealthReader {
+    fn default() -> Self {
+        HealthReader {
+            kinds: Vec::new,
+            read: |_, _| None,
+        }
+    }
 }
 
 /// Reads the keys of an alert sink that only its kind knows. By default there is no kind, as with [`StepReader`].

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::alert;
 use crate::config::{InterfaceFacts, Persistence, ProfileFacts, Surroundings};
+use crate::health;
 use crate::net::address;
 use crate::net::link;
 use crate::net::netlink::Netlink;
@@ -45,6 +46,7 @@ pub async fn surroundings(examine_secrets: bool, config: &Path) -> Surroundings 
         vip_may_be_here: true,
         steps: steps::READER,
         sinks: alert::READER,
+        health: health::READER,
     }
 }
 

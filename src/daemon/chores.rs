@@ -43,6 +43,7 @@ impl Loop {
         self.take_up_fences();
         self.look_at_the_log();
         self.look_at_the_journal();
+        self.look_at_redirects();
         self.look_at_sinks(count);
         self.tell_what_is_not_saved();
         for i in 0..self.peers.len() {
@@ -51,6 +52,7 @@ impl Loop {
             self.peers[i].take_up_steps();
             self.look_at_gate(i);
             self.look_at_mute(i);
+            self.look_at_health(i);
             let p = &self.peers[i];
             let healthy =
                 matches!(p.machine.state(), State::Standby) && p.machine.evidence().healthy;

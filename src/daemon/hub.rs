@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::auto::Looked;
 use super::fencing::Unread;
+use super::health::LookId;
 use super::reload::New;
 use crate::cli::exit::ExitCode;
+use crate::health::Looked as LookedAt;
 use crate::net::arp::ArpFrame;
 use crate::net::kernel_view::KernelView;
 use crate::net::link::LinkState;
@@ -58,6 +61,8 @@ pub enum Input {
     Legs(usize, Vec<String>),
     /// Our own service for this peer completes handshakes, or why it does not.
     OwnService(usize, Option<String>),
+    /// One look of a health check of this peer, and how long it took.
+    Health(usize, LookId, LookedAt, Duration),
     /// Addresses with connections to our service on which bytes arrive, after a restart.
     Fed(usize, Vec<Ipv4Addr>),
     /// What verification knows of the cameras.

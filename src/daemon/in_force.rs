@@ -49,11 +49,13 @@ pub fn when(key: &str) -> Option<When> {
         ["peer", _, "fence", _] | ["peer", _, "fence", "also", _] => When::NextTakeover,
         // A step that stands is taken back as it was done.
         ["peer", _, "step", ..] => When::NextTakeover,
+        ["peer", _, "health", ..] => When::Now,
         ["peer", _, "service", _] => When::NextTakeover,
         // The budget of an interface is made with its socket.
         ["peer", _, "announce", "arp-per-second"] => When::Restart,
         ["peer", _, "announce", "refresh"] => When::NextTakeover,
         ["peer", _, "verify", "cameras" | "within"] => When::NextTakeover,
+        ["redirect", ..] => When::Restart,
         ["peer", _] | ["switch", _] => When::Refused,
         _ => return None,
     })

@@ -48,6 +48,7 @@ pub fn reload(l: &mut Loop, read: Result<Box<New>, String>) {
             tell(l, new.config, other_key);
             // Key, interval, port and what follows from them go together.
             l.config.heartbeat = heartbeat;
+            l.follow_health();
             l.settle(
                 None,
                 "reload",

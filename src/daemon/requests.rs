@@ -21,6 +21,23 @@ const DURABLE: Duration = Duration::from_secs(2);
 
 impl Loop {
     pub(super) fn ask(&mut self, ask: Ask) {
+        let on = ask.args["on"].as_bool().unwrap_or(true);
+        let Ask {
+            command,
+            peer,
+            args,
+            reply,
+        } = ask;
+        let named = peer.clone().unwrap_or_default();
+        let Some(reply) = self.order_redirect(&named, (&command, on), reply) else {
+            return;
+        };
+        let ask = Ask {
+            command,
+            peer,
+            args,
+            reply,
+        };
         let peer = self.find(ask.peer.as_deref().unwrap_or_default());
         if ask.command == "hold"
             && let Ok(i) = peer
@@ -77,7 +94,8 @@ impl Loop {
     fn find(&self, name: &str) -> Result<usize, (ExitCode, String)> {
         let found = self.peers.iter().position(|p| p.hands.name == name);
         found.ok_or_else(|| {
-            let known: Vec<&str> = self.peers.iter().map(|p| p.hands.name.as_str()).collect();
+            let known = self.peers.iter().map(|p| p.hands.name.as_str());
+            let known: Vec<&str> = known.chain(self.redirects.names()).collect();
             let known = known.join(", ");
             (
                 ExitCode::Usage,

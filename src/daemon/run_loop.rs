@@ -10,6 +10,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::beats::Beats;
 use super::fencing::Fencing;
+use super::health::Checks;
 use super::holding::HoldAsked;
 use super::hub::Input;
 use super::interfaces::Interface;
@@ -17,6 +18,7 @@ use super::journal::{GapsSeen, Journal};
 use super::past_fence::PastFence;
 use super::perform::{Hands, Shared};
 use super::recorder::{self, Recorder};
+use super::redirects::Redirects;
 use super::report_writer::ReportWriter;
 use super::sinks::Sinks;
 use super::{status, traps};
@@ -68,6 +70,8 @@ pub struct PeerRun {
     pub look_at_marks: Option<Instant>,
     /// What the daemon itself sees and a person must know; what its core tells is there.
     pub alarms: Alarms,
+    /// Services that are looked at.
+    pub health: Checks,
 }
 
 /// Everything the loop owns.
@@ -99,6 +103,8 @@ pub struct Loop {
     pub alarms: Alarms,
     /// Those who ordered a hold and wait for what it stopped.
     pub holds: Vec<HoldAsked>,
+    /// What points at machines without an address to move.
+    pub redirects: Redirects,
     /// Who is told of alarms.
     pub sinks: Sinks,
     /// Writes the reports.
@@ -187,7 +193,10 @@ impl Loop {
 
     fn take(&mut self, input: Input) {
         match input {
-            Input::Event(peer, event) => self.event(peer, event),
+            Input::Event(peer, event) => {
+                let event = self.with_health(peer, event);
+                self.event(peer, event);
+            }
             Input::Frame(interface, frame) => self.frame(interface, &frame),
             Input::Beat {
                 socket,
@@ -209,6 +218,7 @@ impl Loop {
             }
             Input::Legs(peer, faults) => self.legs_read(peer, faults),
             Input::OwnService(peer, fault) => self.own_service(peer, fault),
+            Input::Health(peer, id, looked, took) => self.health_looked(peer, id, looked, took),
             Input::Fed(peer, fed) => {
                 if let Some(p) = self.peers.get(peer) {
                     p.hands.adopt_fed(&fed);

@@ -9,6 +9,7 @@ use super::beats::{HEARD, Heard};
 use super::fencing::Fencing;
 use super::first_read::{FirstRead, Read};
 use super::follow_kernel::{Follower, follow};
+use super::health::Checks;
 use super::hub::{Input, Tx};
 use super::interfaces::Interface;
 use super::journal::{GapsSeen, Journal, Record};
@@ -19,11 +20,14 @@ use super::parked::Parked;
 use super::perform::{Hands, Shared};
 use super::record::{self, Kept, Seen};
 use super::recorder::Recorder;
+use super::redirects::{self, Redirects};
 use super::report_writer::ReportWriter;
 use super::run_loop::{Loop, PeerRun};
 use super::sinks::Sinks;
 use super::site::steps_of;
 use super::standing::{carry_over, telling::tell_dropped_peers};
+pub use super::start_error::StartError;
+pub(super) use super::start_error::adapter;
 use super::status::About;
 use super::witnesses::Witnesses;
 use super::{alarms, policy, traps, two_legs};
@@ -64,58 +68,6 @@ pub struct Parts {
     pub disk: Arc<dyn Disk>,
     /// An earlier run may have left gates, which could not be looked for in time.
     pub gates_left: bool,
-}
-
-/// Why the daemon cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// An interface is not there.
-    #[error("peer {peer}: there is no interface {interface} (`ip link` lists them)")]
-    NoInterface {
-        /// The peer.
-        peer: String,
-        /// Its interface.
-        interface: String,
-    },
-    /// An interface has no address of its own.
-    #[error(
-        "peer {peer}: interface {interface} has no address of its own in {network}: witnesses are asked from it"
-    )]
-    NoAddress {
-        /// The peer.
-        peer: String,
-        /// Its interface.
-        interface: String,
-        /// The VIP with its prefix.
-        network: String,
-    },
-    /// Anything else that an adapter said.
-    #[error("peer {peer}: {source}")]
-    Adapter {
-        /// The peer.
-        peer: String,
-        /// What was said.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-}
-
-impl StartError {
-    /// What was said to no peer in particular.
-    pub fn of_all(source: impl std::error::Error + Send + Sync + 'static) -> Self {
-        StartError::Adapter {
-            peer: "all".to_owned(),
-            source: Box::new(source),
-        }
-    }
-}
-
-pub(super) fn adapter(
-    peer: &Peer,
-) -> impl Fn(Box<dyn std::error::Error + Send + Sync>) -> StartError + '_ {
-    move |source| StartError::Adapter {
-        peer: peer.name.clone(),
-        source,
-    }
 }
 
 /// Builds the loop on this machine. Must run on the fast path's runtime; `slow` is the other one.
@@ -282,6 +234,7 @@ pub async fn build(parts: Parts, host: Host, tx: Tx, slow: Lane) -> Result<Loop,
             past_fence: None,
             look_at_marks: None,
             alarms,
+            health: Checks::default(),
         });
     }
     for (i, interface) in interfaces.iter_mut().enumerate() {
@@ -325,8 +278,16 @@ pub async fn build(parts: Parts, host: Host, tx: Tx, slow: Lane) -> Result<Loop,
         })
         .collect();
     let place = (disk.clone(), config.node.state_dir.clone());
-    Ok(Loop {
-        sinks: Sinks::start(&config, host.programs.clone(), place, &slow),
+    let redirects = redirects::Around {
+        host: &host,
+        disk: &place,
+        slow: &slow,
+        journal: (&journal, &records),
+    };
+    let redirects = Redirects::start(&config, &redirects);
+    let mut l = Loop {
+        redirects: redirects.map_err(StartError::Redirect)?,
+        sinks: Sinks::start(&config, host.programs.clone(), place.clone(), &slow),
         starts,
         journal,
         gaps: GapsSeen::default(),
@@ -351,7 +312,9 @@ pub async fn build(parts: Parts, host: Host, tx: Tx, slow: Lane) -> Result<Loop,
         link_changed: BootTime::default(),
         beats_on,
         holds: Vec::new(),
-    })
+    };
+    l.follow_health();
+    Ok(l)
 }
 
 /// Our own port, where it is moved.

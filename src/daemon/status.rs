@@ -106,6 +106,7 @@ pub fn status(l: &Loop) -> Value {
                 "hold": m.held(),
                 "hold_of": hold_of(m),
                 "steps": report::step_lines(m.site_steps().filter(not_undone)),
+                "health": p.health.shown(now),
                 "left": holding::left(m.left()),
                 "alarms": alarms::shown(&p.hands.name, [m.alarms(), &p.alarms], now),
                 "cameras": { "expected": expected, "back": back },
@@ -133,6 +134,7 @@ pub fn status(l: &Loop) -> Value {
         "sinks": l.sinks.shown(now),
         "traps": l.traps.as_ref().map(|t| traps(t, now)),
         "peers": peers,
+        "redirects": l.redirects.shown(),
     })
 }
 

@@ -4,3 +4,4 @@ pub mod beat_socket;
 pub mod heartbeat;
 pub mod icmp;
 pub mod rtmp;
+pub mod rtsp;

@@ -30,7 +30,7 @@ impl Topic {
 }
 
 /// Every page, the one that is needed at night first.
-pub const TOPICS: [Topic; 10] = [
+pub const TOPICS: [Topic; 12] = [
     Topic {
         name: "operate",
         about: "something happened: what do I do? States, alarms, hand back",
@@ -50,6 +50,16 @@ pub const TOPICS: [Topic; 10] = [
         name: "steps",
         about: "what else a takeover brings about: units, commands",
         text: include_str!("steps.md"),
+    },
+    Topic {
+        name: "health",
+        about: "are the services well, here and on the peer?",
+        text: include_str!("health.md"),
+    },
+    Topic {
+        name: "redirects",
+        about: "a machine without an address to move: names and URLs",
+        text: include_str!("redirects.md"),
     },
     Topic {
         name: "alerts",

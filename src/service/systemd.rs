@@ -62,7 +62,7 @@ pub async fn start(
     let after = state(programs, unit, READ).await?;
     // A oneshot unit without RemainAfterExit has done its work and is inactive again.
     let done = after.active == "inactive" && after.result == "success" && after.kind == "oneshot";
-    if after.active == "active" || after.active == "reloading" || done {
+    if after.is_up() || done {
         return Ok(started(false, said));
     }
     Err(ServiceError::NotActive {
@@ -108,6 +108,8 @@ pub async fn stop(
 pub struct UnitState {
     /// It runs, or is on the way.
     pub runs: bool,
+    /// It does what it is there for: it runs (a oneshot unit with RemainAfterExit: it has run).
+    pub is_up: bool,
     /// systemd's ActiveState and SubState.
     pub shown: String,
 }
@@ -129,6 +131,7 @@ pub async fn read_unit(
         "masked" => Err(ServiceError::Masked { unit }),
         _ => Ok(UnitState {
             runs: !now.is_over(),
+            is_up: now.is_up(),
             shown: now.shown(),
         }),
     }
@@ -147,6 +150,10 @@ struct State {
 impl State {
     fn shown(&self) -> String {
         format!("{} ({})", self.active, self.sub)
+    }
+
+    fn is_up(&self) -> bool {
+        matches!(self.active.as_str(), "active" | "reloading")
     }
 
     /// It does not run, and nothing of it is on the way.

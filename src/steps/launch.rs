@@ -8,7 +8,7 @@ use crate::service::command;
 use crate::types::shell_line;
 
 /// How programs of a step are run.
-pub(super) struct Launch {
+pub(crate) struct Launch {
     user: Option<String>,
     /// Where they run.
     pub directory: Option<String>,
@@ -16,9 +16,11 @@ pub(super) struct Launch {
 }
 
 /// A program that ended.
-pub(super) struct Run {
+pub(crate) struct Run {
     /// It ended with success, or how it ended.
     pub ended: Result<(), String>,
+    /// Its exit code, where it ended by itself.
+    pub code: Option<i32>,
     /// All that it printed, as far as it is kept.
     pub output: String,
 }
@@ -109,6 +111,7 @@ impl Launch {
                 true => Ok(()),
                 false => Err(ended.status.to_string()),
             },
+            code: ended.status.code(),
             output: ended.output,
         })
     }
@@ -137,7 +140,7 @@ impl Launch {
 }
 
 /// The last lines of what a program printed.
-pub(super) fn one_line(output: &str) -> String {
+pub(crate) fn one_line(output: &str) -> String {
     let lines: Vec<&str> = output
         .lines()
         .map(str::trim)
@@ -146,7 +149,7 @@ pub(super) fn one_line(output: &str) -> String {
     lines[lines.len().saturating_sub(3)..].join(" | ")
 }
 
-pub(super) fn after_colon(said: &str) -> String {
+pub(crate) fn after_colon(said: &str) -> String {
     match said {
         "" => String::new(),
         said => format!(": {said}"),

@@ -19,10 +19,10 @@
 //! lost. So `apply` looks first whether it is as wanted already, and so does `undo`.
 
 mod command;
-mod compose;
+pub(crate) mod compose;
 mod dns;
 mod http;
-mod launch;
+pub(crate) mod launch;
 mod memory;
 mod names;
 mod powerdns;
@@ -33,7 +33,7 @@ mod wait;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::config::{Origin, Peer, Problem, Section, StepReader};
+use crate::config::{Origin, Peer, Problem, RedirectStep, Section, StepReader};
 use crate::types::StepName;
 
 pub use memory::Memory;
@@ -67,6 +67,18 @@ pub const READER: StepReader = StepReader {
 fn read(kind: &str, section: &mut Section<'_, '_>) -> Option<Arc<dyn SiteStep>> {
     let kind = KINDS.iter().find(|k| k.name == kind)?;
     (kind.read)(section).filter(|_| !section.is_refused())
+}
+
+/// A step of a redirect whose configuration was accepted.
+///
+/// # Errors
+/// What is wrong with it: a configuration that was examined without [`READER`] has none.
+pub fn of_redirect(
+    step: &RedirectStep,
+    origin: &Origin,
+) -> Result<Arc<dyn SiteStep>, Vec<Problem>> {
+    let kind = &step.table.kind;
+    step.table.read(origin, |section| read(kind, section))
 }
 
 /// The steps of one peer by their names.

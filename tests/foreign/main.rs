@@ -5,6 +5,7 @@ mod endpoint_dns;
 mod endpoint_http;
 mod endpoint_powerdns;
 mod endpoint_support;
+mod health;
 mod names;
 mod ssh_openssh;
 mod ssh_site;

@@ -105,7 +105,7 @@ impl Judge {
         let unread = world.silent || world.dark || world.slow > 0 || !world.cuts.is_empty();
         let apart = [0, 1].map(|i: usize| self.of[1 - i].answers && !world.both_ways(i, 1 - i));
         let ends = matches!(what, What::Kill(_) | What::Term(_) | What::JournalLost(_));
-        for i in 0..2 {
+        for (i, apart) in apart.into_iter().enumerate() {
             let (heard, of) = (world.heard(i, VIP.addr), &mut self.of[i]);
             // Without its journal only its fence says that the address is its own.
             let fenced = world.switch.port(world.machines[1 - i].plug).admin == 2;
@@ -117,7 +117,7 @@ impl Judge {
             let well = of.answers && of.active && of.stalled_until < now;
             // No daemon can give an address a longer life that the kernel refuses; and one that is cut off from a peer
             // which lives is fenced by it, as it should be.
-            let kept = !world.machines[i].no_address && !apart[i];
+            let kept = !world.machines[i].no_address && !apart;
             if this && well && kept && heard && world.machines[i].disk.fault == Default::default() {
                 of.back_by = Some(now + BACK);
             } else if !ends && what != What::Rest {

@@ -1,5 +1,6 @@
 //! Who may know whom, a few habits of the decision core, and how long a file may be, read from the text of the sources.
 
+mod health;
 mod mutants;
 mod rooms;
 

@@ -3,6 +3,7 @@
 mod cross;
 mod detect;
 mod fence;
+mod health;
 mod macs;
 mod names;
 mod node;
@@ -10,6 +11,7 @@ mod pace;
 mod peer;
 mod port_takeover;
 pub(super) mod range;
+mod redirect;
 mod service;
 mod sinks;
 mod ssh;
@@ -45,6 +47,7 @@ pub(super) fn validate(file: File, around: &Surroundings, check: &mut Check<'_>)
         switches.extend(switch.map(|s| (name.clone(), s)));
     }
     if file.peer.is_empty()
+        && file.redirect.is_empty()
         && !around.without_peers
         && !check.refused.iter().any(|r| r.starts_with("peer"))
     {
@@ -59,6 +62,11 @@ pub(super) fn validate(file: File, around: &Surroundings, check: &mut Check<'_>)
         let peer = peer::peer(name, peer, &file, around, check);
         peers.extend(peer.map(|p| (name.clone(), p)));
     }
+    let mut redirects = BTreeMap::new();
+    for (name, redirect) in &file.redirect {
+        let redirect = redirect::redirect(name, redirect, &file, around, check);
+        redirects.extend(redirect.map(|r| (name.clone(), r)));
+    }
     cross::between_peers(&file, check);
     if around.examine_secrets {
         for s in secrets {
@@ -66,7 +74,9 @@ pub(super) fn validate(file: File, around: &Surroundings, check: &mut Check<'_>)
         }
     }
     pace::notice(&peers, heartbeat.as_ref(), check);
-    let complete = peers.len() == file.peer.len() && switches.len() == file.switch.len();
+    let complete = peers.len() == file.peer.len()
+        && redirects.len() == file.redirect.len()
+        && switches.len() == file.switch.len();
     complete.then(|| Config {
         node,
         heartbeat,
@@ -74,6 +84,7 @@ pub(super) fn validate(file: File, around: &Surroundings, check: &mut Check<'_>)
         sinks,
         switches,
         peers,
+        redirects,
         origin: Arc::new(check.origin.clone()),
     })
 }

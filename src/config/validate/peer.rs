@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::{detect, fence, macs, names, port_takeover, service, steps};
+use super::{detect, fence, health, macs, names, port_takeover, service, steps};
 use crate::config::problem::Check;
 use crate::config::resolved::Peer;
 use crate::config::schema::{self, Kind};
@@ -53,6 +53,13 @@ pub(super) fn peer(
     detect::detect(&at, peer, vip, file, check);
     service::service(&at, peer, check);
     let added = steps::steps(&at, &peer.step, around.steps, check);
+    let health = health::checks(
+        &at,
+        &peer.health,
+        health::About::Peer(vip, peer.port_takeover.is_some()),
+        around.health,
+        check,
+    );
     let fence = fence::levels(&at, peer, file, around, check);
     let moved = peer.port_takeover.as_ref();
     let moved = moved.map(|t| port_takeover::port_takeover(&at, t, peer, file, around, check));
@@ -83,6 +90,7 @@ pub(super) fn peer(
         fence: fence?,
         steps: added.as_ref()?.0.clone(),
         site: added?.1,
+        health,
         service: peer.service.clone(),
         announce: peer.announce.clone(),
         address: peer.address.clone(),

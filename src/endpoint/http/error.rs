@@ -30,6 +30,8 @@ pub enum Fault {
     NoAddress(String),
     /// Nobody took the connection.
     Connect(String),
+    /// We could not ask: no route, no address, no descriptor.
+    Here(String),
     /// The connection is not safe. With what to do.
     Tls(String),
     /// A phase was not over in time.
@@ -105,6 +107,7 @@ impl Fault {
             Fault::Unfit(_) | Fault::Tls(_) | Fault::TooLong(_) | Fault::Redirect { .. } => false,
             Fault::NoAddress(_)
             | Fault::Connect(_)
+            | Fault::Here(_)
             | Fault::Timeout { .. }
             | Fault::Broken { .. }
             | Fault::NoJson(_)
@@ -128,6 +131,7 @@ impl Fault {
             | Fault::Unfit(_)
             | Fault::NoAddress(_)
             | Fault::Connect(_)
+            | Fault::Here(_)
             | Fault::Tls(_) => false,
         }
     }
@@ -225,6 +229,10 @@ impl fmt::Display for Fault {
             Fault::Connect(why) => write!(
                 f,
                 "cannot connect: {why}; does the server run, and is there a route?"
+            ),
+            Fault::Here(why) => write!(
+                f,
+                "cannot ask from here: {why}; is there a route, and an address of ours?"
             ),
             Fault::Tls(why) => f.write_str(why),
             Fault::Timeout { phase, after_ms } => {

@@ -1,5 +1,6 @@
 //! One request and its answer, with a deadline for each phase.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::time::Duration;
@@ -42,7 +43,7 @@ pub struct Response {
 
 impl Response {
     /// How it begins, in one line that a terminal can show.
-    pub(super) fn begins(&self, client: &Client) -> String {
+    pub fn begins(&self, client: &Client) -> String {
         // More than is shown: what is struck out must be whole.
         let head = &self.body[..self.body.len().min(64 * SHOWN)];
         let text = client.without_secrets(&String::from_utf8_lossy(head));
@@ -180,11 +181,30 @@ async fn connect(
                 let _ = stream.set_nodelay(true);
                 return Ok(stream);
             }
+            Ok(Err(error)) if is_ours(&error) => last = Fault::Here(format!("{at}: {error}")),
             Ok(Err(error)) => last = Fault::Connect(format!("{at}: {error}")),
             Err(_) => last = timeout(Phase::Connecting, begun),
         }
     }
     Err(last)
+}
+
+/// What keeps us from asking is no fault of the server: no route, no address, no descriptor, a firewall of ours.
+fn is_ours(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(
+            libc::ENETUNREACH
+                | libc::ENETDOWN
+                | libc::EADDRNOTAVAIL
+                | libc::EACCES
+                | libc::EPERM
+                | libc::EMFILE
+                | libc::ENFILE
+                | libc::ENOBUFS
+                | libc::ENOMEM
+        )
+    )
 }
 
 fn message(

@@ -32,7 +32,10 @@ enum Undo {
     Leave,
 }
 
-struct Compose {
+pub(crate) use read::project;
+
+/// A project of this machine.
+pub(crate) struct Compose {
     launch: Launch,
     program: Option<Vec<String>>,
     /// Of `-f` and `-p`.
@@ -55,6 +58,21 @@ impl Compose {
         let each = wanted.iter();
         each.map(|s| judge(s, seen, self.oneshot.contains(s)))
             .collect()
+    }
+
+    /// Its folder.
+    pub(crate) fn directory(&self) -> &str {
+        self.launch.directory.as_deref().unwrap_or_default()
+    }
+
+    /// How well each of its services is now.
+    pub(crate) async fn look(&self, kit: &Kit) -> Result<Vec<Is>, String> {
+        let begun = Instant::now();
+        let left = || kit.within.saturating_sub(begun.elapsed());
+        let tool = self.tool(kit, left()).await?;
+        let wanted = self.wanted(&tool, kit, left()).await?;
+        let seen = self.seen(&tool, &wanted, kit, left()).await?;
+        Ok(self.judged(&wanted, &seen))
     }
 
     async fn bring_up(&self, kit: &Kit) -> Result<String, String> {

@@ -8,7 +8,8 @@ use crate::endpoint::compose::services;
 use crate::steps::SiteStep;
 use crate::steps::launch::Launch;
 
-pub(super) fn read(section: &mut Section<'_, '_>) -> Option<Arc<dyn SiteStep>> {
+/// Which project, and which of its services: all but what becomes of it at the end, which is left as it is.
+pub(crate) fn project(section: &mut Section<'_, '_>) -> Compose {
     let launch = Launch::read(section);
     if launch.directory.is_none() && !section.has("directory") {
         let help = "the project's folder, such as \"/srv/cctv\"";
@@ -41,23 +42,31 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<Arc<dyn SiteStep>> {
         let what = format!("`{other}` is not one of `services`");
         section.refuse("oneshot", what, "name it there, or leave `services` out");
     }
+    Compose {
+        launch,
+        program,
+        options,
+        services: only,
+        oneshot,
+        undo: Undo::Leave,
+        found: OnceLock::new(),
+    }
+}
+
+pub(super) fn read(section: &mut Section<'_, '_>) -> Option<Arc<dyn SiteStep>> {
+    let project = project(section);
     let words = [
         ("stop", Undo::Stop),
         ("down", Undo::Down),
         ("leave", Undo::Leave),
     ];
     let undo = section.choice("undo", &words);
-    if undo == Some(Undo::Down) && !only.is_empty() {
+    if undo == Some(Undo::Down) && !project.services.is_empty() {
         let help = "undo = \"stop\", or leave `services` out";
         section.refuse("undo", "`down` takes the whole project down", help);
     }
     Some(Arc::new(Compose {
-        launch,
-        program,
-        options,
-        services: only,
-        oneshot,
         undo: undo.unwrap_or(Undo::Stop),
-        found: OnceLock::new(),
+        ..project
     }))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{Http, with_before};
-use crate::access::access;
+use crate::access::{access, expected_statuses, headers};
 use crate::config::Section;
 use crate::endpoint::http::{Action, ReadBack, Request, Statuses};
 use crate::steps::{Facts, SiteStep};
@@ -267,27 +267,4 @@ fn any_of(samples: &[Value], good: impl Fn(&Value) -> Result<(), String>) -> Res
         true => Ok(()),
         false => first,
     }
-}
-
-fn expected_statuses(section: &mut Section<'_, '_>) -> Statuses {
-    let text = section.text("expect-status");
-    let read = text.map_or_else(|| Ok(Statuses::default()), |t| t.parse::<Statuses>());
-    read.unwrap_or_else(|why| {
-        section.refuse("expect-status", why, "");
-        Statuses::default()
-    })
-}
-
-fn headers(section: &mut Section<'_, '_>) -> Vec<(String, String)> {
-    let mut all = Vec::new();
-    for header in section.texts("headers").unwrap_or_default() {
-        match header.split_once(':') {
-            Some((name, value)) => all.push((name.trim().to_owned(), value.trim().to_owned())),
-            None => {
-                let what = format!("`{header}` is no header");
-                section.refuse("headers", what, "such as \"X-Site: hall-3\"");
-            }
-        }
-    }
-    all
 }

@@ -3,7 +3,7 @@
 //! It is not installed: they are skipped, and say so; with REQUIRE_LAB=1 they fail. The plugin (version 2 of compose) is
 //! not in Debian 12: without it the program of version 1 is tried alone.
 
-mod docker;
+pub mod docker;
 mod faults;
 mod words;
 

@@ -72,6 +72,7 @@ fn around() -> Surroundings {
         without_peers: false,
         steps: standin::steps::READER,
         sinks: standin::alert::READER,
+        health: standin::health::READER,
     }
 }
 
