@@ -43,7 +43,8 @@ import scenarios_ways
 import trial
 from scenarios_site import Failed, Site
 
-MODULES = (scenarios_takeover, scenarios_alerts, scenarios_health, scenarios_faults, scenarios_addresses, scenarios_input, scenarios_peers, scenarios_pair,
+MODULES = (scenarios_takeover, scenarios_alerts, scenarios_health, scenarios_faults, scenarios_addresses, scenarios_input,
+           scenarios_peers, scenarios_pair,
            scenarios_switch, scenarios_ways, scenarios_parked, scenarios_ports, scenarios_served, scenarios_places,
            scenarios_kernel, scenarios_owner, scenarios_walk, scenarios_steps, scenarios_runbook,
            scenarios_versions, scenarios_networkd)

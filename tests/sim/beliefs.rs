@@ -58,15 +58,27 @@ impl Judge {
         let keys = said["alarms"].as_array();
         let stands = |key| keys.is_some_and(|all| all.iter().any(|a| a["key"] == key));
         let waits = stands("not-claimed");
-        // An owner says that the address is on its interface, unless it says that the kernel refuses it.
-        let says = owner && !stands("address");
+        // An owner says that the address is on its interface, unless it says that the kernel refuses it; then it is there for as
+        // long as it lives, and that is not said for longer than it is so.
+        let refused = owner && stands("address");
         let takes = carrier && !m.no_address && m.name == "eth0" && m.has(m.own);
         let steps = said["steps"].as_array().map_or(0, Vec::len);
         let undone = said["steps"].as_array().into_iter().flatten();
         let undone = undone.filter(|s| s["state"] != "done").count();
         let all = [
             (Rule::Belief, said["carrier"] != carrier, KNOWN, "its link"),
-            (Rule::Belief, rests && says != has, KNOWN, "its address"),
+            (
+                Rule::Belief,
+                rests && owner != has && !refused,
+                KNOWN,
+                "its address",
+            ),
+            (
+                Rule::Belief,
+                refused && has && takes,
+                KNOWN,
+                "that its address is refused",
+            ),
             (
                 Rule::Belief,
                 said["fence"] == "proven" && reached && !alarmed(said) && !dumb,

@@ -33,7 +33,7 @@ pub struct Of {
     /// It gets no processor, or its disk hangs, until then.
     pub stalled_until: u64,
     /// What it believes is not so, since when: link, address, fence, that it is read, what it waits for, what is left.
-    pub wrong: [Option<u64>; 9],
+    pub wrong: [Option<u64>; 10],
     /// A hold was told to be durable; and one was ended, as far as anybody asked.
     pub held: Option<u64>,
     freed: u64,
@@ -104,6 +104,10 @@ impl Judge {
         // Nobody says what was fenced where the journal is lost and the switch cannot be read.
         let unread = world.silent || world.dark || world.slow > 0 || !world.cuts.is_empty();
         let apart = [0, 1].map(|i: usize| self.of[1 - i].answers && !world.both_ways(i, 1 - i));
+        // Another process says something else: it has its own time.
+        if let What::Kill(i) | What::Off(i, _) | What::JournalLost(i) = what {
+            self.of[i].wrong = Default::default();
+        }
         let ends = matches!(what, What::Kill(_) | What::Term(_) | What::JournalLost(_));
         for (i, apart) in apart.into_iter().enumerate() {
             let (heard, of) = (world.heard(i, VIP.addr), &mut self.of[i]);
@@ -272,7 +276,10 @@ impl Judge {
                 });
             }
             let alone = self.of[by].alone_since;
-            let fine = self.of[by].owns || alone.is_none_or(|since| now - since < ALONE);
+            // Whoever ordered it is asked again by nobody.
+            let fine = self.of[by].owns
+                || now - self.ordered < 2 * FENCE
+                || alone.is_none_or(|since| now - since < ALONE);
             self.ledger.check(Rule::TheLiving, fine, now, || {
                 format!("machine {by} shuts a port, and is cut off itself since {alone:?}")
             });
@@ -319,9 +326,10 @@ impl Judge {
             }
         }
         if let Some(since) = self.dark {
-            // Who tells may be killed, and tells again in its time: never longer than this without.
-            let fine = now - since.max(self.told_at) <= DARK + self.slower
-                || said.iter().any(|s| s["hold"] == true);
+            // Who tells may be killed, and tells again in its time: from when the one that runs longer was there.
+            let runs = self.of.iter().filter_map(|of| of.runs_since).min();
+            let from = since.max(self.told_at).max(runs.unwrap_or(now));
+            let fine = now - from <= DARK + self.slower || said.iter().any(|s| s["hold"] == true);
             self.ledger.check(Rule::OwnerOrAlarm, fine, now, || {
                 format!("nobody is heard since {since}, and nothing is told: {said:?}")
             });
@@ -333,10 +341,7 @@ impl Judge {
             let rests = rests.iter().any(|s| state.starts_with(s));
             self.of[i].in_place = said["owner"] == true || !rests;
             self.of[i].may_write_other |= self.of[i].names_other && rests;
-            if said.is_null() {
-                // Another process says something else: it has its own time.
-                self.of[i].wrong = Default::default();
-            } else {
+            if !said.is_null() {
                 self.verdict(world, i, said, now);
                 self.beliefs(world, i, said, now);
                 self.kept(world, i, said, now);
@@ -347,6 +352,7 @@ impl Judge {
 
     /// A daemon has ended because it was told to.
     pub fn stopped(&mut self, i: usize, world: &World, now: u64) {
+        self.of[i].wrong = Default::default();
         let m = &world.machines[i];
         let gate = m.tables.values().any(|until| *until > now);
         let fine = !gate || m.no_nft || m.nft_slow > 0;
@@ -369,8 +375,8 @@ impl Judge {
     }
 
     /// A takeover was ordered, and is begun: the later word of a person outranks the hold.
-    pub fn begins(&mut self, i: usize) {
-        self.of[i].held = None;
+    pub fn begins(&mut self, i: usize, asked: u64) {
+        (self.of[i].held, self.of[i].freed) = (None, asked);
     }
 
     /// True if a machine could not answer what was asked at `at`.

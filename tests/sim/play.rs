@@ -125,7 +125,7 @@ impl Site {
                         judge.hold(asked.of, on && said["durable"] == true, asked.at, now);
                     }
                     if let (Order::Takeover, Ok(_)) = (asked.order, &said) {
-                        judge.begins(asked.of);
+                        judge.begins(asked.of, asked.at);
                     }
                     let words = said.map_or_else(|e| e.1, |v| v.to_string());
                     self.tell(format!("{:?} answered: {words}", asked.order));
