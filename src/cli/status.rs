@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::alert;
 use super::common::{ask, fail, paths_of, runtime, say, say_json};
-use super::exit::ExitCode;
 use super::left_behind;
 use super::orders::left_lines;
+use crate::exit::ExitCode;
 
 /// Prints the status of the daemon.
 pub fn run(config: &Path, only: Option<&str>, as_json: bool) -> ExitCode {

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::auto::Looked;
 use super::fencing::Unread;
 use super::reload::New;
-use crate::cli::exit::ExitCode;
+use crate::exit::ExitCode;
 use crate::net::arp::ArpFrame;
 use crate::net::kernel_view::KernelView;
 use crate::net::link::LinkState;

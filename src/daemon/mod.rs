@@ -62,6 +62,7 @@ pub mod sinks;
 pub mod site;
 pub mod standing;
 pub mod start;
+mod start_error;
 pub mod startable;
 mod status;
 mod steps;

@@ -24,6 +24,8 @@ use super::run_loop::{Loop, PeerRun};
 use super::sinks::Sinks;
 use super::site::steps_of;
 use super::standing::{carry_over, telling::tell_dropped_peers};
+pub use super::start_error::StartError;
+use super::start_error::adapter;
 use super::status::About;
 use super::witnesses::Witnesses;
 use super::{alarms, policy, traps, two_legs};
@@ -64,58 +66,6 @@ pub struct Parts {
     pub disk: Arc<dyn Disk>,
     /// An earlier run may have left gates, which could not be looked for in time.
     pub gates_left: bool,
-}
-
-/// Why the daemon cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// An interface is not there.
-    #[error("peer {peer}: there is no interface {interface} (`ip link` lists them)")]
-    NoInterface {
-        /// The peer.
-        peer: String,
-        /// Its interface.
-        interface: String,
-    },
-    /// An interface has no address of its own.
-    #[error(
-        "peer {peer}: interface {interface} has no address of its own in {network}: witnesses are asked from it"
-    )]
-    NoAddress {
-        /// The peer.
-        peer: String,
-        /// Its interface.
-        interface: String,
-        /// The VIP with its prefix.
-        network: String,
-    },
-    /// Anything else that an adapter said.
-    #[error("peer {peer}: {source}")]
-    Adapter {
-        /// The peer.
-        peer: String,
-        /// What was said.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-}
-
-impl StartError {
-    /// What was said to no peer in particular.
-    pub fn of_all(source: impl std::error::Error + Send + Sync + 'static) -> Self {
-        StartError::Adapter {
-            peer: "all".to_owned(),
-            source: Box::new(source),
-        }
-    }
-}
-
-pub(super) fn adapter(
-    peer: &Peer,
-) -> impl Fn(Box<dyn std::error::Error + Send + Sync>) -> StartError + '_ {
-    move |source| StartError::Adapter {
-        peer: peer.name.clone(),
-        source,
-    }
 }
 
 /// Builds the loop on this machine. Must run on the fast path's runtime; `slow` is the other one.
