@@ -11,14 +11,13 @@ use super::auto;
 use super::common::{fail, say, say_json, with_config};
 use crate::config::{Config, Fence, Peer, Quarantine};
 use crate::daemon::control::{self, Reply, Request};
-use crate::daemon::moving::{self, Where, Whose};
 use crate::daemon::switches;
 use crate::daemon::{journal, record};
 use crate::exit::ExitCode;
 use crate::switch::Admin;
 use crate::switch::Switch;
+use crate::switch::change::vlan_move::{Where, Whose, move_port, vlan_of};
 use crate::switch::fence::lift::{Lift, unfence};
-use crate::takeover::event::Outcome;
 use crate::types::{PortName, PortRef};
 
 /// The port has this long to read back up.
@@ -157,23 +156,22 @@ async fn leave_quarantine(
     force: bool,
     as_json: bool,
 ) -> ExitCode {
-    let from = match moving::vlan_of(switch, &at.port).await {
+    let from = match vlan_of(switch, &at.port).await {
         Ok(Where::In(other)) if force => other,
         Ok(_) => vlans.quarantine,
         Err(why) => return fail(ExitCode::Unavailable, &why),
     };
     let ways = (from, vlans.production);
-    match moving::move_port(switch, &at.port, ways, &Whose::default(), WITHIN, || {}).await {
-        Outcome::Done(how) if as_json => {
+    match move_port(switch, &at.port, ways, &Whose::default(), WITHIN, || {}).await {
+        Ok(how) if as_json => {
             say_json(&json!({ "ok": true, "proof": how }));
             ExitCode::Ok
         }
-        Outcome::Done(how) => {
+        Ok(how) => {
             say(&format!("{at} is out of quarantine: {how}"));
             ExitCode::Ok
         }
-        Outcome::Failed(why) | Outcome::Refused(why) => fail(ExitCode::NotReached, &why),
-        Outcome::Cancelled => fail(ExitCode::NotReached, "it was stopped"),
+        Err(e) => fail(ExitCode::NotReached, &e.to_string()),
     }
 }
 

@@ -7,6 +7,8 @@ pub mod gone;
 pub mod lift;
 pub mod plan;
 mod proof;
+pub mod quarantine;
+pub mod save;
 mod state;
 mod tagging;
 pub mod together;
