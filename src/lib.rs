@@ -38,7 +38,7 @@
 //!   means, what to do. `tests/text/manual/` finds the key.
 //! - **A state, or a step that a person sees waiting**: the same row.
 //! - **A command or an option**: `cli/args.rs` and a file of its name in `cli/`; what it prints with `--json` in `manual/json.md`.
-//! - **An exit code**: `cli/exit.rs` and `manual/exit-codes.md`.
+//! - **An exit code**: `exit.rs` and `manual/exit-codes.md`.
 //! - **A page of the manual**: `manual/NAME.md` and a line in [`manual::TOPICS`].
 //! - **An alert sink**: a file of its name in `alert/sinks/` and a line in [`alert::KINDS`]; its keys in `manual/alerts.md` and the
 //!   sample. Nothing else: see [`alert`].
@@ -55,6 +55,7 @@ pub mod config;
 pub mod daemon;
 pub mod detect;
 pub mod endpoint;
+pub mod exit;
 pub mod health;
 pub mod host;
 pub mod manual;

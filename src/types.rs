@@ -241,6 +241,15 @@ impl fmt::Display for PortRef {
     }
 }
 
+/// Between which VLANs a fence moves the peer's ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quarantine {
+    /// VLAN of the cameras.
+    pub production: VlanId,
+    /// VLAN in which the dead machine is kept.
+    pub quarantine: VlanId,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,9 +7,9 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::common::{answer, refuse, table, with_config};
-use super::exit::ExitCode;
 use crate::alert::{Bulletin, Kit, sink_of};
 use crate::config::{AlertSink, Config, Problem};
+use crate::exit::ExitCode;
 use crate::host::real::RealPrograms;
 
 /// Sends a test through the sink of this name, or through all.

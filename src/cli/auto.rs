@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::unfence::answered;
+use super::answered::answered;
 use crate::config::{Config, Peer};
 use crate::daemon::control::{self, Reply, Request};
 use crate::switch::Switch;

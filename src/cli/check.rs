@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use super::alert;
 use super::auto;
 use super::common::{say, say_json, with_config};
-use super::exit::ExitCode;
 use super::health;
 use super::outranked;
 use super::placement::{self, Said};
@@ -16,12 +15,13 @@ use super::site;
 use super::switch::plan::own_macs;
 use super::wire;
 use crate::config::{Config, Peer};
-use crate::daemon::moving::{self, Where};
 use crate::daemon::{policy, privilege, startable, switches, two_legs};
+use crate::exit::ExitCode;
 use crate::host::real::{RealKernel, RealPrograms};
 use crate::net::kernel_view::KernelView;
 use crate::net::netlink::Netlink;
 use crate::net::{address, gate, link};
+use crate::switch::change::vlan_move::{Where, vlan_of};
 use crate::switch::{Switch, SwitchError};
 use crate::types::VlanId;
 use crate::verify::Inventory;
@@ -291,7 +291,7 @@ async fn own_port(peer: &Peer, built: &BTreeMap<String, Switch>, lines: &mut Lin
         return;
     };
     let what = format!("own port {}:{} of {}", t.switch, t.port, peer.name);
-    match moving::vlan_of(switch, &t.port).await {
+    match vlan_of(switch, &t.port).await {
         Ok(Where::In(vlan)) if vlan == t.parking => {
             lines.add(&what, Ok(format!("parked in VLAN {}", vlan.0)));
         }

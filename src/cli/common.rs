@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
-use super::exit::ExitCode;
 use crate::config::{Config, ConfigErrors, Secrets, Surroundings, schema};
 use crate::daemon::around;
 use crate::daemon::control::{self, CallError, Reply, Request};
+use crate::exit::ExitCode;
 
 /// The daemon answers every request at once; a loop that is silent for so long hangs.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::args::Cli;
 use super::common::{refuse, say_json};
-use super::exit::ExitCode;
 use super::pager;
+use crate::exit::ExitCode;
 use crate::manual::{self, TOPICS, Topic};
 
 /// Of a group's commands the group too may be asked, as clap has it: `switch help apply` is `help switch apply`.

@@ -1,11 +1,11 @@
 //! The command line: one file for each subcommand, the arguments of all of them in [`args`].
 
 mod alert;
+mod answered;
 pub mod args;
 mod auto;
 mod check;
 mod common;
-pub mod exit;
 mod health;
 mod help;
 mod left_behind;
@@ -31,9 +31,9 @@ use std::io::Write;
 
 use clap::Parser;
 
+use crate::exit::ExitCode;
 use args::{AlertCommand, FenceCommand, OnOff, PeerCommand};
 pub use args::{Cli, Command};
-use exit::ExitCode;
 pub use run::log_to;
 
 /// Reads the command line.

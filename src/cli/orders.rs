@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::common::{ask, fail, say, say_json, socket_of};
-use super::exit::ExitCode;
 use super::redirect;
+use crate::exit::ExitCode;
 use crate::types::MacAddr;
 
 /// The daemon is asked this often while an order is under way.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::answered::answered;
 use super::auto;
-use super::unfence::answered;
 use crate::config::{Config, Peer};
 use crate::daemon::fencing::level_name;
 use crate::switch::Switch;

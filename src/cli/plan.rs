@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 
 use super::auto;
 use super::common::{fail, say, say_json, with_config};
-use super::exit::ExitCode;
 use super::site;
 use crate::config::{Config, Fence, Peer, Secrets};
 use crate::daemon::{policy, switches};
+use crate::exit::ExitCode;
 use crate::switch::change::plan_change;
 use crate::switch::profile::Transport;
 use crate::switch::{ChangeRequest, FenceTag, Operation, PlanOp, Switch, plan};

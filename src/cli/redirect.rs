@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::common::{ask, fail, say, say_json};
-use super::exit::ExitCode;
 use super::health;
 use super::placement::Said;
 use crate::config::{Config, PointsBack, Redirect};
 use crate::daemon::redirects::{facts, step_kit, steps_of};
+use crate::exit::ExitCode;
 use crate::host::Disk;
 use crate::host::real::{RealDisk, RealPrograms};
 

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::common::{fail, say, say_json};
-use super::exit::ExitCode;
 use crate::daemon::journal::{self, Gap, Record};
 use crate::daemon::recorder::{CHANGED, EVENT, RECORDED, SNAPSHOT};
+use crate::exit::ExitCode;
 use crate::takeover::Machine;
 use crate::takeover::action::Action;
 use crate::takeover::event::Event;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::common::{fail, paths_of, say, say_json};
-use super::exit::ExitCode;
+use crate::exit::ExitCode;
 use crate::report::{Report, render};
 
 /// Prints a report: the one named, or the newest. Works without the daemon.

@@ -9,7 +9,6 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::common::{config_errors, fail};
-use super::exit::ExitCode;
 use crate::config::{Config, ConfigErrors, Secrets};
 use crate::daemon::control::{self, Call, Listener};
 use crate::daemon::hub::{Ask, Input, Tx};
@@ -17,6 +16,7 @@ use crate::daemon::log_queue::LogQueue;
 use crate::daemon::prepare::{self, Sources, Unprepared};
 use crate::daemon::start::{self, StartError};
 use crate::daemon::{around, notify, privilege};
+use crate::exit::ExitCode;
 use crate::host::real::{self, RealPrograms};
 use crate::net::gate;
 use crate::net::nft::NftError;

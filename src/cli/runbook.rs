@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use self::document::Block;
 use super::common::{fail, refuse, say_json, with_config};
-use super::exit::ExitCode;
 use super::plan::{self, by_hand as ports_by_hand};
 use crate::config::{Config, Peer, Secrets, Takeover};
+use crate::exit::ExitCode;
 use crate::manual;
 use crate::rt;
 use crate::verify::Inventory;

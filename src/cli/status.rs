@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use super::alert;
 use super::common::{ask, fail, paths_of, runtime, say, say_json};
-use super::exit::ExitCode;
 use super::health;
 use super::left_behind;
 use super::orders::left_lines;
 use super::redirect;
+use crate::exit::ExitCode;
 
 /// Prints the status of the daemon.
 pub fn run(config: &Path, only: Option<&str>, as_json: bool) -> ExitCode {

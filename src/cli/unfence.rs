@@ -6,28 +6,22 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::answered::answered;
 use super::auto;
 use super::common::{fail, say, say_json, with_config};
-use super::exit::ExitCode;
 use crate::config::{Config, Fence, Peer, Quarantine};
 use crate::daemon::control::{self, Reply, Request};
-use crate::daemon::moving::{self, Where, Whose};
 use crate::daemon::switches;
 use crate::daemon::{journal, record};
-use crate::net::arp::ArpFrame;
-use crate::net::arp_socket::ArpSocket;
-use crate::net::link;
-use crate::net::netlink::Netlink;
+use crate::exit::ExitCode;
 use crate::switch::Admin;
 use crate::switch::Switch;
+use crate::switch::change::vlan_move::{Where, Whose, move_port, vlan_of};
 use crate::switch::fence::lift::{Lift, unfence};
-use crate::takeover::event::Outcome;
 use crate::types::{PortName, PortRef};
 
 /// The port has this long to read back up.
 const WITHIN: Duration = Duration::from_secs(10);
-/// The VIP is listened for after the probes for this long.
-const LISTEN: Duration = Duration::from_millis(500);
 /// The daemon on this machine has this long to say what it is doing.
 const ASK: Duration = Duration::from_secs(2);
 
@@ -162,23 +156,22 @@ async fn leave_quarantine(
     force: bool,
     as_json: bool,
 ) -> ExitCode {
-    let from = match moving::vlan_of(switch, &at.port).await {
+    let from = match vlan_of(switch, &at.port).await {
         Ok(Where::In(other)) if force => other,
         Ok(_) => vlans.quarantine,
         Err(why) => return fail(ExitCode::Unavailable, &why),
     };
     let ways = (from, vlans.production);
-    match moving::move_port(switch, &at.port, ways, &Whose::default(), WITHIN, || {}).await {
-        Outcome::Done(how) if as_json => {
+    match move_port(switch, &at.port, ways, &Whose::default(), WITHIN, || {}).await {
+        Ok(how) if as_json => {
             say_json(&json!({ "ok": true, "proof": how }));
             ExitCode::Ok
         }
-        Outcome::Done(how) => {
+        Ok(how) => {
             say(&format!("{at} is out of quarantine: {how}"));
             ExitCode::Ok
         }
-        Outcome::Failed(why) | Outcome::Refused(why) => fail(ExitCode::NotReached, &why),
-        Outcome::Cancelled => fail(ExitCode::NotReached, "it was stopped"),
+        Err(e) => fail(ExitCode::NotReached, &e.to_string()),
     }
 }
 
@@ -240,44 +233,4 @@ async fn served(config: &Config, peer: &Peer) -> Result<Option<String>, String> 
         }
     }
     answered(peer).await
-}
-
-/// Who answers for the VIP, if anybody (three ARP probes, RFC 5227).
-pub(super) async fn answered(peer: &Peer) -> Result<Option<String>, String> {
-    let netlink = Netlink::open().map_err(|e| e.to_string())?;
-    let state = link::link(&netlink, &peer.interface)
-        .await
-        .map_err(|e| e.to_string())?;
-    let state = state.ok_or_else(|| format!("there is no interface {}", peer.interface))?;
-    let here = crate::net::address::read_back(&netlink, state.ifindex, peer.vip.addr).await;
-    if here.map_err(|e| e.to_string())?.is_some() {
-        return Ok(Some("this machine itself".to_owned()));
-    }
-    let own = crate::net::address::own(&netlink, state.ifindex, peer.vip).await;
-    let own = own.map_err(|e| e.to_string())?.ok_or_else(|| {
-        format!(
-            "{} has no address of its own in the network of {} to ask from",
-            peer.interface, peer.vip
-        )
-    })?;
-    let socket = ArpSocket::open(&peer.interface).map_err(|e| e.to_string())?;
-    for _ in 0..3 {
-        socket
-            .send(&ArpFrame::request(state.mac, own, peer.vip.addr, None))
-            .map_err(|e| e.to_string())?;
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let heard = async {
-        loop {
-            match socket.recv().await {
-                Ok(frame) if frame.spa == peer.vip.addr => return Ok(frame.sha.to_string()),
-                Ok(_) => {}
-                Err(e) => return Err(e.to_string()),
-            }
-        }
-    };
-    match tokio::time::timeout(LISTEN, heard).await {
-        Ok(result) => result.map(Some),
-        Err(_) => Ok(None),
-    }
 }

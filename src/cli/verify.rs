@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use self::infer::infer_vip;
 use self::table::{Report, progress_line, table};
-use super::exit::ExitCode;
+use crate::exit::ExitCode;
 use crate::net::capture::{Capture, CaptureError};
 use crate::types::{IfIndex, MacAddr, Vip};
 use crate::verify::pcap::{self, PcapFileError};

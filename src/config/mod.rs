@@ -24,12 +24,13 @@ mod surroundings;
 pub mod text;
 mod validate;
 
+pub use crate::types::Quarantine;
 pub use origin::Origin;
 pub(crate) use problem::passes;
 pub use problem::{ConfigErrors, Problem, Severity, Warning};
 pub use resolved::{
-    AlertSink, Config, Fence, Heartbeat, Node, Peer, PortTakeover, Quarantine, Snmp, SnmpAuth, Ssh,
-    Switch, SwitchPorts, Traps, Usm,
+    AlertSink, Config, Fence, Heartbeat, Node, Peer, PortTakeover, Snmp, SnmpAuth, Ssh, Switch,
+    SwitchPorts, Traps, Usm,
 };
 pub use resolved_health::{
     AsksWhen, Feeds, Health, Machine, Redirect, RedirectPlace, RedirectStep,

@@ -17,7 +17,7 @@ use super::schema::{
 use super::section::KindTable;
 use crate::takeover::action::Level;
 use crate::takeover::recipe::SiteSpec;
-use crate::types::{PeerMacs, PortRef, Vip, VlanId};
+use crate::types::{PeerMacs, PortRef, Quarantine, Vip, VlanId};
 
 /// A configuration that passed every check.
 #[derive(Clone, Debug, PartialEq)]
@@ -260,15 +260,6 @@ pub struct PortTakeover {
     pub timeout: Duration,
     /// Time for which spanning tree is waited for; zero: not at all.
     pub forwarding: Duration,
-}
-
-/// Between which VLANs a fence moves the peer's ports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quarantine {
-    /// VLAN of the cameras.
-    pub production: VlanId,
-    /// VLAN in which the dead machine is kept.
-    pub quarantine: VlanId,
 }
 
 /// One level of a fence.

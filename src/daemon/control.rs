@@ -9,7 +9,7 @@
 //! <- {"v":1,"event":"error","code":2,"message":"there is no peer `cctw`"}
 //! ```
 //!
-//! `code` is the exit code of the command ([`crate::cli::exit`] has the table). The socket is 0660, root and one
+//! `code` is the exit code of the command ([`crate::exit`] has the table). The socket is 0660, root and one
 //! group. A line is at most 64 KiB; a client that is slow, silent or talks nonsense gets an error and is cut off.
 
 mod client;

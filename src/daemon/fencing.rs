@@ -18,10 +18,10 @@ use futures_util::future::join_all;
 pub(super) use self::level::{Level, Part};
 pub use self::locating::{Located, locate_on};
 pub use self::placing::level_name;
-use super::quarantine;
 use super::standing::{Marks, Orphan};
 use crate::config;
 use crate::rt::{self, Instant};
+use crate::switch::fence::quarantine;
 use crate::switch::{Oper, PortIdentity, Switch, read_fence};
 use crate::takeover::event::FenceRead;
 use crate::types::{MacAddr, PortRef};
@@ -119,10 +119,11 @@ impl Fencing {
         let mut worst = FenceRead::Unknown;
         for level in self.levels.iter().filter(|l| !l.fence.ports.is_empty()) {
             if let Some(vlans) = level.fence.quarantine {
-                match quarantine::read(&level.switch, &level.fence, vlans).await {
-                    FenceRead::Present => return FenceRead::Present,
-                    FenceRead::Absent if worst != FenceRead::Foreign => worst = FenceRead::Absent,
-                    FenceRead::Absent | FenceRead::Foreign | FenceRead::Unknown => {}
+                match quarantine::stands(&level.switch, &level.fence.ports, vlans).await {
+                    Ok(true) => return FenceRead::Present,
+                    Ok(false) if worst != FenceRead::Foreign => worst = FenceRead::Absent,
+                    Ok(false) => {}
+                    Err(why) => tracing::debug!(why, "the fence cannot be read"),
                 }
                 continue;
             }

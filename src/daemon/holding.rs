@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::run_loop::Loop;
-use crate::cli::exit::ExitCode;
+use crate::exit::ExitCode;
 use crate::rt;
 use crate::takeover::event::{Event, Order};
 use crate::takeover::left::Left;

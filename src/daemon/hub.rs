@@ -11,7 +11,7 @@ use super::auto::Looked;
 use super::fencing::Unread;
 use super::health::LookId;
 use super::reload::New;
-use crate::cli::exit::ExitCode;
+use crate::exit::ExitCode;
 use crate::health::Looked as LookedAt;
 use crate::net::arp::ArpFrame;
 use crate::net::kernel_view::KernelView;

@@ -8,7 +8,7 @@ use super::beats::{BeatPeer, Beats};
 use super::hub::{Input, Tx};
 use super::interfaces::{Interface, Reader};
 use super::run_loop::PeerRun;
-use super::start::{StartError, adapter};
+use super::start_error::{StartError, adapter};
 use crate::config::{Config, Kind, Peer, Secrets};
 use crate::host::{EchoEnd, Host};
 use crate::net::address;

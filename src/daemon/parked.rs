@@ -9,7 +9,6 @@ use std::sync::Arc;
 use super::hub::Tx;
 use super::interfaces::Interface;
 use super::journal::Ticket;
-use super::moving::{self, Whose};
 use super::mute_keeper::MuteKeeper;
 use super::perform::{Hands, Shared, durable};
 use crate::net::arp::ArpFrame;
@@ -19,6 +18,7 @@ use crate::takeover::step::Step;
 use crate::host::Kernel;
 use crate::net::address::{self, AddressLife};
 use crate::switch::Switch;
+use crate::switch::change::vlan_move::{NotMoved, Whose, move_port};
 use crate::takeover::event::Outcome;
 use crate::types::{IfIndex, MacAddr, Vip, VlanId};
 
@@ -216,7 +216,11 @@ impl Hands {
         };
         self.tasks.spawn(&shared.slow, step, attempt, async move {
             durable(ticket).await;
-            moving::move_port(&parked.switch, &parked.port, ways, &whose, within, || {}).await
+            match move_port(&parked.switch, &parked.port, ways, &whose, within, || {}).await {
+                Ok(how) => Outcome::Done(how),
+                Err(NotMoved::Refused(why)) => Outcome::Refused(why),
+                Err(NotMoved::Failed(why)) => Outcome::Failed(why),
+            }
         });
     }
 }

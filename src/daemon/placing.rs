@@ -7,7 +7,7 @@ use super::hub::Input;
 use super::journal::Ticket;
 use super::perform::{Hands, Shared, durable};
 use super::run_loop::Loop;
-use crate::cli::exit::ExitCode;
+use crate::exit::ExitCode;
 use crate::rt::{self, Lane};
 use crate::takeover::Machine;
 use crate::takeover::action::Run;

@@ -9,7 +9,7 @@ use super::hub::Ask;
 use super::journal::Entry;
 use super::run_loop::Loop;
 use super::status;
-use crate::cli::exit::ExitCode;
+use crate::exit::ExitCode;
 use crate::rt;
 use crate::takeover::event::{Event, Order};
 use crate::takeover::state::State;

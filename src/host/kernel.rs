@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use futures_util::future::BoxFuture;
 
-use super::Reply;
+use super::reply::Reply;
 use crate::net::address::{AddressLife, AddressState};
 use crate::net::legs::Fault;
 use crate::net::link::LinkState;

@@ -8,21 +8,18 @@ mod disk;
 mod kernel;
 mod programs;
 pub mod real;
+mod reply;
 mod switches;
 mod wire;
 
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
-
 pub use disk::{Disk, DiskFile, DiskLock, LockFault};
 pub use kernel::{Kernel, KernelEvents};
 pub use programs::Programs;
+pub use reply::Reply;
 pub use switches::{Datagrams, SwitchIo};
 pub use wire::{ArpEnd, BeatEnd, CaptureEnd, EachFrame, EchoEnd, SentEnd, Wire};
-
-/// An answer to come.
-pub type Reply<'a, T, E> = BoxFuture<'a, Result<T, E>>;
 
 /// One machine. Clones are the same machine.
 #[derive(Clone)]

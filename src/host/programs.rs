@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::Reply;
-use crate::net::nft::NftError;
-use crate::service::{Ended, ServiceError};
+use super::reply::Reply;
+use crate::net::nft_error::NftError;
+use crate::service::error::{Ended, ServiceError};
 
 /// The programs of a machine.
 pub trait Programs: Send + Sync {

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Reply;
+use super::reply::Reply;
 use crate::detect::beat_socket::HeartbeatError;
 use crate::detect::icmp::IcmpError;
 use crate::detect::rtmp::{Conversation, DialFault, From};

@@ -16,6 +16,7 @@ pub mod mute;
 pub mod neighbour;
 pub mod netlink;
 pub mod nft;
+pub mod nft_error;
 pub mod route;
 pub mod sent_syns;
 pub mod sockets;

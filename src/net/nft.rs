@@ -15,6 +15,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
+use super::nft_error::AT_ONCE;
+pub use super::nft_error::NftError;
 use crate::host::Programs;
 use crate::rt::{Elapsed, Instant, timeout};
 
@@ -22,8 +24,6 @@ use crate::rt::{Elapsed, Instant, timeout};
 pub const DEADLINE: Duration = Duration::from_secs(2);
 /// The longest that it is ever given.
 const LONGEST: Duration = Duration::from_secs(60);
-/// So many at once; more than that hang, and another would hang too.
-const AT_ONCE: usize = 4;
 /// So many of them with a longer deadline than [`DEADLINE`].
 const PATIENT: usize = 2;
 const _: () = assert!(
@@ -35,53 +35,6 @@ const STACK: usize = 1 << 18;
 
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
 static PATIENT_ONES: Semaphore = Semaphore::const_new(PATIENT);
-
-/// `nft` did not do what it had to, or it is not proven.
-#[derive(Debug, thiserror::Error)]
-pub enum NftError {
-    /// The program is not installed.
-    #[error("cannot {0}: `nft` is not installed; install the package `nftables`")]
-    NoNft(String),
-    /// It could not be run.
-    #[error("cannot {doing}: running `nft` failed: {source}")]
-    Run {
-        /// What was attempted.
-        doing: String,
-        /// What the kernel said.
-        source: io::Error,
-    },
-    /// It hung, and was killed.
-    #[error("cannot {doing}: `nft` did not answer within {within} s and was killed", within = within.as_secs())]
-    Timeout {
-        /// What was attempted.
-        doing: String,
-        /// What it was given.
-        within: Duration,
-    },
-    /// Earlier ones hang.
-    #[error("cannot {0}: {AT_ONCE} earlier `nft` hang (a disk that does not answer?)")]
-    Busy(String),
-    /// It refused.
-    #[error("cannot {doing}: nft says: {said} (it needs CAP_NET_ADMIN and the kernel's nf_tables)")]
-    Refused {
-        /// What was attempted.
-        doing: String,
-        /// What nft wrote to stderr.
-        said: String,
-    },
-    /// It said yes, but the list of tables says no.
-    #[error(
-        "cannot {doing}: nft reported success, but table {table} is {state}; look at `nft list tables`"
-    )]
-    Unproven {
-        /// What was attempted.
-        doing: String,
-        /// The table.
-        table: String,
-        /// "still there" or "not there".
-        state: &'static str,
-    },
-}
 
 /// How long the next `nft` of one aim may take: twice as long after each that took too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Runs one program in a process group of its own: output bounded, deadline kept, nothing left behind on failure.
 
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,21 +10,13 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
-use super::{OUTPUT_LIMIT, ServiceError};
+use super::OUTPUT_LIMIT;
+use super::error::{Ended, ServiceError};
 use crate::rt::{self, Join};
 
 /// After the program's end its last output may still be in the pipe. A daemon that it left behind holds the pipe open
 /// for ever, so the wait is short.
 const LAST_WORDS: Duration = Duration::from_millis(100);
-
-/// What a program that ended in time did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// How it ended.
-    pub status: ExitStatus,
-    /// The beginning of what it printed, at most [`OUTPUT_LIMIT`] bytes.
-    pub output: String,
-}
 
 /// Ends the whole group unless the program ended by itself: also when the future is dropped.
 struct Group {

@@ -304,3 +304,14 @@ impl fmt::Display for Fault {
         })
     }
 }
+
+/// A camera reached a rung for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Index in [`Inventory::cameras`](super::Inventory::cameras).
+    pub camera_index: usize,
+    /// The rung.
+    pub rung: Rung,
+    /// When, microseconds.
+    pub at: u64,
+}

@@ -2,8 +2,7 @@
 
 use super::inventory::Camera;
 use super::rtmp::{Published, stream_matches};
-use super::rungs::{Rung, Source};
-use super::tracker::Change;
+use super::rungs::{Change, Rung, Source};
 use crate::types::MacAddr;
 
 #[derive(Debug)]

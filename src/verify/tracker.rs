@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use super::conn::Conn;
 use super::inventory::{Camera, Inventory};
+pub use super::rungs::Change;
 use super::rungs::{Rung, Source};
 use super::state::State;
 use super::undecoded::Undecoded;
@@ -33,17 +34,6 @@ pub enum Direction {
     Out,
     /// The capture does not say; addresses decide.
     Unknown,
-}
-
-/// A camera reached a rung for the first time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// Index in [`Inventory::cameras`].
-    pub camera_index: usize,
-    /// The rung.
-    pub rung: Rung,
-    /// When, microseconds.
-    pub at: u64,
 }
 
 /// Follows all cameras of an inventory.

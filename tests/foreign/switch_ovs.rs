@@ -2,21 +2,22 @@
 //! namespaces of the test's own. What counts is what frames do, not only what reads back. Needs root.
 
 use crate::ssh_site;
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::ssh_site::{Site, mac, sh, story, wait};
-use standin::config::{Fence, Quarantine};
 use standin::daemon::forwarding::forwarding;
-use standin::daemon::moving::{Whose, move_port};
-use standin::daemon::quarantine;
 use standin::switch::change::plan_change;
-use standin::switch::{ChangeError, ChangeRequest, Operation, Profile, Switch, change};
-use standin::takeover::event::{FenceRead, Outcome};
-use standin::types::VlanId;
+use standin::switch::change::vlan_move::{Whose, move_port};
+use standin::switch::fence::quarantine;
+use standin::switch::{
+    ChangeError, ChangeRequest, FencePort, FenceRequest, FenceTag, Operation, Profile, Switch,
+    change,
+};
+use standin::takeover::event::Outcome;
+use standin::types::{Epoch, Quarantine, VlanId};
 
 const PORT: u16 = 22022;
 
@@ -100,16 +101,24 @@ fn a_switch_behind_ssh_is_fenced_moved_and_put_back_and_the_frames_show_it() {
 /// The daemon's own steps: the peer (p1) to quarantine, the parked port (p3) into production once it forwards, and back.
 fn a_port_takeover_and_back(site: &Site) {
     const QUARANTINE: VlanId = VlanId(30);
-    let level = Fence {
-        switch: "sw".into(),
-        ports: vec!["p1".into()],
-        also: Vec::new(),
-        auto: false,
-        quarantine: None,
-        alias: None,
-        persist: false,
-        timeout: Duration::from_secs(10),
+    let request = FenceRequest {
+        ports: vec![FencePort {
+            port: "p1".into(),
+            expected_identity: None,
+            expected_alias: None,
+        }],
+        peer_mac: mac(1).into(),
+        vlan: None,
+        own_macs: vec![mac(9)],
+        aggregates: Vec::new(),
+        tag: FenceTag {
+            node: "survivor".into(),
+            epoch: Epoch(1),
+        },
+        within: Duration::from_secs(10),
+        progress: None,
     };
+    let fenced = ["p1".to_owned()];
     let vlans = Quarantine {
         production: VlanId(10),
         quarantine: QUARANTINE,
@@ -138,12 +147,11 @@ fn a_port_takeover_and_back(site: &Site) {
     assert!(site.hosts[1].reaches("10.9.0.1") && !site.hosts[1].reaches("10.9.0.3"));
 
     planned("p1", QUARANTINE);
-    let (switch, fence) = (on(), level.clone());
+    let switch = on();
     let how = site.management.block_on(|| async move {
-        let (who, known) = ((&mac(1).into(), &[mac(9)][..], &[][..]), BTreeMap::new());
-        let done = quarantine::set(&switch, &fence, vlans, who, &known, || {}).await;
-        let read = quarantine::read(&switch, &fence, vlans).await;
-        assert_eq!(read, FenceRead::Present);
+        let done = quarantine::set(&switch, &request, vlans, || {}).await;
+        let ports = ["p1".to_owned()];
+        assert_eq!(quarantine::stands(&switch, &ports, vlans).await, Ok(true));
         done.unwrap()
     });
     assert!(how.contains("is not in VLAN 10"), "{how}");
@@ -172,7 +180,7 @@ fn a_port_takeover_and_back(site: &Site) {
         )
         .await
     });
-    assert!(matches!(moved, Outcome::Done(_)), "{moved:?}");
+    assert!(moved.is_ok(), "{moved:?}");
     site.management.sh(&format!(
         "OVS_RUNDIR={d} ovs-vsctl --timeout=10 set port p3 other_config:stp-enable=true"
     ));
@@ -195,18 +203,15 @@ fn a_port_takeover_and_back(site: &Site) {
         "OVS_RUNDIR={d} ovs-vsctl --timeout=10 set bridge br0 stp_enable=false"
     ));
 
-    let (switch, fence) = (on(), level);
+    let (switch, ports) = (on(), fenced);
     site.management.block_on(|| async move {
         let back = (production, parked);
         let parked = move_port(&switch, "p3", back, &Whose::default(), within, || {}).await;
-        assert!(matches!(parked, Outcome::Done(_)), "{parked:?}");
-        quarantine::lift(&switch, &fence, vlans, within)
+        assert!(parked.is_ok(), "{parked:?}");
+        quarantine::lift(&switch, &ports, vlans, within)
             .await
             .unwrap();
-        assert_eq!(
-            quarantine::read(&switch, &fence, vlans).await,
-            FenceRead::Absent
-        );
+        assert_eq!(quarantine::stands(&switch, &ports, vlans).await, Ok(false));
     });
     assert!(!site.hosts[1].reaches("10.9.0.3"));
     wait(|| site.hosts[1].reaches("10.9.0.1"));

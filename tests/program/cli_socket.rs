@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use standin::cli::exit::ExitCode;
 use standin::daemon::control::{
     Call, CallError, ControlError, LONGEST_LINE, Listener, Reply, Request, call, serve,
 };
+use standin::exit::ExitCode;
 use tokio::sync::mpsc;
 
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(20));

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use standin::cli::exit::ExitCode;
 use standin::daemon::hub::{Ask, Input};
+use standin::exit::ExitCode;
 use standin::rt::sim::{self, Place, Sim, Thread, dice};
 use tempfile::TempDir;
 use tokio::sync::oneshot;

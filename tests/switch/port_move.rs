@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use crate::switch_agent::bridge::Bridge;
 use crate::switch_agent::{COMMUNITY, Fake, Packet, mac, target, v2c};
 use standin::daemon::forwarding::forwarding;
-use standin::daemon::moving::{Whose, move_port};
 use standin::switch::Switch;
+use standin::switch::change::vlan_move::{NotMoved, Whose, move_port};
 use standin::takeover::event::Outcome;
 use standin::types::VlanId;
 
@@ -42,7 +42,7 @@ fn over(address: std::net::SocketAddr) -> Switch {
     Switch::new(target(address, v2c(COMMUNITY)))
 }
 
-async fn rewire(switch: &Switch) -> Outcome {
+async fn rewire(switch: &Switch) -> Result<String, NotMoved> {
     let ways = (PARKED, PRODUCTION);
     move_port(switch, "ge2", ways, &Whose::default(), WITHIN, || {}).await
 }
@@ -62,9 +62,9 @@ fn pvid_sets(fake: &Fake) -> usize {
 async fn a_port_is_moved_once_and_then_it_is_there_already() {
     let fake = parked().await;
     let switch = over(fake.address);
-    assert!(matches!(rewire(&switch).await, Outcome::Done(_)));
+    assert!(rewire(&switch).await.is_ok());
     assert_eq!((vlan(&fake), pvid_sets(&fake)), (Some(10), 1));
-    let Outcome::Done(how) = rewire(&switch).await else {
+    let Ok(how) = rewire(&switch).await else {
         panic!("not there")
     };
     assert!(how.contains("was there already"), "{how}");
@@ -90,7 +90,7 @@ async fn a_reply_that_is_lost_because_our_own_port_moved_is_no_failure() {
         };
         let switch = over(fake.through(rule).await);
         let outcome = rewire(&switch).await;
-        assert!(matches!(outcome, Outcome::Done(_)), "{dark:?}: {outcome:?}");
+        assert!(outcome.is_ok(), "{dark:?}: {outcome:?}");
         assert_eq!(vlan(&fake), Some(10), "{dark:?}");
     }
 }
@@ -104,7 +104,7 @@ async fn a_switch_that_never_replies_to_a_set_but_does_it_is_read_back() {
     };
     let switch = over(fake.through(rule).await);
     let outcome = rewire(&switch).await;
-    assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
+    assert!(outcome.is_ok(), "{outcome:?}");
     assert_eq!(vlan(&fake), Some(10));
 }
 
@@ -116,7 +116,7 @@ async fn a_switch_that_acknowledges_and_does_nothing_is_never_believed() {
     let within = Duration::from_secs(2);
     let switch = over(fake.address);
     let outcome = move_port(&switch, "ge2", ways, &Whose::default(), within, || {}).await;
-    assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+    assert!(matches!(outcome, Err(NotMoved::Failed(_))), "{outcome:?}");
     assert_eq!(vlan(&fake), Some(20));
 }
 
@@ -124,7 +124,7 @@ async fn a_switch_that_acknowledges_and_does_nothing_is_never_believed() {
 async fn a_port_that_somebody_moved_elsewhere_is_left_there() {
     let fake = parked().await;
     fake.with(|s| s.bridge = Some(in_vlan(2, 40)));
-    let Outcome::Refused(why) = rewire(&over(fake.address)).await else {
+    let Err(NotMoved::Refused(why)) = rewire(&over(fake.address)).await else {
         panic!("it was not refused")
     };
     assert!(
@@ -144,7 +144,7 @@ async fn a_port_with_another_machine_on_it_is_not_ours() {
     };
     let ways = (PARKED, PRODUCTION);
     let outcome = move_port(&over(fake.address), "ge2", ways, &whose, WITHIN, || {}).await;
-    let Outcome::Refused(why) = outcome else {
+    let Err(NotMoved::Refused(why)) = outcome else {
         panic!("{outcome:?}")
     };
     assert!(why.contains(&mac(9).to_string()), "{why}");
@@ -164,7 +164,7 @@ async fn a_move_that_was_left_half_done_is_finished() {
     });
     assert_eq!(vlan(&fake), None);
     let outcome = rewire(&over(fake.address)).await;
-    assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
+    assert!(outcome.is_ok(), "{outcome:?}");
     assert_eq!(vlan(&fake), Some(10));
 }
 

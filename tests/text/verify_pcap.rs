@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::verify_support::*;
 use clap::Parser;
 use proptest::prelude::*;
-use standin::cli::exit::ExitCode;
 use standin::cli::verify::{VerifyArgs, VerifyError, run_to};
+use standin::exit::ExitCode;
 use standin::verify::pcap::{self, Contents, PcapFileError};
 use standin::verify::{Direction, Tracker, Verdict};
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::cli::common::answer;
-use crate::cli::exit::ExitCode;
+use crate::exit::ExitCode;
 use crate::switch::Profile;
 use crate::switch::profile::ProfileError;
 

@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::cli::common::{answer, refuse, table};
-use crate::cli::exit::ExitCode;
 use crate::daemon::switches::PROFILES;
+use crate::exit::ExitCode;
 use crate::switch::profile::identify;
 use crate::switch::profile::{ProfileError, Transport};
 use crate::switch::{Operation, Profile};

@@ -7,7 +7,7 @@ mod tried;
 
 use super::args::ProfileCommand;
 use super::common::runtime;
-use super::exit::ExitCode;
+use crate::exit::ExitCode;
 
 /// Does it.
 pub fn run(command: &ProfileCommand, json: bool) -> ExitCode {

@@ -4,8 +4,8 @@ use serde_json::json;
 
 use crate::cli::args::RecordArgs;
 use crate::cli::common::{answer, refuse};
-use crate::cli::exit::ExitCode;
 use crate::cli::switch::{at_target, create, unreadable};
+use crate::exit::ExitCode;
 use crate::switch::recording::capture::record;
 
 pub async fn run(args: &RecordArgs, json: bool) -> Result<ExitCode, ExitCode> {

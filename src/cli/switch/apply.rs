@@ -10,7 +10,7 @@ use super::plan::{code, own_macs, request, text};
 use super::reach::configured;
 use crate::cli::args::ApplyArgs;
 use crate::cli::common::{fail, refuse, say, say_json};
-use crate::cli::exit::ExitCode;
+use crate::exit::ExitCode;
 use crate::switch::change::plan_change;
 use crate::switch::{ChangeError, change};
 

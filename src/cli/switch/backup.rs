@@ -12,7 +12,7 @@ use super::reach::{configured, unreadable};
 use super::redact::redacted;
 use crate::cli::args::{BackupArgs, DiffArgs};
 use crate::cli::common::{answer, refuse};
-use crate::cli::exit::ExitCode;
+use crate::exit::ExitCode;
 use crate::switch::{Switch, SwitchError};
 
 /// What is not configuration, and changes by itself.

@@ -7,8 +7,8 @@ use serde_json::json;
 use super::reach::{at, unreadable};
 use crate::cli::args::AtArgs;
 use crate::cli::common::{answer, table};
-use crate::cli::exit::ExitCode;
 use crate::daemon::switches::PROFILES;
+use crate::exit::ExitCode;
 use crate::switch::profile::identify;
 use crate::switch::read::lldp::neighbours;
 

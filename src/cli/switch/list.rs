@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::cli::common::{answer, config_errors, load_switches, table};
-use crate::cli::exit::ExitCode;
 use crate::config::Way;
+use crate::exit::ExitCode;
 
 pub async fn run(path: &Path, json: bool) -> Result<ExitCode, ExitCode> {
     let (config, _) = load_switches(path, false)

@@ -17,7 +17,7 @@ use std::path::Path;
 
 use super::args::SwitchCommand;
 use super::common::runtime;
-use super::exit::ExitCode;
+use crate::exit::ExitCode;
 
 pub(super) use kept::create;
 pub(super) use plan::text as plan_text;

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::reach::{at, at_target, configured, unreadable};
 use crate::cli::args::{FindArgs, PortsArgs};
 use crate::cli::common::{answer, refuse, say, say_json, table};
-use crate::cli::exit::ExitCode;
+use crate::exit::ExitCode;
 use crate::switch::read::table::PortRow;
 use crate::types::MacAddr;
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crate::cli::args::{AtArgs, TargetArgs};
 use crate::cli::common::{load_all_switches, refuse};
-use crate::cli::exit::ExitCode;
 use crate::config::{Config, Secrets, community_file};
 use crate::daemon::switches::{self, PROFILES};
+use crate::exit::ExitCode;
 use crate::switch::profile::identify;
 use crate::switch::snmp::SnmpError;
 use crate::switch::ssh::CliError;

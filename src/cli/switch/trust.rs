@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::cli::common::{answer, config_errors, load, refuse};
-use crate::cli::exit::ExitCode;
 use crate::daemon::switches::ssh_target;
+use crate::exit::ExitCode;
 use crate::switch::ssh::known_hosts::{Trusted, trust};
 use crate::switch::ssh::{CliError, fetch};
 

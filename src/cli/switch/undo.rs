@@ -8,7 +8,7 @@ use super::kept::{self, Kept};
 use super::reach::configured;
 use crate::cli::args::UndoArgs;
 use crate::cli::common::{answer, config_errors, load, refuse, say, say_json, table};
-use crate::cli::exit::ExitCode;
+use crate::exit::ExitCode;
 use crate::switch::change::undo;
 
 pub async fn run(path: &Path, args: &UndoArgs, json: bool) -> Result<ExitCode, ExitCode> {

@@ -5,12 +5,12 @@ use std::time::Duration;
 use super::names;
 use super::range::{self, ms};
 use crate::config::problem::Check;
-use crate::config::resolved::{Fence, Quarantine, SwitchPorts};
+use crate::config::resolved::{Fence, SwitchPorts};
 use crate::config::schema::{self, FenceKind, Ports};
 use crate::config::suggest::{nearest, quoted_list};
 use crate::config::surroundings::{Persistence, ProfileFacts, Surroundings};
 use crate::config::text::show;
-use crate::types::{PortName, VlanId};
+use crate::types::{PortName, Quarantine, VlanId};
 
 pub(super) fn levels(
     at: &str,

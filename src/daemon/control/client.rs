@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Reply, Request};
-use crate::cli::exit::ExitCode;
+use crate::exit::ExitCode;
 
 /// Longest reply line, in bytes: a report of many cameras is long.
 const LONGEST_REPLY: u64 = 64 << 20;

@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::{LONGEST_LINE, Reply, Request, VERSION};
-use crate::cli::exit::ExitCode;
+use crate::exit::ExitCode;
 use crate::rt::{self, timeout};
 
 /// Connections that are served at the same time.

@@ -5,10 +5,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::{Fencing, Level, Part};
-use crate::daemon::moving::{self, Where};
-use crate::daemon::{quarantine, saving};
 use crate::rt::{Instant, timeout};
+use crate::switch::change::vlan_move::{Where, vlan_of};
 use crate::switch::fence::lift::{Lift, may_lift, unfence};
+use crate::switch::fence::quarantine;
+use crate::switch::fence::save::save;
 use crate::switch::{Admin, Switch};
 use crate::takeover::event::Outcome;
 use crate::types::{Epoch, PortRef};
@@ -172,8 +173,8 @@ async fn lift_level(
     let end = Instant::now() + within;
     let done = match level.fence.quarantine {
         Some(vlans) => {
-            let lifted = quarantine::lift(&level.switch, &level.fence, vlans, within).await;
-            lifted.map_err(|why| (why, commands(level.parts())))?
+            let lifted = quarantine::lift(&level.switch, &level.fence.ports, vlans, within).await;
+            lifted.map_err(|e| (e.to_string(), commands(level.parts())))?
         }
         None => {
             if level.is_spread() {
@@ -198,7 +199,7 @@ async fn lift_level(
         }
     };
     for part in level.parts().filter(|_| level.fence.persist) {
-        saving::save(part.switch);
+        save(part.switch);
     }
     Ok(done)
 }
@@ -266,7 +267,7 @@ async fn stands(level: &Level) -> Option<bool> {
 }
 
 async fn in_vlan(switch: &Switch, port: &str) -> Option<u16> {
-    match moving::vlan_of(switch, port).await {
+    match vlan_of(switch, port).await {
         Ok(Where::In(vlan)) => Some(vlan.0),
         Ok(Where::Between) | Err(_) => None,
     }

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::super::quarantine;
 use super::{Fencing, Level, Part};
 use crate::rt::timeout;
+use crate::switch::fence::quarantine;
 use crate::switch::{Admin, read_fence};
-use crate::takeover::event::FenceRead;
 use crate::takeover::left::{PortLeft, PortState};
 
 /// A switch that has not answered by then is one that does not answer: a person waits for this.
@@ -39,12 +38,11 @@ impl Fencing {
         if let Some(vlans) = level.fence.quarantine {
             let mut out = Vec::new();
             for port in &level.fence.ports {
-                let mut one = level.fence.clone();
-                one.ports = vec![port.clone()];
-                out.push(match quarantine::read(&level.switch, &one, vlans).await {
-                    FenceRead::Present => PortState::Shut,
-                    FenceRead::Absent | FenceRead::Foreign => PortState::Open,
-                    FenceRead::Unknown => PortState::Unknown,
+                let one = std::slice::from_ref(port);
+                out.push(match quarantine::stands(part.switch, one, vlans).await {
+                    Ok(true) => PortState::Shut,
+                    Ok(false) => PortState::Open,
+                    Err(_) => PortState::Unknown,
                 });
             }
             return out;

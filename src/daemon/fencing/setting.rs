@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::placing::Urgent;
-use super::{Fencing, Level};
+use super::{Fencing, Level, Part};
 use crate::daemon::auto::{usable, with_found};
-use crate::daemon::{quarantine, saving};
 use crate::rt;
+use crate::switch::change::vlan_move::NotMoved;
+use crate::switch::fence::quarantine;
+use crate::switch::fence::save::save;
 use crate::switch::fence::together::fence_together;
 use crate::switch::{
     FenceError, FencePort, FenceProgress, FenceProof, FenceRequest, FenceTag, PortIdentity, Switch,
@@ -75,6 +77,34 @@ impl Fencing {
         }
     }
 
+    /// What is asked of one switch of a level; both kinds of fence ask the same.
+    fn request(
+        &self,
+        level: &Level,
+        part: &Part<'_>,
+        (epoch, peer_mac): (Epoch, &PeerMacs),
+        (known, in_spite_of): (&BTreeMap<PortRef, PortIdentity>, &[String]),
+    ) -> FenceRequest {
+        let ports = part.ports.iter().map(|port| FencePort {
+            port: (*port).to_owned(),
+            expected_identity: known.get(&part.at(port)).cloned(),
+            expected_alias: level.fence.alias.clone(),
+        });
+        FenceRequest {
+            ports: ports.collect(),
+            peer_mac: peer_mac.clone(),
+            vlan: None,
+            own_macs: self.own_macs.clone(),
+            aggregates: self.counted_as_fenced(level, part.on, in_spite_of),
+            tag: FenceTag {
+                node: self.node.clone(),
+                epoch,
+            },
+            within: level.fence.timeout,
+            progress: None,
+        }
+    }
+
     async fn set_level(
         &self,
         (i, level): (usize, &Level),
@@ -85,21 +115,18 @@ impl Fencing {
     ) -> Result<String, (String, bool)> {
         let known = &with_found(level, known);
         usable(level, peer_mac).await.map_err(|why| (why, false))?;
-        if let Some(vlans) = level.fence.quarantine {
-            let counted = self.counted_as_fenced(level, &level.fence.switch, in_spite_of);
-            let (who, on) = (
-                (peer_mac, self.own_macs.as_slice(), counted.as_slice()),
-                &level.switch,
-            );
+        let who = (epoch, peer_mac);
+        if let (Some(vlans), Some(part)) = (level.fence.quarantine, level.parts().next()) {
+            let request = self.request(level, &part, who, (known, in_spite_of));
             let on_set = || {
                 self.marks.set(i);
                 on_set();
             };
-            let done = quarantine::set(on, &level.fence, vlans, who, known, on_set).await;
+            let done = quarantine::set(part.switch, &request, vlans, on_set).await;
             if done.is_ok() && level.fence.persist {
-                saving::save(on);
+                save(part.switch);
             }
-            return done;
+            return done.map_err(|e| (e.to_string(), matches!(e, NotMoved::Refused(_))));
         }
         let mut told = Vec::new();
         let mut requests = Vec::new();
@@ -108,24 +135,8 @@ impl Fencing {
         for part in level.parts() {
             let (tx, rx) = unbounded_channel();
             told.push(rt::spawn(follow(rx, unsent.clone(), on_set.clone())));
-            let ports = part.ports.iter().map(|port| FencePort {
-                port: (*port).to_owned(),
-                expected_identity: known.get(&part.at(port)).cloned(),
-                expected_alias: level.fence.alias.clone(),
-            });
-            let request = FenceRequest {
-                ports: ports.collect(),
-                peer_mac: peer_mac.clone(),
-                vlan: None,
-                own_macs: self.own_macs.clone(),
-                aggregates: self.counted_as_fenced(level, part.on, in_spite_of),
-                tag: FenceTag {
-                    node: self.node.clone(),
-                    epoch,
-                },
-                within: level.fence.timeout,
-                progress: Some(tx),
-            };
+            let mut request = self.request(level, &part, who, (known, in_spite_of));
+            request.progress = Some(tx);
             requests.push((part.switch, request));
         }
         // Before the SET: whoever is stopped in the middle has left it, perhaps, in place.
@@ -134,7 +145,7 @@ impl Fencing {
         match shut(requests).await {
             Ok(proofs) => {
                 for part in level.parts().filter(|_| level.fence.persist) {
-                    saving::save(part.switch);
+                    save(part.switch);
                 }
                 let ports = proofs.iter().flat_map(|proof| {
                     let ports = proof.ports.iter();

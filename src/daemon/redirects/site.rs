@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use super::pointing::{Step, facts, run_steps, step_kit};
-use crate::cli::exit::ExitCode;
 use crate::config;
 use crate::daemon::journal::{Entry, Journal, Ticket};
 use crate::daemon::perform::durable;
+use crate::exit::ExitCode;
 use crate::health::{Condition, Judgement, Looked};
 use crate::host::{Disk, Programs};
 use crate::redirect::{Do, Machine, Order, Seen, Settled};

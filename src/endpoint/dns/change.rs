@@ -8,28 +8,11 @@ use hickory_proto::op::ResponseCode;
 use serde::{Deserialize, Serialize};
 
 use super::error::{DnsError, Fault, list};
-use super::key::TsigKey;
 use super::message::{Edit, update};
 use super::record::{Kind, RecordSet};
 use super::session::Session;
+use super::zone::Zone;
 use crate::rt::{self, Instant};
-
-/// A zone, and who serves it.
-#[derive(Clone, Debug)]
-pub struct Zone {
-    /// Its name.
-    pub name: String,
-    /// What changes are authenticated with, and the questions to those servers that take changes.
-    pub key: Option<TsigKey>,
-    /// Those that take changes: each is asked for it. Where one has it by replication already, it is left alone.
-    pub servers: Vec<SocketAddr>,
-    /// Other authoritative servers, which must answer with the change too.
-    pub readers: Vec<SocketAddr>,
-    /// For one message; less where the deadline is nearer.
-    pub try_within: Duration,
-    /// Between two tries, and two times of reading back.
-    pub pause: Duration,
-}
 
 /// What is to stand at a name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,10 +12,12 @@ mod key;
 mod message;
 mod record;
 mod session;
+mod zone;
 
-pub use change::{Changed, NameChange, ServerReport, Zone, ZoneReport, change, read, rehearse};
+pub use change::{Changed, NameChange, ServerReport, ZoneReport, change, read, rehearse};
 pub(super) use change::{first_found, has_same_values, is_same, kinds_of};
 pub(super) use error::list;
 pub use error::{DnsError, Fault};
 pub use key::{Algorithm, TsigKey};
 pub use record::{Kind, RecordSet, absolute};
+pub use zone::Zone;

@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::client::Client;
 use super::error::{Fault, HttpError, Phase};
 use super::exchange::{Response, exchange};
-use super::request::{ReadBack, Rendered, Request, Statuses, holds};
+use super::request::{ReadBack, Rendered, Request, holds};
+use super::statuses::Statuses;
 use crate::rt::{self, Instant};
 
 /// What is told, and what then must hold.

@@ -6,7 +6,7 @@ use std::io;
 
 use rustls::{AlertDescription, CertificateError};
 
-use super::request::Statuses;
+use super::statuses::Statuses;
 
 /// A request that failed, or did not prove itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

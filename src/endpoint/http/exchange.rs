@@ -21,7 +21,8 @@ use tokio_rustls::TlsConnector;
 
 use super::client::Client;
 use super::error::{Fault, Phase, chain, tls_error, tls_fault};
-use super::request::{LONGEST, Rendered};
+use super::request::Rendered;
+use super::template::LONGEST;
 use super::url::Url;
 use crate::rt::{self, Instant};
 

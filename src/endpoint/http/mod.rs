@@ -8,6 +8,7 @@ mod client;
 mod error;
 mod exchange;
 mod request;
+mod statuses;
 mod template;
 mod url;
 
@@ -17,6 +18,7 @@ pub use client::{Auth, Client, ClientIdentity, Settings, Trust};
 pub use error::{Fault, HttpError, Phase};
 pub(in crate::endpoint) use error::{chain, tls_error, tls_fault};
 pub use exchange::{Response, exchange};
-pub use request::{LONGEST, ReadBack, Rendered, Request, Statuses, holds};
-pub use template::{Form, Template};
+pub use request::{ReadBack, Rendered, Request, holds};
+pub use statuses::Statuses;
+pub use template::{Form, LONGEST, Template};
 pub use url::Url;

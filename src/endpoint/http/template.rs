@@ -8,7 +8,8 @@ use minijinja::{
     AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value,
 };
 
-use super::request::LONGEST;
+/// Most bytes of a body, ours or theirs.
+pub const LONGEST: usize = 1 << 20;
 
 /// What a text is, and with it how a value stands in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::{Node, Order, Place};
+use super::place::{Node, Order, Place};
 
 pub(in crate::rt) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 

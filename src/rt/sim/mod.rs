@@ -8,6 +8,7 @@
 
 mod ambient;
 mod executor;
+mod place;
 mod timer;
 
 use std::rc::Rc;
@@ -15,56 +16,8 @@ use std::rc::Rc;
 pub(super) use ambient::{Entered, abort, boot_us, enter, mono_us, random, start, wall_us};
 pub use ambient::{block, dice, place, running};
 use executor::{Inner, What};
+pub use place::{Node, Order, Place, Thread};
 pub use timer::Timer;
-
-/// A simulated machine. Zero is the world itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Node(pub u32);
-
-/// The threads of a machine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Thread {
-    /// The loop, heartbeats, probes, netlink.
-    #[default]
-    Fast,
-    /// SNMP, SSH, child processes, the control socket.
-    Slow,
-    /// The journal's writer.
-    Journal,
-    /// Capture and verification.
-    Verify,
-}
-
-impl Thread {
-    const ALL: [Thread; 4] = [Thread::Fast, Thread::Slow, Thread::Journal, Thread::Verify];
-}
-
-/// A thread of a machine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
-    /// The machine.
-    pub node: Node,
-    /// Its thread.
-    pub thread: Thread,
-}
-
-/// Which of several ready tasks goes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// The one that became ready first.
-    Fifo,
-    /// By dice with this seed.
-    Dice(u64),
-}
-
-impl Order {
-    fn seed(self) -> u64 {
-        match self {
-            Order::Fifo => 0,
-            Order::Dice(seed) => seed,
-        }
-    }
-}
 
 /// The simulation of the calling thread; one at a time. Dropping it ends it.
 pub struct Sim(Rc<Inner>);

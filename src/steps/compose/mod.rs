@@ -3,15 +3,12 @@
 mod read;
 mod tool;
 
-use std::sync::OnceLock;
-use std::time::Duration;
-
 use futures_util::future::{BoxFuture, FutureExt};
 use serde::{Deserialize, Serialize};
 
-use tool::{PROGRAMS, Tool};
+use tool::{LOOK_AGAIN, PROGRAMS, Undo};
 
-use super::launch::{Launch, after_colon};
+use super::launch::after_colon;
 use super::{Facts, Kind, Kit, Look, PlanLine, SiteStep};
 use crate::endpoint::compose::{Container, Is, judge, runs};
 use crate::rt::{self, Instant};
@@ -23,28 +20,8 @@ pub(super) const KIND: Kind = Kind {
     read: read::read,
 };
 
-/// How often it is looked whether the containers are as wanted.
-const LOOK_AGAIN: Duration = Duration::from_millis(300);
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Undo {
-    Stop,
-    Down,
-    Leave,
-}
-
 pub(crate) use read::project;
-
-/// A project of this machine.
-pub(crate) struct Compose {
-    launch: Launch,
-    program: Option<Vec<String>>,
-    /// Of `-f` and `-p`.
-    options: Vec<String>,
-    services: Vec<String>,
-    oneshot: Vec<String>,
-    undo: Undo,
-    found: OnceLock<Tool>,
-}
+pub(crate) use tool::Compose;
 
 /// What is kept until it is taken back.
 #[derive(Serialize, Deserialize)]

@@ -1,13 +1,13 @@
 //! The program that brings a project up, and what it says of services and containers.
 
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::{Compose, LOOK_AGAIN};
 use crate::endpoint::compose::{Container, containers, services};
 use crate::rt::Instant;
 use crate::steps::Kit;
-use crate::steps::launch::{after_colon, one_line};
+use crate::steps::launch::{Launch, after_colon, one_line};
 
 /// Where the program is, if it is not named: the first that says a version.
 pub(super) const PROGRAMS: [&[&str]; 4] = [
@@ -28,6 +28,28 @@ pub(super) struct Tool {
     pub version: String,
     /// Version 1, docker-compose in Python: `ps` has no JSON.
     is_first: bool,
+}
+
+/// How often it is looked whether the containers are as wanted.
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(300);
+/// What is done when it is taken back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Undo {
+    Stop,
+    Down,
+    Leave,
+}
+
+/// A project of this machine.
+pub(crate) struct Compose {
+    pub(super) launch: Launch,
+    pub(super) program: Option<Vec<String>>,
+    /// Of `-f` and `-p`.
+    pub(super) options: Vec<String>,
+    pub(super) services: Vec<String>,
+    pub(super) oneshot: Vec<String>,
+    pub(super) undo: Undo,
+    pub(super) found: OnceLock<Tool>,
 }
 
 impl Compose {

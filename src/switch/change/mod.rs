@@ -24,6 +24,7 @@ pub mod send_ports;
 mod send_snmp;
 mod undo;
 pub mod unproven;
+pub mod vlan_move;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

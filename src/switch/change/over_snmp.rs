@@ -13,10 +13,10 @@ use super::undo::{Rewrite, UndoRecord, put_back};
 use super::{ChangeError, ChangeProof, ChangeRequest};
 use crate::rt::{Instant, sleep, timeout_at};
 use crate::switch::model::op::Operation;
+use crate::switch::model::port::Learned;
 use crate::switch::model::value::Oid;
 use crate::switch::profile::{Need, Transport};
 use crate::switch::read::error::SwitchError;
-use crate::switch::read::learned::Learned;
 use crate::switch::read::switch::Switch;
 use crate::switch::render::{Expected, Proof, Rendered, Renderer, SetVar};
 

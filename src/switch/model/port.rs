@@ -195,3 +195,12 @@ pub struct LearnedMac {
     /// The VLAN, where it can be told.
     pub vlan: Option<u32>,
 }
+
+/// What is learned on a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Learned {
+    /// These MAC addresses, sorted; none is an answer too.
+    These(Vec<MacAddr>),
+    /// It cannot be told, and why.
+    Unreadable(String),
+}

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::SwitchError;
 use super::index_map::Map;
 use super::switch::{Switch, small};
-use crate::switch::model::port::{LearnedMac, PortState};
+use crate::switch::model::port::{Learned, LearnedMac, PortState};
 use crate::switch::model::value::{Oid, mac_of};
 use crate::switch::profile::{FdbId, FdbPort};
 use crate::switch::snmp::SnmpError;
@@ -13,15 +13,6 @@ use crate::types::MacAddr;
 
 /// dot1dTpFdbStatus and dot1qTpFdbStatus (RFC 4188, RFC 4363): 3 learned.
 const LEARNED: u32 = 3;
-
-/// What is learned on a port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Learned {
-    /// These MAC addresses, sorted; none is an answer too.
-    These(Vec<MacAddr>),
-    /// It cannot be told, and why.
-    Unreadable(String),
-}
 
 /// The whole forwarding table, by the numbers that it gives ports.
 #[derive(Debug, Default)]

@@ -9,11 +9,11 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::error::SwitchError;
-use super::learned::Learned;
 use super::lldp::{Neighbour, neighbours};
 use super::numbering::misread;
 use super::switch::Switch;
 use super::target::Listed;
+use crate::switch::model::port::Learned;
 use crate::switch::model::port::PortIdentity;
 use crate::switch::model::port::{HOST_MACS, Oper};
 use crate::switch::profile::Transport;

@@ -13,6 +13,7 @@ mod per_vlan;
 pub mod placing;
 pub mod placing_together;
 mod shown_table;
+mod silent_vlans;
 pub mod stp;
 pub mod switch;
 pub mod table;

@@ -35,9 +35,6 @@ pub(crate) struct OfVlans {
 /// Rows of a column: index and value.
 pub(in crate::switch) type Rows = Vec<(Vec<u32>, Value)>;
 
-/// VLANs that were silent, and when.
-pub(in crate::switch) type SilentVlans = std::sync::Mutex<BTreeMap<u16, (Instant, SnmpError)>>;
-
 impl Switch {
     /// True if MAC addresses have to be asked for VLAN by VLAN.
     pub(in crate::switch) fn is_per_vlan(&self) -> bool {

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use super::error::SwitchError;
 use super::index_map::{Map, Relearn, panel_number};
-use super::learned::Learned;
-use super::per_vlan::SilentVlans;
+use super::silent_vlans::SilentVlans;
 use super::target::SwitchTarget;
 use crate::host::Datagrams;
 use crate::rt::Instant;
-use crate::switch::model::port::{FdbEntry, PortIdentity, PortState, SystemInfo};
+use crate::switch::model::port::{FdbEntry, Learned, PortIdentity, PortState, SystemInfo};
 use crate::switch::model::value::{Oid, Value};
 use crate::switch::profile::{FdbId, FdbPort, Profile, Transport};
 use crate::switch::snmp::target::Credentials;

@@ -1,4 +1,4 @@
-//! The rooms of src/switch: each knows only those before it, and no two files of it need each other.
+//! The folders of src and the rooms of src/switch: each knows only those before it, and no two files need each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,25 +18,48 @@ const ROOMS: [&str; 10] = [
     "recording",
 ];
 
-/// Files of one room that still need each other; one that does not any more goes out of here.
-const CIRCLES: [&[&str]; 3] = [
-    &["profile", "profile/check"],
-    &[
-        "profile/ssh/compile",
-        "profile/ssh/fill",
-        "profile/ssh/rules",
-    ],
-    &["read/learned", "read/per_vlan", "read/switch"],
+/// What lies in src, from the words up; `main` is a program of its own beside the house. Of `host`, what adapters are
+/// handed (programs and how they end, the disk, the ways to switches) lies below them, and what hands them to the daemon above.
+const FOLDERS: [&str; 26] = [
+    "types",
+    "exit",
+    "rt",
+    "sys",
+    "net/nft_error",
+    "service/error",
+    "host/reply",
+    "host/programs",
+    "host/disk",
+    "host/switches",
+    "net",
+    "detect",
+    "service",
+    "endpoint",
+    "verify",
+    "switch",
+    "host",
+    "takeover",
+    "config",
+    "access",
+    "report",
+    "steps",
+    "alert",
+    "manual",
+    "daemon",
+    "cli",
 ];
 
-/// A module's path below `switch`, such as `["read", "lldp"]`.
+/// Folders some of whose files still need each other, and how many do: the number is lowered with each that does not any
+/// more, and none comes in.
+const IN_CIRCLES: [(&str, usize); 2] = [("daemon", 36), ("takeover", 17)];
+
+/// A module's path, such as `["switch", "read", "lldp"]`.
 type Module = Vec<String>;
 
 fn module_of(file: &str) -> Module {
-    let below = file.trim_start_matches("src/switch/");
-    let below = below.trim_end_matches(".rs").trim_end_matches("/mod");
-    match below {
-        "mod" => Vec::new(),
+    let below = file.trim_start_matches("src/").trim_end_matches(".rs");
+    match below.trim_end_matches("/mod") {
+        "lib" => Vec::new(),
         path => path.split('/').map(str::to_owned).collect(),
     }
 }
@@ -72,9 +95,11 @@ fn named(text: &str) -> Vec<(String, bool)> {
     let lines: Vec<&str> = code(text).map(|(_, l)| l.trim()).collect();
     let mut out = Vec::new();
     for statement in lines.join(" ").split([';', '}']).map(str::trim) {
-        for start in ["crate::switch::", "super::"] {
+        for start in ["crate::", "super::"] {
             for (at, _) in statement.match_indices(start) {
-                let inner = statement[..at].ends_with(|c: char| c.is_alphanumeric() || c == ':');
+                let inner = statement[..at].ends_with(|c: char| c.is_alphanumeric() || c == ':')
+                    // `pub(in crate::switch)` needs nothing.
+                    || statement[..at].ends_with("(in ");
                 if !inner && !statement.contains("use ") {
                     let end = |c: char| !(c.is_alphanumeric() || c == '_' || c == ':');
                     let path = statement[at..].split(end).next().unwrap_or_default();
@@ -111,7 +136,7 @@ fn named(text: &str) -> Vec<(String, bool)> {
     out
 }
 
-/// Who imports whom among these files, all of src/switch.
+/// Who imports whom among these files.
 struct House {
     text: BTreeMap<Module, String>,
     /// What a module hands on under a name of its own.
@@ -144,13 +169,13 @@ impl House {
         house
     }
 
-    /// A path as it stands in a module, from src/switch on; `None` if it leads elsewhere.
+    /// A path as it stands in a module, from src on; `None` if it leads elsewhere.
     fn whole(&self, module: &Module, path: &str) -> Option<Module> {
         let mut words = path.split("::").peekable();
         let mut at = match *words.peek()? {
             "crate" => {
                 words.next();
-                (words.next()? == "switch").then(Vec::new)?
+                Vec::new()
             }
             "super" => {
                 let mut at = module.clone();
@@ -196,23 +221,33 @@ impl House {
         self.text.iter().map(|one| (one.0, of(one))).collect()
     }
 
-    /// Imports from a room that comes later, or from src/switch/mod.rs, which only hands on.
-    fn upward(&self) -> Vec<String> {
-        let floor = |m: &Module| ROOMS.iter().position(|r| m.first().is_some_and(|f| f == r));
+    /// Imports from a part of `within` that comes later in `order`, or from the file of `within` that only hands on.
+    fn upward(&self, within: &[&str], order: &[&str]) -> Vec<String> {
+        let floor = |m: &Module| {
+            let is_within = m.iter().zip(within).all(|(a, b)| a == b);
+            let below = m.get(within.len()..).filter(|_| is_within)?;
+            let by = |n: usize| order.iter().position(|r| *r == below[..n].join("/"));
+            (1..=below.len()).rev().find_map(by)
+        };
         let mut found = Vec::new();
         for (module, imports) in self.imports() {
+            let Some(here) = floor(module) else { continue };
             for import in imports {
-                let is_up = match (floor(module), floor(&import)) {
-                    (Some(here), Some(there)) => there > here,
-                    (Some(_), None) => true,
-                    (None, _) => !module.is_empty(),
-                };
-                if is_up {
+                let hands_on = !within.is_empty() && import.iter().eq(within);
+                if hands_on || floor(&import).is_some_and(|there| there > here) {
                     found.push(format!("{} <- {}", module.join("/"), import.join("/")));
                 }
             }
         }
         found
+    }
+
+    /// Who needs whom in such a lot of files.
+    fn arrows(&self, lot: &[String]) -> Vec<String> {
+        let imports = self.imports().into_iter();
+        let all = imports.flat_map(|(m, to)| to.into_iter().map(|to| (m.join("/"), to.join("/"))));
+        let within = all.filter(|(m, to)| lot.contains(m) && lot.contains(to));
+        within.map(|(m, to)| format!("{m} <- {to}")).collect()
     }
 
     /// Files that can be reached from each other by imports, each such lot once.
@@ -244,25 +279,53 @@ impl House {
 
 #[test]
 fn a_room_of_the_switch_knows_only_those_before_it() {
-    let house = House::of(&files("src/switch"));
-    for module in house.text.keys().filter(|m| !m.is_empty()) {
-        let room = module[0].as_str();
+    let house = House::of(&files("src"));
+    for module in house
+        .text
+        .keys()
+        .filter(|m| m.len() > 1 && m[0] == "switch")
+    {
+        let room = module[1].as_str();
         assert!(ROOMS.contains(&room), "src/switch/{room} is no room");
     }
-    assert_eq!(house.upward(), Vec::<String>::new());
+    assert_eq!(house.upward(&["switch"], &ROOMS), Vec::<String>::new());
 }
 
 #[test]
-fn no_files_of_the_switch_need_each_other_but_those_that_are_told() {
-    let found = House::of(&files("src/switch")).circles();
-    let told: Vec<Vec<String>> = CIRCLES
-        .iter()
-        .map(|lot| lot.iter().map(|f| (*f).to_owned()).collect())
+fn a_folder_knows_only_those_before_it() {
+    let house = House::of(&files("src"));
+    for module in house
+        .text
+        .keys()
+        .filter(|m| !m.is_empty() && m[0] != "main")
+    {
+        let folder = module[0].as_str();
+        assert!(FOLDERS.contains(&folder), "src/{folder} has no floor");
+    }
+    assert_eq!(house.upward(&[], &FOLDERS), Vec::<String>::new());
+}
+
+#[test]
+fn no_files_need_each_other_but_those_that_are_counted() {
+    let house = House::of(&files("src"));
+    let found = house.circles();
+    let folders: BTreeSet<&str> = (house.text.keys().filter_map(|m| m.first()))
+        .map(String::as_str)
         .collect();
-    assert_eq!(
-        found, told,
-        "CIRCLES in tests/text/layering/rooms.rs tells which"
-    );
+    for folder in folders {
+        let is_in = |f: &&String| f.split('/').next() == Some(folder);
+        let lots: Vec<&Vec<String>> = (found.iter())
+            .filter(|lot| lot.iter().any(|f| is_in(&f)))
+            .collect();
+        let files = lots.iter().flat_map(|lot| lot.iter().filter(is_in)).count();
+        let counted = IN_CIRCLES.iter().find(|(name, _)| *name == folder);
+        assert_eq!(
+            files,
+            counted.map_or(0, |(_, n)| *n),
+            "files of src/{folder} that need each other (fewer: lower IN_CIRCLES in tests/text/layering/rooms.rs): {:#?}",
+            lots.iter().map(|lot| house.arrows(lot)).collect::<Vec<_>>()
+        );
+    }
 }
 
 #[test]
@@ -292,15 +355,34 @@ fn what_runs_up_and_what_runs_round_is_found() {
         all.push(file(name, text));
         House::of(&all)
     };
+    let up = |house: &House| house.upward(&["switch"], &ROOMS);
+    let none = Vec::<String>::new();
     let fine = House::of(&plain);
-    assert_eq!((fine.upward(), fine.circles()), (vec![], vec![]));
+    assert_eq!((up(&fine), fine.circles()), (none.clone(), vec![]));
+    assert_eq!(fine.upward(&[], &FOLDERS), none);
 
-    let up = with("model/tag.rs", "fn f(x: &crate::switch::read::Switch) {}\n");
-    assert_eq!(up.upward(), ["model/tag <- read/switch"]);
+    let later = with("model/tag.rs", "fn f(x: &crate::switch::read::Switch) {}\n");
+    assert_eq!(up(&later), ["switch/model/tag <- switch/read/switch"]);
     let past_the_rooms = with("model/tag.rs", "use crate::switch::Switch;\n");
-    assert_eq!(past_the_rooms.upward(), ["model/tag <- read/switch"]);
+    assert_eq!(
+        up(&past_the_rooms),
+        ["switch/model/tag <- switch/read/switch"]
+    );
     let round = with("read/switch.rs", "use super::{\n    stp::StpState,\n};\n");
-    assert_eq!(round.circles(), [["read/stp", "read/switch"]]);
+    assert_eq!(round.circles(), [["switch/read/stp", "switch/read/switch"]]);
     let by_the_room = with("model/tag.rs", "use super::super::model::port::Oper;\n");
-    assert_eq!(by_the_room.circles(), [["model/port", "model/tag"]]);
+    assert_eq!(
+        by_the_room.circles(),
+        [["switch/model/port", "switch/model/tag"]]
+    );
+    let folder = with("model/tag.rs", "use crate::cli::Screen;\n");
+    assert_eq!(folder.upward(&[], &FOLDERS), none, "there is no such file");
+    let mut house = plain.to_vec();
+    house.push((
+        "src/cli/mod.rs".to_owned(),
+        "pub struct Screen;\n".to_owned(),
+    ));
+    house.push(file("model/tag.rs", "use crate::cli::Screen;\n"));
+    let up = House::of(&house).upward(&[], &FOLDERS);
+    assert_eq!(up, ["switch/model/tag <- cli"]);
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use standin::cli::exit::TABLE;
 use standin::config::SAMPLE;
+use standin::exit::TABLE;
 
 use super::{pages, read, spans};
 

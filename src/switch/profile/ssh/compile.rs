@@ -16,12 +16,43 @@ use crate::switch::profile::schema;
 
 pub(super) type Text = Spanned<String>;
 
+impl Answer {
+    /// Checks and compiles one answer, for example of an operation's step. `key` names it in problems.
+    pub fn compile(
+        raw: &toml::Spanned<schema::Answer>,
+        key: &str,
+        problems: &mut Vec<RuleProblem>,
+    ) -> Option<Answer> {
+        Compiler { problems }.answer(raw, key)
+    }
+}
+
+impl CliRules {
+    /// Checks and compiles `[ssh]` of a profile.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it, in the order of the file.
+    pub fn compile(raw: &schema::Ssh) -> Result<CliRules, Vec<RuleProblem>> {
+        let mut problems = Vec::new();
+        let rules = Compiler {
+            problems: &mut problems,
+        }
+        .rules(raw);
+        problems.sort_by_key(|p| p.span.start);
+        match rules {
+            Some(rules) if problems.is_empty() => Ok(rules),
+            _ => Err(problems),
+        }
+    }
+}
+
 pub(super) struct Compiler<'a> {
-    pub(super) problems: &'a mut Vec<RuleProblem>,
+    problems: &'a mut Vec<RuleProblem>,
 }
 
 impl Compiler<'_> {
-    pub(super) fn rules(&mut self, raw: &schema::Ssh) -> Option<CliRules> {
+    fn rules(&mut self, raw: &schema::Ssh) -> Option<CliRules> {
         let channel = self.channel(raw);
         let exec = channel == Some(ChannelKind::Exec);
         if raw.refuse.is_empty() {
@@ -221,7 +252,7 @@ impl Compiler<'_> {
             .collect()
     }
 
-    pub(super) fn answer(&mut self, raw: &Spanned<schema::Answer>, key: &str) -> Option<Answer> {
+    fn answer(&mut self, raw: &Spanned<schema::Answer>, key: &str) -> Option<Answer> {
         let span = raw.span();
         let raw = raw.get_ref();
         let see = self.regex(&raw.see, &format!("{key}.see"));

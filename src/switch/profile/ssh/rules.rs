@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use regex::Regex;
 
-use super::compile::Compiler;
 use crate::switch::model::mac_format::MacFormat;
-use crate::switch::profile::schema;
 use crate::types::PortName;
 
 /// How long a command may take where the profile does not say.
@@ -87,17 +85,6 @@ pub struct Answer {
     pub see: Regex,
     /// What is sent.
     pub reply: Reply,
-}
-
-impl Answer {
-    /// Checks and compiles one answer, for example of an operation's step. `key` names it in problems.
-    pub fn compile(
-        raw: &toml::Spanned<schema::Answer>,
-        key: &str,
-        problems: &mut Vec<RuleProblem>,
-    ) -> Option<Answer> {
-        Compiler { problems }.answer(raw, key)
-    }
 }
 
 /// One mode of the command line.
@@ -247,24 +234,6 @@ pub enum Move {
 }
 
 impl CliRules {
-    /// Checks and compiles `[ssh]` of a profile.
-    ///
-    /// # Errors
-    ///
-    /// Everything that is wrong with it, in the order of the file.
-    pub fn compile(raw: &schema::Ssh) -> Result<CliRules, Vec<RuleProblem>> {
-        let mut problems = Vec::new();
-        let rules = Compiler {
-            problems: &mut problems,
-        }
-        .rules(raw);
-        problems.sort_by_key(|p| p.span.start);
-        match rules {
-            Some(rules) if problems.is_empty() => Ok(rules),
-            _ => Err(problems),
-        }
-    }
-
     /// The mode itself and the ones it is entered from, up to a start mode.
     fn ancestry<'a>(&'a self, mode: &'a str) -> Vec<&'a str> {
         let mut line = vec![mode];

@@ -1,11 +1,12 @@
 //! A switch port from one VLAN to another, proven by what reads back: our own port, and a dead machine's quarantine.
 //!
-//! The one place of the daemon that asks the switch engine to move a port. Runs off the fast path.
+//! The one place that moves a port for the daemon. Runs off the fast path.
 
 use std::time::Duration;
 
-use crate::switch::{ChangeError, ChangeRequest, Operation, Switch, change};
-use crate::takeover::event::Outcome;
+use super::{ChangeError, ChangeRequest, change};
+use crate::switch::model::op::Operation;
+use crate::switch::read::switch::Switch;
 use crate::types::{MacAddr, PeerMacs, VlanId};
 
 /// In which VLAN a port is.
@@ -26,6 +27,17 @@ pub struct Whose {
     pub foreign: Vec<MacAddr>,
     /// What ifAlias must say.
     pub alias: Option<String>,
+}
+
+/// Why a port is not proven to be where it should.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotMoved {
+    /// Whose it is, or where it is, speaks against it; nothing was written.
+    #[error("{0}")]
+    Refused(String),
+    /// It could not be read or moved, or does not read back.
+    #[error("{0}")]
+    Failed(String),
 }
 
 /// Reads in which VLAN a port is now.
@@ -60,6 +72,9 @@ async fn look(switch: &Switch, port: &str) -> Result<(Where, Vec<MacAddr>), Stri
 ///
 /// `on_set` is called when something may have been written. A reply that never came is no failure: what reads back
 /// decides.
+///
+/// # Errors
+/// See [`NotMoved`].
 pub async fn move_port(
     switch: &Switch,
     port: &str,
@@ -67,25 +82,25 @@ pub async fn move_port(
     whose: &Whose,
     within: Duration,
     on_set: impl Fn(),
-) -> Outcome {
+) -> Result<String, NotMoved> {
     let name = switch.target().name.clone();
     match look(switch, port).await {
-        Err(why) => return Outcome::Failed(why),
+        Err(why) => return Err(NotMoved::Failed(why)),
         Ok((Where::In(vlan), _)) if vlan != from && vlan != to => {
-            return Outcome::Refused(format!(
+            return Err(NotMoved::Refused(format!(
                 "switch {name}: port {port} is in VLAN {}, neither in {} nor in {}: somebody else moved it; put it back, or change the configuration",
                 vlan.0, from.0, to.0
-            ));
+            )));
         }
         Ok((place, macs)) => {
             let expected = &whose.expected;
             let known = expected.known() && place != Where::In(to) && !macs.is_empty();
             if known && !macs.iter().any(|m| expected.has(*m)) {
                 let learned: Vec<String> = macs.iter().map(MacAddr::to_string).collect();
-                return Outcome::Refused(format!(
+                return Err(NotMoved::Refused(format!(
                     "switch {name}: on port {port} it has learned {}, not {expected}: is this the right port?",
                     learned.join(", ")
-                ));
+                )));
             }
         }
     }
@@ -105,21 +120,21 @@ pub async fn move_port(
             } else {
                 "moved"
             };
-            Outcome::Done(format!(
+            Ok(format!(
                 "{name}:{port} {how}: {}, {:?} after the order",
                 proof.proven.join(", "),
                 proof.took
             ))
         }
-        Err(e @ ChangeError::Guarded { .. }) => Outcome::Refused(e.to_string()),
-        Err(e) if e.is_untouched() => Outcome::Failed(e.to_string()),
+        Err(e @ ChangeError::Guarded { .. }) => Err(NotMoved::Refused(e.to_string())),
+        Err(e) if e.is_untouched() => Err(NotMoved::Failed(e.to_string())),
         // The answer may have been lost because the port moved under it.
         Err(e) => match vlan_of(switch, port).await {
-            Ok(Where::In(vlan)) if vlan == to => Outcome::Done(format!(
+            Ok(Where::In(vlan)) if vlan == to => Ok(format!(
                 "{name}:{port} reads back in VLAN {}, although: {e}",
                 to.0
             )),
-            Ok(_) | Err(_) => Outcome::Failed(e.to_string()),
+            Ok(_) | Err(_) => Err(NotMoved::Failed(e.to_string())),
         },
     }
 }

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::run_loop::Loop;
 use crate::rt;
+use crate::switch::change::{ChangeRequest, change};
+use crate::switch::model::op::Operation;
 use crate::switch::profile::Persistence;
-use crate::switch::{ChangeRequest, Operation, Switch, change};
-use crate::takeover::action::Level;
+use crate::switch::read::switch::Switch;
 
 /// How long a switch may take to save; some take more than a minute.
 const WITHIN: Duration = Duration::from_secs(180);
@@ -67,25 +67,4 @@ pub fn failed(switch: &str) -> Option<String> {
     let saves = all.get(switch)?;
     let failed = saves.failed.lock().unwrap_or_else(PoisonError::into_inner);
     failed.clone()
-}
-
-impl Loop {
-    /// Once a second: what a switch did not save, with what does it by hand.
-    pub(super) fn tell_what_is_not_saved(&mut self) {
-        for i in 0..self.peers.len() {
-            let levels = &self.peers[i].hands.fencing.levels;
-            let saved = levels.iter().filter(|l| l.fence.persist);
-            let failed: Vec<String> = saved
-                .flat_map(|l| l.fence.by_switch())
-                .filter_map(|(switch, _)| Some(format!("{switch}: {}", failed(switch)?)))
-                .collect();
-            match failed.is_empty() {
-                true => self.settle(Some(i), "not-saved", "the switch's configuration is saved"),
-                false => self.raise(Some(i), "not-saved", Level::Warning, format!(
-                    "the configuration of a switch is not saved: a reboot of the switch brings the old one back; save it by hand ({})",
-                    failed.join("; ")
-                )),
-            }
-        }
-    }
 }
