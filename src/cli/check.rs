@@ -5,15 +5,12 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::alert;
-use super::auto;
 use super::common::{say, say_json, with_config};
-use super::health;
-use super::outranked;
 use super::placement::{self, Said};
 use super::site;
 use super::switch::plan::own_macs;
 use super::wire;
+use super::{alert, auto, health, outranked, redirect};
 use crate::config::{Config, Peer};
 use crate::daemon::{policy, privilege, startable, switches, two_legs};
 use crate::exit::ExitCode;
@@ -67,7 +64,8 @@ pub fn run(path: &Path, offline: bool, as_json: bool) -> ExitCode {
                 lines.add(&what, said);
             }
         }
-        for (what, said) in health::check(&config).await {
+        let redirects = redirect::check(&config).await;
+        for (what, said) in health::check(&config).await.into_iter().chain(redirects) {
             lines.said(&what, said, "");
         }
         for (what, said) in alert::check(&config).await {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::placement::Said;
-use super::redirect;
 use crate::config::{Config, Health, Peer, Redirect};
 use crate::daemon::health::{is_asked, kit, name_of};
 use crate::daemon::redirects;
@@ -17,13 +16,12 @@ use crate::net::kernel_view::KernelView;
 use crate::net::netlink::Netlink;
 use crate::types::StepName;
 
-/// Each check of a peer, tried once, and each redirect.
+/// Each check of a peer, tried once.
 pub(super) async fn check(config: &Config) -> Vec<(String, Said)> {
     let mut all = Vec::new();
     for peer in config.peers.values() {
         all.extend(of_peer(config, peer).await);
     }
-    all.extend(redirect::check(config).await);
     all
 }
 

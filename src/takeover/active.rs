@@ -75,6 +75,8 @@ impl Machine {
     pub fn fence_words(&self) -> Option<&'static str> {
         match self.own.as_ref()?.grounds {
             Grounds::Fenced | Grounds::Unfenced if self.fence_lost => Some("lost"),
+            // After a restart it is proven anew, and until then it is not.
+            Grounds::Fenced if !self.fence_holds() => Some("unclear"),
             Grounds::Fenced if self.looks.stale() => Some("stale"),
             Grounds::Fenced if self.is_past_the_fence() => Some(PAST_IT),
             Grounds::Fenced if !self.fence_confirmed() => Some("shut, unconfirmed"),

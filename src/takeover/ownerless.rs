@@ -54,6 +54,8 @@ impl Machine {
             self.settle(NOT_CLAIMED, "the VIP is on our interface");
         } else if !matches!(self.state, State::Taking(_)) {
             self.settle(NOT_CLAIMED, "it is not tried any more");
+        } else if !self.fence_holds() {
+            self.settle(NOT_CLAIMED, "the fence comes first again");
         }
         if self.serves() {
             self.timers.owned = now;

@@ -65,8 +65,21 @@ impl Judge {
         let steps = said["steps"].as_array().map_or(0, Vec::len);
         let undone = said["steps"].as_array().into_iter().flatten();
         let undone = undone.filter(|s| s["state"] != "done").count();
+        // An interface that was made anew under another name is not there, and that is told while it is so.
+        let gone = keys.is_some_and(|all| {
+            all.iter().any(|a| {
+                a["level"] == "critical"
+                    && a["key"]
+                        .as_str()
+                        .is_some_and(|k| k.starts_with("interface "))
+            })
+        });
+        let link = match gone {
+            true => m.name == "eth0",
+            false => said["carrier"] != carrier,
+        };
         let all = [
-            (Rule::Belief, said["carrier"] != carrier, KNOWN, "its link"),
+            (Rule::Belief, link, KNOWN, "its link"),
             (
                 Rule::Belief,
                 rests && owner != has && !refused,

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::of::Of;
 use crate::plan::{Order, What};
 use crate::rules::*;
 use crate::world::{CAMERAS, PORTS, VIP, World};
@@ -10,46 +11,6 @@ use crate::world::{CAMERAS, PORTS, VIP, World};
 pub fn alarmed(said: &Value) -> bool {
     let alarms = said["alarms"].as_array();
     alarms.is_some_and(|all| all.iter().any(|a| a["level"] != "info"))
-}
-
-/// How one machine was so far.
-#[derive(Clone, Debug, Default)]
-pub struct Of {
-    /// It has the address; since when.
-    pub owns: bool,
-    pub claimed: u64,
-    /// When it lost the address last, and when its daemon last lived.
-    lost: u64,
-    lived: u64,
-    /// It has the address and is heard without a break since then.
-    pub heard_since: Option<u64>,
-    pub caches_checked: bool,
-    /// It owns and all is well with it and with the way from the other one.
-    pub well_since: Option<u64>,
-    pub verified: bool,
-    pub active: bool,
-    /// Its daemon answered when it was last asked.
-    pub answers: bool,
-    /// It gets no processor, or its disk hangs, until then.
-    pub stalled_until: u64,
-    /// What it believes is not so, since when: link, address, fence, that it is read, what it waits for, what is left.
-    pub wrong: [Option<u64>; 10],
-    /// A hold was told to be durable; and one was ended, as far as anybody asked.
-    pub held: Option<u64>,
-    freed: u64,
-    /// Its file names a port for its peer on which nobody is; it may write that one, because nothing of its own was in
-    /// place since.
-    names_other: bool,
-    may_write_other: bool,
-    /// It holds the address, or is about to, or hands it back.
-    in_place: bool,
-    /// Its daemon was there and had its processor without a break since then.
-    runs_since: Option<u64>,
-    /// Nothing of the cameras' network reaches it, with its link up, since then.
-    alone_since: Option<u64>,
-    /// It ended while it owned, and is to be back by then.
-    pub back_by: Option<u64>,
-    pub frames: (u64, u64),
 }
 
 /// What was seen so far.
@@ -65,6 +26,7 @@ pub struct Judge {
     /// Since when nobody, or two, are heard, microseconds.
     dark: Option<u64>,
     pub two: Option<u64>,
+    two_at: u64,
     /// When an alarm last stood.
     told_at: u64,
     /// When a person last ordered a takeover, opened a port, or changed what a machine may write.
@@ -77,6 +39,8 @@ pub struct Judge {
     pub fresh: u64,
     /// A death is noticed so much later than with the defaults, microseconds.
     pub slower: u64,
+    /// The switch does what it is told, and tells it, since then.
+    obeys_since: u64,
     written: usize,
     shut: usize,
 }
@@ -127,6 +91,11 @@ impl Judge {
             } else if !ends && what != What::Rest {
                 of.back_by = None;
             }
+            // It knows nothing of what it was, until it is seen again.
+            if what == What::JournalLost(i) {
+                of.active = false;
+                of.back_by = of.back_by.filter(|_| this && kept);
+            }
         }
     }
 
@@ -143,12 +112,11 @@ impl Judge {
             if lives[i] {
                 self.of[i].lived = now;
             }
-            if owns && !self.of[i].owns {
-                // What somebody took off and its keeper put back is the same claim: no camera had to come back for it.
-                let again = self.owner == Some(i) && now - self.of[i].lost < KNOWN;
-                if !again {
-                    self.of[i].claimed = now;
-                }
+            // What somebody took off and its keeper put back is the same claim: no camera had to come back for it.
+            let of = &self.of[i];
+            let again = of.says_owner && now - of.lost < KNOWN;
+            if owns && !of.owns && !again {
+                self.of[i].claimed = now;
                 self.of[i].caches_checked = false;
                 if lives[i] {
                     claim = true;
@@ -210,6 +178,9 @@ impl Judge {
         if claim {
             self.ledger.arm(Rule::OneOwner);
         }
+        if two {
+            self.two_at = now;
+        }
         if !two {
             self.two = None;
         } else if self.two.is_none() {
@@ -270,7 +241,9 @@ impl Judge {
                 let well = since.is_some_and(|since| now - since > WELL);
                 // Who can be asked is asked, whatever a person ordered.
                 let asked = self.of[victim].runs_since.is_some_and(|at| now - at > WELL);
-                let fine = !well || (!asked && now - self.ordered < 2 * FENCE);
+                // Of two that are heard the owner shuts the other one's port again (rule 4).
+                let again = self.of[by].owns && now - self.two_at < LOOK;
+                let fine = !well || again || (!asked && now - self.ordered < 2 * FENCE);
                 self.ledger.check(Rule::TheLiving, fine, now, || {
                     format!("machine {victim} owns, is well since {since:?}, and its port is shut")
                 });
@@ -302,6 +275,9 @@ impl Judge {
         now: u64,
     ) {
         self.bounds(world, tasks, polls, now);
+        if !world.switch_obeys() {
+            self.obeys_since = now;
+        }
         let silent = self.silent_since.unwrap_or(now);
         self.silent_since = (world.silent || world.dark).then_some(silent);
         let told = said.iter().any(alarmed);
@@ -309,7 +285,6 @@ impl Judge {
             self.told_at = now;
         }
         if let Some(began) = self.two {
-            let since = now - began;
             // Who told may be ended, and tells again in its time (R3 too).
             let told = now - began.max(self.told_at) < TWO_TOLD;
             let what = || format!("two are heard, and nothing is told: {said:?}");
@@ -318,11 +293,11 @@ impl Judge {
             // (R6). It is told.
             let named = ["ge1", "ge2"];
             let reachable = (0..2).all(|i| world.machines[i].plug == named[i]);
-            if reachable && !world.silent && !world.dark && world.cuts.is_empty() && world.slow == 0
-            {
+            if reachable && world.switch_obeys() {
                 let what = || "two are heard for too long".to_owned();
-                self.ledger
-                    .check(Rule::OneOwner, since < TWO_OVER, now, what);
+                // A try that began while the switch did not do what it was told has its time first.
+                let fine = now - began.max(self.obeys_since) < TWO_OVER;
+                self.ledger.check(Rule::OneOwner, fine, now, what);
             }
         }
         if let Some(since) = self.dark {
@@ -339,6 +314,7 @@ impl Judge {
             let state = said["state"].as_str().unwrap_or_default();
             let rests = ["standby", "suspect", "held", "confirming"];
             let rests = rests.iter().any(|s| state.starts_with(s));
+            self.of[i].says_owner = said["owner"] == true;
             self.of[i].in_place = said["owner"] == true || !rests;
             self.of[i].may_write_other |= self.of[i].names_other && rests;
             if !said.is_null() {

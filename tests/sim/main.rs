@@ -15,6 +15,7 @@ mod judge;
 mod lan;
 mod machine;
 mod minimise;
+mod of;
 mod plan;
 mod play;
 mod rules;

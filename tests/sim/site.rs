@@ -199,7 +199,8 @@ impl Site {
                 Over::ForGood(words) => (format!("for good, {words}"), true),
             };
             self.tell(format!("{} ended: {words}", ["a", "b"][i]));
-            self.down[i] = for_good;
+            // Whoever has repaired the file since starts it.
+            self.down[i] = for_good && self.variants[i].no_switch;
             self.kill(i);
         }
         self.boot(i);

@@ -123,6 +123,12 @@ pub fn takes(least: u64, and_up_to: u64) -> u64 {
 }
 
 impl World {
+    /// The switch answers in time, from everywhere, and does what it is told.
+    pub fn switch_obeys(&self) -> bool {
+        let answers = !self.silent && !self.dark && self.slow == 0 && self.cuts.is_empty();
+        answers && self.switch.faults.ignores.is_empty()
+    }
+
     pub fn new(machines: Vec<Machine>, cameras: Vec<Camera>, switch: State) -> World {
         World {
             lie: None,

@@ -20,7 +20,7 @@ const ROOMS: [&str; 10] = [
 
 /// What lies in src, from the words up; `main` is a program of its own beside the house. Of `host`, what adapters are
 /// handed (programs and how they end, the disk, the ways to switches) lies below them, and what hands them to the daemon above.
-const FOLDERS: [&str; 26] = [
+const FOLDERS: [&str; 28] = [
     "types",
     "exit",
     "rt",
@@ -43,6 +43,8 @@ const FOLDERS: [&str; 26] = [
     "access",
     "report",
     "steps",
+    "health",
+    "redirect",
     "alert",
     "manual",
     "daemon",
