@@ -53,9 +53,6 @@ struct Other {
     told: bool,
 }
 
-/// Kind of the journal record that holds a list of [`Heard`].
-pub const HEARD: &str = "heard";
-
 /// The newest heartbeat of one sender.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heard {

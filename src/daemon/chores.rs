@@ -1,9 +1,8 @@
 //! What is done once a second, whatever happens: the watchdog is fed, who is on the peer's ports is read, our own
 //! service is looked at.
 
-use super::beats::HEARD;
 use super::hub::Input;
-use super::journal::Entry;
+use super::journal::{Entry, HEARD};
 use super::notify;
 use super::run_loop::Loop;
 use super::switch_news;

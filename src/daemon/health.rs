@@ -3,13 +3,14 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::hub::{Input, Tx};
 use super::journal::Entry;
+use super::look_id::LookId;
 use super::run_loop::Loop;
 use super::site::facts;
 use crate::config::{AsksWhen, Feeds, Health, Machine, Origin, Peer, Problem};
@@ -30,15 +31,6 @@ const APART: Duration = Duration::from_millis(20);
 fn lane(otherwise: &Lane) -> Lane {
     static LOOKS: OwnLane = OwnLane::new("health");
     LOOKS.or(otherwise)
-}
-
-/// Where a look comes from: of a check that was replaced, nothing is heard any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LookId(u64);
-
-fn next_id() -> LookId {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    LookId(NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A check that goes on.
@@ -191,7 +183,7 @@ impl Going {
         first: Duration,
         around: &Around<'_>,
     ) -> Going {
-        let id = next_id();
+        let id = LookId::next();
         let what = check.what();
         // Nothing is asked before the loop has said whose the address is.
         let paused = Arc::new(AtomicBool::new(true));
@@ -427,7 +419,7 @@ mod tests {
 
     fn going(health: Health) -> Going {
         Going {
-            id: next_id(),
+            id: LookId::next(),
             what: String::new(),
             judgement: Judgement::new(health.rise, health.fall),
             paused: Arc::new(AtomicBool::new(false)),

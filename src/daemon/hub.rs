@@ -9,8 +9,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::auto::Looked;
 use super::fencing::Unread;
-use super::health::LookId;
-use super::reload::New;
+use super::look_id::LookId;
+use super::new_config::New;
 use crate::exit::ExitCode;
 use crate::health::Looked as LookedAt;
 use crate::net::arp::ArpFrame;

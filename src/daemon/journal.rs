@@ -37,7 +37,7 @@ pub const FILE: &str = "journal.jsonl";
 /// Kind of the record whose last one of each peer is carried over a rotation.
 pub const STATE: &str = "state";
 /// Kind of the record whose last one is carried over a rotation too: which heartbeats were heard.
-const HEARD: &str = super::beats::HEARD;
+pub const HEARD: &str = "heard";
 /// Kind of the record that tells of a [`Gap`], at the place where it is.
 pub const LOST: &str = "lost";
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::boot_counter;
 use super::journal::{Journal, Limits};
-use super::reload::New;
+use super::new_config::New;
 use super::start::Parts;
 use super::switches;
 use crate::config::{Config, ConfigErrors, Kind, Secrets, Surroundings, Warning, passes};

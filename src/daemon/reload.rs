@@ -8,27 +8,15 @@ use std::sync::Arc;
 
 use super::fencing::Fencing;
 use super::in_force::{self, Said};
+use super::new_config::New;
 use super::run_loop::{Loop, PeerRun};
 use super::site::steps_of;
 use super::standing::{Orphan, carry_over};
 use super::witnesses::Witnesses;
 use super::{policy, traps};
-use crate::config::{Config, Peer, Secrets};
+use crate::config::{Config, Peer};
 use crate::switch::Switch;
 use crate::takeover::action::Level;
-use crate::verify::Inventory;
-
-/// A configuration with everything that it names, read where a slow disk delays nobody.
-pub struct New {
-    /// The configuration.
-    pub config: Config,
-    /// Its secrets.
-    pub secrets: Secrets,
-    /// The switches.
-    pub switches: BTreeMap<String, Switch>,
-    /// Inventories by peer.
-    pub inventories: BTreeMap<String, Arc<Inventory>>,
-}
 
 /// Takes over `new`, or says why not.
 pub fn reload(l: &mut Loop, read: Result<Box<New>, String>) {

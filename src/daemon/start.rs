@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::beats::{HEARD, Heard};
+use super::beats::Heard;
 use super::fencing::Fencing;
 use super::first_read::{FirstRead, Read};
 use super::follow_kernel::{Follower, follow};
 use super::health::Checks;
 use super::hub::{Input, Tx};
 use super::interfaces::Interface;
-use super::journal::{GapsSeen, Journal, Record};
+use super::journal::{GapsSeen, HEARD, Journal, Record};
 use super::keeper::{Keeper, Place, Routes};
 use super::mute_keeper::MuteKeeper;
 use super::opening::{open_beats, open_interface, open_leg};

@@ -53,7 +53,7 @@ const FOLDERS: [&str; 28] = [
 
 /// Folders some of whose files still need each other, and how many do: the number is lowered with each that does not any
 /// more, and none comes in.
-const IN_CIRCLES: [(&str, usize); 2] = [("daemon", 36), ("takeover", 17)];
+const IN_CIRCLES: [(&str, usize); 2] = [("daemon", 26), ("takeover", 17)];
 
 /// A module's path, such as `["switch", "read", "lldp"]`.
 type Module = Vec<String>;
