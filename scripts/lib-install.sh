@@ -6,7 +6,7 @@
 #
 #   scripts/lib-install.sh [lab|build|demo|servers|bench|venv|venv-bench|vm|all]      (default: all)
 #
-# demo is lab and build; servers are those that tests start by themselves (DNS, mail, alerts, docker); all is demo and servers.
+# demo is lab and build; servers are those that tests start by themselves (DNS, mail, alerts, docker, RTSP); all is demo and servers.
 # What a package would start at the next boot is disabled, unless it was enabled before.
 #
 # venv makes .venv in the checkout, with programs from PyPI that tests run against; venv-bench adds to it what
@@ -22,7 +22,8 @@ packages_for() {
         lab) echo openvswitch-switch openssh-server frr snmpd snmp nginx-light libnginx-mod-rtmp ffmpeg nftables \
                 tcpdump iproute2 ethtool iputils-arping iputils-ping procps python3 util-linux ;;
         servers) echo bind9 bind9-dnsutils pdns-server pdns-backend-sqlite3 sqlite3 openssl \
-                prometheus-alertmanager rsyslog python3-aiosmtpd docker.io docker-compose busybox-static ;;
+                prometheus-alertmanager rsyslog python3-aiosmtpd docker.io docker-compose busybox-static \
+                python3-gi gir1.2-gst-rtsp-server-1.0 ;;
         bench) echo keepalived fence-agents time ;;   # only to be measured against, and with
         venv | venv-bench) echo python3-venv ;;
         vm) echo qemu-system-x86 cpio kmod iproute2 openssh-server ;;
