@@ -118,7 +118,8 @@ pub(super) fn lines(peer: &Value) -> Vec<String> {
     let each = not_well.map(|c| {
         let whose = match c["on"].as_str() {
             Some("here") => "of this machine",
-            _ => "of the peer",
+            Some(_) => "of the peer",
+            None => "of a place",
         };
         let s = c["for_ms"].as_u64().unwrap_or(0) / 1000;
         let said = c["said"]

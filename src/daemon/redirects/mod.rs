@@ -21,7 +21,7 @@ use crate::redirect::{Kept, Machine, Order, PlaceRule, Rule};
 use crate::rt::{self, Join, Lane, OwnLane};
 use crate::takeover::action::Level;
 use pointing::words;
-use site::{Input, Place, Site};
+use site::{Followed, Input, Place, Site};
 
 pub(crate) use pointing::{check_kit, facts, step_kit, steps_of};
 pub use site::{REDIRECT, Reply};
@@ -137,11 +137,12 @@ impl Going {
             let first = APART * u32::try_from(i).unwrap_or(0);
             let looks = health::follow(check, kit, (first, health.interval), Arc::default(), hear);
             tasks.push(lane.spawn(looks));
-            checks.push((
-                health.clone(),
-                Judgement::new(health.rise, health.fall),
-                None,
-            ));
+            checks.push(Followed {
+                health: health.clone(),
+                judgement: Judgement::new(health.rise, health.fall),
+                last: None,
+                since: rt::boot(),
+            });
         }
         let mut places = Vec::new();
         for place in &redirect.places {

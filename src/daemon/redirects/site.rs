@@ -47,6 +47,15 @@ pub(super) struct Place {
     pub steps: Vec<Step>,
 }
 
+/// A check, and what was seen by it.
+pub(super) struct Followed {
+    pub health: config::Health,
+    pub judgement: Judgement,
+    pub last: Option<Looked>,
+    /// It is judged as it is since then.
+    pub since: BootTime,
+}
+
 /// One redirect, in its task.
 pub(super) struct Site {
     pub name: String,
@@ -54,7 +63,7 @@ pub(super) struct Site {
     pub back: config::PointsBack,
     pub machine: Machine,
     pub places: Vec<Place>,
-    pub checks: Vec<(config::Health, Judgement, Option<Looked>)>,
+    pub checks: Vec<Followed>,
     pub programs: Arc<dyn Programs>,
     pub disk: (Arc<dyn Disk>, PathBuf),
     pub journal: Journal,
@@ -113,11 +122,13 @@ impl Site {
     }
 
     fn looked(&mut self, check: usize, looked: Looked) {
-        let Some((_, judgement, last)) = self.checks.get_mut(check) else {
+        let Some(followed) = self.checks.get_mut(check) else {
             return;
         };
-        judgement.take(&looked);
-        *last = Some(looked);
+        if followed.judgement.take(&looked).is_some() {
+            followed.since = rt::boot();
+        }
+        followed.last = Some(looked);
         for place in 0..self.places.len() {
             if self.places[place].checks.contains(&check) {
                 let _ = self.see(Seen::Health(place, self.well(place)));
@@ -128,7 +139,7 @@ impl Site {
     /// A place is well if all of its checks are, and is not if one is not.
     fn well(&self, place: usize) -> Condition {
         let all = self.places[place].checks.iter();
-        let all: Vec<Condition> = all.map(|c| self.checks[*c].1.condition()).collect();
+        let all: Vec<Condition> = all.map(|c| self.checks[*c].judgement.condition()).collect();
         match (
             all.contains(&Condition::Down),
             all.contains(&Condition::Unknown),
@@ -222,13 +233,14 @@ impl Site {
                 "says": p.says,
             })
         });
-        let checks = self.checks.iter().map(|(health, judgement, last)| {
+        let checks = self.checks.iter().map(|c| {
             json!({
-                "name": health.name,
-                "kind": health.table.kind,
-                "state": judgement.condition(),
-                "failed": judgement.failed(),
-                "said": last.as_ref().map(Looked::words),
+                "name": c.health.name,
+                "kind": c.health.table.kind,
+                "state": c.judgement.condition(),
+                "for_ms": now.since(c.since).as_millis() as u64,
+                "failed": c.judgement.failed(),
+                "said": c.last.as_ref().map(Looked::words),
             })
         });
         let away = kept.place != 0;

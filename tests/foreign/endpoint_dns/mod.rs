@@ -2,7 +2,7 @@
 //!
 //! BIND is not installed: they are skipped, and say so; with REQUIRE_LAB=1 they fail.
 
-mod bind;
+pub mod bind;
 mod faults;
 mod proxy;
 mod step;

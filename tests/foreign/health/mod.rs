@@ -9,6 +9,7 @@ mod servers;
 mod timing;
 mod tls;
 mod unit;
+mod way_c;
 
 use std::fs;
 use std::path::PathBuf;

@@ -103,14 +103,14 @@ fn a_place(twin: &Twin, name: &str, checks: &str, after: &str) -> String {
     )
 }
 
-fn a_check(name: &str, at: SocketAddr) -> String {
+pub fn a_check(name: &str, at: SocketAddr) -> String {
     format!(
         "[[redirect.twin.health]]\nkind = \"tcp\"\nname = \"{name}\"\nat = \"{at}\"\ngreeting = \"220\"\ninterval = \"100ms\"\ntimeout = \"100ms\"\nfall = 2\nrise = 2\n"
     )
 }
 
 /// A daemon's redirects, which can be ended and started again.
-struct Daemon {
+pub struct Daemon {
     site: Site,
     config: Config,
     running: Option<(Redirects, Journal)>,
@@ -118,7 +118,11 @@ struct Daemon {
 
 impl Daemon {
     fn new(text: &str) -> Daemon {
-        let site = Site::default();
+        Daemon::at(Site::default(), text)
+    }
+
+    /// With files that the site has already.
+    pub fn at(site: Site, text: &str) -> Daemon {
         let config = site
             .read(text)
             .unwrap_or_else(|e| panic!("{}", e.render(false)));
@@ -154,11 +158,11 @@ impl Daemon {
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
 
-    fn shown(&self) -> Value {
+    pub fn shown(&self) -> Value {
         self.running.as_ref().unwrap().0.shown().remove(0)
     }
 
-    async fn until(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    pub async fn until(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         let begun = Instant::now();
         loop {
             let shown = self.shown();
@@ -170,12 +174,12 @@ impl Daemon {
         }
     }
 
-    async fn settled_at(&self, place: &str) -> Value {
+    pub async fn settled_at(&self, place: &str) -> Value {
         self.until(place, |s| s["place"] == place && s["settled"] == true)
             .await
     }
 
-    async fn order(&self, order: Order) -> Result<Value, String> {
+    pub async fn order(&self, order: Order) -> Result<Value, String> {
         let (tx, rx) = tokio::sync::oneshot::channel();
         assert!(
             self.running
@@ -189,7 +193,7 @@ impl Daemon {
     }
 }
 
-fn well() -> Does {
+pub fn well() -> Does {
     Does::Says(b"220".to_vec())
 }
 
