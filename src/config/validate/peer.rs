@@ -197,7 +197,7 @@ fn the_leg(at: &str, vip: Vip, interface: &str, around: &Surroundings, check: &m
         check.warn(
             &key,
             format!("`{interface}` has no address of its own in the network of {vip}"),
-            "witnesses are asked from our own address: without one the daemon does not start (`standin check` fails then)",
+            "witnesses are asked from our own address: without one the daemon does not start, unless it has the VIP (`standin check` fails then)",
         );
     }
 }
