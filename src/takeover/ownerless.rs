@@ -52,10 +52,13 @@ impl Machine {
         self.look_for_tie(now);
         if self.own.is_some() {
             self.settle(NOT_CLAIMED, "the VIP is on our interface");
-        } else if !matches!(self.state, State::Taking(_)) {
+        } else if let State::Taking(t) = &self.state {
+            // The fence is proven anew for each try; where that fails no claim is tried.
+            if let Progress::Pausing { .. } = t.flow.get(Step::Fence) {
+                self.settle(NOT_CLAIMED, "the fence comes first again");
+            }
+        } else {
             self.settle(NOT_CLAIMED, "it is not tried any more");
-        } else if !self.fence_holds() {
-            self.settle(NOT_CLAIMED, "the fence comes first again");
         }
         if self.serves() {
             self.timers.owned = now;
