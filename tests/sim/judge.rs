@@ -85,7 +85,9 @@ impl Judge {
             let well = of.answers && of.active && of.stalled_until < now;
             // No daemon can give an address a longer life that the kernel refuses; and one that is cut off from a peer
             // which lives is fenced by it, as it should be.
-            let kept = !world.machines[i].no_address && !apart;
+            // Nor does one start on an interface that bears another name now than the file has, which was told.
+            let m = &world.machines[i];
+            let kept = !m.no_address && m.name == "eth0" && !apart;
             if this && well && kept && heard && world.machines[i].disk.fault == Default::default() {
                 of.back_by = Some(now + BACK);
             } else if !ends && what != What::Rest {
