@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::health::{self, About};
 use super::names;
 use super::range::{self, ms};
+use super::steps::{is_known, step_name};
 use crate::config::problem::Check;
 use crate::config::resolved_health::{Health, Redirect, RedirectPlace, RedirectStep};
 use crate::config::schema::{self, File};
@@ -145,27 +146,15 @@ fn step(
     let name = section.required_text("name", "a name of its own, such as name = \"twin\"");
     let within = section.within();
     let kind = kind?;
-    if !known.contains(&kind.as_str()) {
-        let help = match nearest(&kind, &known) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => kinds,
-        };
-        section.refuse("kind", format!("there is no kind of step `{kind}`"), help);
+    if !is_known(&mut section, &kind, &known) {
         return None;
     }
     let read = (reader.read)(&kind, &mut section);
     let fine = section.end();
-    let named = format!("{kind}:{}", name?).parse::<StepName>();
-    let named = named.map_err(|e| {
-        check.error(
-            &format!("{at}.name"),
-            e.to_string(),
-            "letters, digits, `-` and `_`",
-        );
-    });
+    let named = step_name(check, at, &kind, &name?);
     read?;
     Some(RedirectStep {
-        name: named.ok().filter(|_| fine)?,
+        name: named.filter(|_| fine)?,
         within,
         table: KindTable {
             at: at.to_owned(),

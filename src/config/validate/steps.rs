@@ -89,26 +89,14 @@ fn step(
     );
     let undo_at = section.choice("undo-at", &[("start", UndoAt::Start), ("end", UndoAt::End)]);
     let kind = kind?;
-    if !known.contains(&kind.as_str()) {
-        let help = match nearest(&kind, &known) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => kinds,
-        };
-        section.refuse("kind", format!("there is no kind of step `{kind}`"), help);
+    if !is_known(&mut section, &kind, &known) {
         return None;
     }
     let undoes = (reader.read)(&kind, &mut section);
     let fine = section.end();
-    let named = format!("{kind}:{}", name?).parse::<StepName>();
-    let named = named.map_err(|e| {
-        check.error(
-            &format!("{at}.name"),
-            e.to_string(),
-            "letters, digits, `-` and `_`",
-        );
-    });
+    let named = step_name(check, at, &kind, &name?);
     Some(Common {
-        name: named.ok().filter(|_| fine)?,
+        name: named.filter(|_| fine)?,
         needs,
         before,
         within,
@@ -118,6 +106,34 @@ fn step(
         undo_at,
         undoes: undoes?,
     })
+}
+
+/// True if there is this kind of step; else it is refused, with the kinds that there are.
+pub(super) fn is_known(section: &mut Section<'_, '_>, kind: &str, known: &[&str]) -> bool {
+    let is_known = known.contains(&kind);
+    if !is_known {
+        let help = match nearest(kind, known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("one of {}", quoted_list(known)),
+        };
+        section.refuse("kind", format!("there is no kind of step `{kind}`"), help);
+    }
+    is_known
+}
+
+/// A step by its kind and name; one that is no name is refused.
+pub(super) fn step_name(
+    check: &mut Check<'_>,
+    at: &str,
+    kind: &str,
+    name: &str,
+) -> Option<StepName> {
+    let named = format!("{kind}:{name}").parse::<StepName>();
+    let help = "letters, digits, `-` and `_`";
+    let refused = |e: <StepName as std::str::FromStr>::Err| {
+        check.error(&format!("{at}.name"), e.to_string(), help);
+    };
+    named.map_err(refused).ok()
 }
 
 /// Steps by their names; one that is no name is refused here, one that is not there later.
