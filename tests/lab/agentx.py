@@ -158,10 +158,10 @@ class Session:
         at = 0
         if head[2] & 0x08:  # a context is named; we have only one
             at = 4 + (struct.unpack_from(">I", body)[0] + 3 & ~3)
-        error, index, out = 0, 0, []
+        error, index, out = 0, 0, b""
         try:
             if kind in (GET, GETNEXT, GETBULK):
-                out = self._get(kind, body, at)
+                out = b"".join(put_varbind(*v) for v in self._get(kind, body, at))
             elif kind == TESTSET:
                 binds = []
                 while at < len(body):
@@ -177,10 +177,11 @@ class Session:
                 return  # it has no answer
         except SetError as e:
             error, index = e.error, e.index
-        except (OSError, RuntimeError, ValueError) as e:  # of the switch itself, on a machine that is short of time: an answer, and no end
+        # Of the switch itself, on a machine that is short of time, a value that is not there for a moment too: an answer, and no end.
+        except (OSError, RuntimeError, ValueError, TypeError, struct.error) as e:
             print(f"no value: {e!r}", flush=True)
-            error, index, out = 5, 1, []  # genErr
-        payload = struct.pack(">IHH", 0, error, index) + b"".join(put_varbind(*v) for v in out)
+            error, index, out = 5, 1, b""  # genErr
+        payload = struct.pack(">IHH", 0, error, index) + out
         self._send(RESPONSE, payload, transaction, packet, session)
 
     def _get(self, kind, body, at):
