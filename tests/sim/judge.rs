@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::of::Of;
+use crate::history::History;
 use crate::plan::{Order, What};
 use crate::rules::*;
 use crate::world::{CAMERAS, PORTS, VIP, World};
@@ -17,7 +17,7 @@ pub fn alarmed(said: &Value) -> bool {
 #[derive(Default)]
 pub struct Judge {
     pub ledger: Ledger,
-    pub of: [Of; 2],
+    pub of: [History; 2],
     /// Who was the last one owner, and how often another one was.
     owner: Option<usize>,
     pub changes: u64,
@@ -54,7 +54,10 @@ impl Judge {
                 self.of[i].stalled_until = self.of[i].stalled_until.max(now + us);
             }
             What::SlowDisk(i, us) => self.of[i].stalled_until = now + us * 3,
-            What::Order(_, Order::Takeover) => self.ordered = now,
+            What::Order(i, Order::Takeover) => {
+                (self.ordered, self.of[i].ordered) = (now, Some(now));
+            }
+            What::TakeOff(i, _) => self.of[i].taken_off = now,
             // Whether it is answered or not.
             What::Order(_, Order::Hold(false)) => self.of.iter_mut().for_each(|of| {
                 (of.held, of.freed) = (None, now);
@@ -108,15 +111,12 @@ impl Judge {
         let mut claim = false;
         for i in 0..2 {
             let owns = world.machines[i].has(VIP.addr);
-            if self.of[i].owns && !owns {
-                self.of[i].lost = now;
-            }
             if lives[i] {
                 self.of[i].lived = now;
             }
             // What somebody took off and its keeper put back is the same claim: no camera had to come back for it.
             let of = &self.of[i];
-            let again = of.says_owner && now - of.lost < KNOWN;
+            let again = of.says_owner && now - of.taken_off < KNOWN;
             if owns && !of.owns && !again {
                 self.of[i].claimed = now;
                 self.of[i].caches_checked = false;
@@ -253,7 +253,7 @@ impl Judge {
             let alone = self.of[by].alone_since;
             // Whoever ordered it is asked again by nobody.
             let fine = self.of[by].owns
-                || now - self.ordered < 2 * FENCE
+                || self.of[by].ordered.is_some_and(|at| now - at < 2 * FENCE)
                 || alone.is_none_or(|since| now - since < ALONE);
             self.ledger.check(Rule::TheLiving, fine, now, || {
                 format!("machine {by} shuts a port, and is cut off itself since {alone:?}")

@@ -2,13 +2,15 @@
 
 /// How one machine was so far.
 #[derive(Clone, Debug, Default)]
-pub struct Of {
+pub struct History {
     /// It has the address; since when.
     pub owns: bool,
     pub claimed: u64,
-    /// When it lost the address last, and when its daemon last lived.
-    pub lost: u64,
+    /// When somebody took the address off it last, and when its daemon last lived.
+    pub taken_off: u64,
     pub lived: u64,
+    /// When a person last ordered a takeover of it.
+    pub ordered: Option<u64>,
     /// It has the address and is heard without a break since then.
     pub heard_since: Option<u64>,
     pub caches_checked: bool,
